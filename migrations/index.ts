@@ -1,0 +1,5 @@
+import type { MigrationInterface } from 'typeorm';
+import { Initial1763800000000 } from './0001-initial.js';
+
+/** Every migration, oldest first. A list and no glob: what is not listed here does not run. */
+export const migrations: (new () => MigrationInterface)[] = [Initial1763800000000];

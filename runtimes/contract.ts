@@ -1,0 +1,74 @@
+/**
+ * What a runtime plugin is. A plugin turns one model artifact into something that answers inferences, and nothing else:
+ * process isolation, batching, limits and metering are done around it.
+ */
+import type { Signature, Tensor } from './tensor.js';
+
+/** Raised whenever a plugin written for an older contract would no longer work. */
+export const CONTRACT_VERSION = 1;
+
+/** One kind of model file that a plugin can load. */
+export interface FormatSpec {
+  /** The name a version is registered with, for example `onnx`. Unique over all plugins. */
+  readonly name: string;
+  readonly description: string;
+  /**
+   * Glob patterns over the version's relative file paths (`*` within a folder, `**` across folders). A version whose
+   * format is not given belongs to the format of highest priority all of whose patterns match some file.
+   */
+  readonly files: readonly string[];
+  readonly priority: number;
+}
+
+/** A model's files, in a folder that holds nothing else. */
+export interface ModelArtifact {
+  /** Absolute path of the folder. */
+  readonly folder: string;
+  /** Relative paths of the files in it, with forward slashes. */
+  readonly files: readonly string[];
+  readonly format: string;
+}
+
+export interface LoadOptions {
+  /** How many threads one inference may use. */
+  readonly threads: number;
+  /** A line for the replica's log. */
+  readonly log: (line: string) => void;
+}
+
+/** A model in memory, ready to answer. */
+export interface LoadedModel {
+  readonly signature: Signature;
+  /** What computes, as it is shown on the replica: `cpu`, `tensorflow`, `wasm`... */
+  readonly backend: string;
+  /**
+   * Answers one request.
+   * @param inputs one tensor for each input of the signature, already checked against it.
+   * @param requestedOutputs names of the outputs wanted, in order; undefined for all of them, in the signature's order.
+   * @param signal aborts what can still be aborted; a plugin whose library cannot be interrupted may ignore it.
+   */
+  infer(inputs: readonly Tensor[], requestedOutputs: readonly string[] | undefined, signal: AbortSignal): Promise<Tensor[]>;
+  /** Bytes the model holds, where the library tells. */
+  memoryBytes?(): number;
+  dispose(): Promise<void>;
+}
+
+/** A runtime plugin: the default export of its module. */
+export interface RuntimePlugin {
+  /** Unique over all plugins, for example `onnx`. */
+  readonly name: string;
+  /** The `CONTRACT_VERSION` it was written for. */
+  readonly contractVersion: number;
+  readonly formats: readonly FormatSpec[];
+  /**
+   * Loads a model. The native library is imported in here, never at the top of the module, so that listing plugins costs
+   * nothing and a broken library is the failure of a version and not of the server.
+   * @throws ModelLoadError, or the library's own error, when the artifact cannot be loaded.
+   */
+  load(artifact: ModelArtifact, options: LoadOptions, signal: AbortSignal): Promise<LoadedModel>;
+}
+
+/** Thrown by `load` when the artifact is at fault: the version is REJECTED with this message. */
+export class ModelLoadError extends Error {
+  override readonly name = 'ModelLoadError';
+}

@@ -1,0 +1,146 @@
+/**
+ * Open Inference Protocol messages in the binary tensor form: a JSON header, then the tensors' bytes in the order they are
+ * listed, each with its `binary_data_size`. Little-endian and row-major; a BYTES element is a uint32 length and the bytes.
+ */
+import { allocate, bytesOf, elementCount, elementSize, isDatatype, TensorError, viewOf, type Tensor, type TensorData } from '../tensor.js';
+
+export type ParameterValue = string | number | boolean;
+export type Parameters = Readonly<Record<string, ParameterValue>>;
+
+export interface InferRequest {
+  readonly id?: string;
+  readonly parameters?: Parameters;
+  readonly inputs: readonly Tensor[];
+  /** Names of the outputs wanted, in order; undefined for all. */
+  readonly outputs?: readonly string[];
+}
+
+export interface InferResponse {
+  readonly id?: string;
+  readonly parameters?: Parameters;
+  readonly outputs: readonly Tensor[];
+}
+
+interface TensorHeader {
+  name: string;
+  datatype: string;
+  shape: readonly number[];
+  parameters: { binary_data_size: number };
+}
+
+/** A message as buffers to be written one after the other: the JSON first, then each tensor, without a copy of numeric data. */
+export interface EncodedMessage {
+  readonly json: Buffer;
+  readonly binary: readonly Uint8Array[];
+}
+
+export function encodeRequest(request: InferRequest): EncodedMessage {
+  const { headers, binary } = encodeTensors(request.inputs);
+  const json = JSON.stringify({
+    id: request.id,
+    parameters: request.parameters,
+    inputs: headers,
+    outputs: request.outputs?.map((name) => ({ name })),
+  });
+  return { json: Buffer.from(json), binary };
+}
+
+export function encodeResponse(response: InferResponse): EncodedMessage {
+  const { headers, binary } = encodeTensors(response.outputs);
+  return { json: Buffer.from(JSON.stringify({ id: response.id, parameters: response.parameters, outputs: headers })), binary };
+}
+
+/** @throws TensorError for a header or bytes that are not a well-formed message. */
+export function decodeRequest(json: Uint8Array, binary: Uint8Array): InferRequest {
+  const header = parse(json);
+  return {
+    ...common(header),
+    inputs: decodeTensors(header['inputs'], binary),
+    outputs: Array.isArray(header['outputs']) ? header['outputs'].map((o: { name: string }) => o.name) : undefined,
+  };
+}
+
+/** @throws TensorError for a header or bytes that are not a well-formed message. */
+export function decodeResponse(json: Uint8Array, binary: Uint8Array): InferResponse {
+  const header = parse(json);
+  return { ...common(header), outputs: decodeTensors(header['outputs'], binary) };
+}
+
+/** Packs BYTES elements: for each a uint32 length and the bytes. */
+export function packBytes(elements: readonly Uint8Array[]): Buffer {
+  const packed = Buffer.allocUnsafe(elements.reduce((sum, e) => sum + 4 + e.byteLength, 0));
+  let at = 0;
+  for (const element of elements) {
+    at = packed.writeUInt32LE(element.byteLength, at);
+    packed.set(element, at);
+    at += element.byteLength;
+  }
+  return packed;
+}
+
+/** @throws TensorError unless the bytes hold exactly `count` elements. */
+export function unpackBytes(packed: Uint8Array, count: number): Uint8Array[] {
+  const view = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
+  const elements: Uint8Array[] = [];
+  let at = 0;
+  while (elements.length < count) {
+    if (at + 4 > view.length) throw new TensorError(`BYTES data ends after ${elements.length} of ${count} elements`);
+    const end = at + 4 + view.readUInt32LE(at);
+    if (end > view.length) throw new TensorError(`BYTES element ${elements.length} claims to end at byte ${end} of ${view.length}`);
+    elements.push(view.subarray(at + 4, end));
+    at = end;
+  }
+  if (at !== view.length) throw new TensorError(`BYTES data has ${view.length - at} bytes after its ${count} elements`);
+  return elements;
+}
+
+/** One tensor's bytes as they go over the wire. */
+export function tensorToBytes(tensor: Tensor): Uint8Array {
+  return tensor.datatype === 'BYTES' ? packBytes(tensor.data as readonly Uint8Array[]) : bytesOf(tensor.data as Exclude<TensorData, readonly Uint8Array[]>);
+}
+
+/** @throws TensorError when the number of bytes is not what datatype and shape ask for. */
+export function tensorFromBytes(name: string, datatype: Tensor['datatype'], shape: readonly number[], bytes: Uint8Array): Tensor {
+  const count = elementCount(shape);
+  if (datatype === 'BYTES') return { name, datatype, shape, data: unpackBytes(bytes, count) };
+  if (bytes.byteLength !== count * elementSize(datatype)) {
+    throw new TensorError(`tensor "${name}": shape [${shape.join(', ')}] of ${datatype} is ${count * elementSize(datatype)} bytes, ${bytes.byteLength} came`);
+  }
+  return { name, datatype, shape, data: count === 0 ? allocate(datatype, 0) : viewOf(datatype, bytes) };
+}
+
+function encodeTensors(tensors: readonly Tensor[]): { headers: TensorHeader[]; binary: Uint8Array[] } {
+  const binary = tensors.map(tensorToBytes);
+  const headers = tensors.map(({ name, datatype, shape }, i) => ({ name, datatype, shape, parameters: { binary_data_size: binary[i]!.byteLength } }));
+  return { headers, binary };
+}
+
+function decodeTensors(list: unknown, binary: Uint8Array): Tensor[] {
+  if (!Array.isArray(list)) throw new TensorError('the message has no list of tensors');
+  let at = 0;
+  const tensors = list.map(({ name, datatype, shape, parameters }: TensorHeader) => {
+    if (!isDatatype(datatype)) throw new TensorError(`tensor "${name}": unknown datatype "${datatype}"`);
+    const end = at + (parameters?.binary_data_size ?? 0);
+    if (end > binary.byteLength) throw new TensorError(`tensor "${name}" claims to end at byte ${end} of ${binary.byteLength}`);
+    const tensor = tensorFromBytes(name, datatype, shape, binary.subarray(at, end));
+    at = end;
+    return tensor;
+  });
+  if (at !== binary.byteLength) throw new TensorError(`${binary.byteLength - at} bytes belong to no tensor`);
+  return tensors;
+}
+
+function parse(json: Uint8Array): Record<string, unknown> {
+  try {
+    return JSON.parse(Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString()) as Record<string, unknown>;
+  } catch (cause) {
+    throw new TensorError('the header is not JSON', { cause });
+  }
+}
+
+function common(header: Record<string, unknown>): { id?: string; parameters?: Parameters } {
+  return {
+    ...(typeof header['id'] === 'string' && { id: header['id'] }),
+    ...(header['parameters'] !== undefined && { parameters: header['parameters'] as Parameters }),
+  };
+}

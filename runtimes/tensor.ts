@@ -1,0 +1,171 @@
+/**
+ * Tensors as every room of the house passes them: datatypes by their Open Inference Protocol names, data row-major and
+ * little-endian. This file imports nothing, so that plugins, gateway, replica host and clients can all share it.
+ */
+
+export const DATATYPES = [
+  'BOOL', 'INT8', 'INT16', 'INT32', 'INT64', 'UINT8', 'UINT16', 'UINT32', 'UINT64', 'FP16', 'FP32', 'FP64', 'BYTES',
+] as const;
+
+/** An Open Inference Protocol datatype name. */
+export type Datatype = (typeof DATATYPES)[number];
+
+/**
+ * The elements of a tensor.
+ * BOOL is one byte an element (0 or 1). FP16 holds the IEEE 754 half-precision bit patterns, because Node 20 has no
+ * Float16Array. BYTES is one byte string an element: text is UTF-8, and anything else survives too.
+ */
+export interface TensorDataOf {
+  BOOL: Uint8Array;
+  INT8: Int8Array;
+  INT16: Int16Array;
+  INT32: Int32Array;
+  INT64: BigInt64Array;
+  UINT8: Uint8Array;
+  UINT16: Uint16Array;
+  UINT32: Uint32Array;
+  UINT64: BigUint64Array;
+  FP16: Uint16Array;
+  FP32: Float32Array;
+  FP64: Float64Array;
+  BYTES: readonly Uint8Array[];
+}
+
+export type TensorData = TensorDataOf[Datatype];
+export type NumericData = TensorDataOf[Exclude<Datatype, 'BYTES'>];
+
+/** A named tensor. `data` has exactly `elementCount(shape)` elements, of the array type that `datatype` names. */
+export interface Tensor {
+  readonly name: string;
+  readonly datatype: Datatype;
+  /** Dimensions, each a non-negative integer. An empty list is a scalar. */
+  readonly shape: readonly number[];
+  readonly data: TensorData;
+}
+
+/** What a model says of one input or output. -1 stands for a dimension that may vary. */
+export interface TensorSpec {
+  readonly name: string;
+  readonly datatype: Datatype;
+  readonly shape: readonly number[];
+}
+
+/** Inputs and outputs of a model, in the model's own order. */
+export interface Signature {
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+}
+
+/** Thrown when a tensor contradicts itself or the signature it is meant for: the caller's mistake, never the server's. */
+export class TensorError extends Error {
+  override readonly name = 'TensorError';
+}
+
+const ARRAY_OF = {
+  BOOL: Uint8Array,
+  INT8: Int8Array,
+  INT16: Int16Array,
+  INT32: Int32Array,
+  INT64: BigInt64Array,
+  UINT8: Uint8Array,
+  UINT16: Uint16Array,
+  UINT32: Uint32Array,
+  UINT64: BigUint64Array,
+  FP16: Uint16Array,
+  FP32: Float32Array,
+  FP64: Float64Array,
+} as const;
+
+export type NumericDatatype = keyof typeof ARRAY_OF;
+
+export function isDatatype(name: unknown): name is Datatype {
+  return typeof name === 'string' && (DATATYPES as readonly string[]).includes(name);
+}
+
+/** Bytes of one element. BYTES has no fixed size and is not accepted. */
+export function elementSize(datatype: NumericDatatype): number {
+  return ARRAY_OF[datatype].BYTES_PER_ELEMENT;
+}
+
+/**
+ * The number of elements of a shape; 1 for a scalar.
+ * @throws TensorError for a negative or fractional dimension, or a product beyond 2^53 - 1.
+ */
+export function elementCount(shape: readonly number[]): number {
+  let count = 1;
+  let empty = false;
+  for (const dimension of shape) {
+    if (!Number.isSafeInteger(dimension) || dimension < 0) {
+      throw new TensorError(`dimension ${String(dimension)} of shape [${shape.join(', ')}] is not a non-negative integer`);
+    }
+    // A zero must not hide an overflow of the dimensions beside it.
+    if (dimension === 0) empty = true;
+    else count *= dimension;
+    if (!Number.isSafeInteger(count)) throw new TensorError(`shape [${shape.join(', ')}] has more elements than can be addressed`);
+  }
+  return empty ? 0 : count;
+}
+
+/** A new zeroed array for `count` elements. */
+export function allocate<D extends NumericDatatype>(datatype: D, count: number): TensorDataOf[D] {
+  return new ARRAY_OF[datatype](count) as TensorDataOf[D];
+}
+
+/**
+ * A typed-array view of little-endian bytes; copied only where the bytes do not lie on the element's boundary.
+ * @throws TensorError when the length is not a whole number of elements.
+ */
+export function viewOf<D extends NumericDatatype>(datatype: D, bytes: Uint8Array): TensorDataOf[D] {
+  const size = elementSize(datatype);
+  if (bytes.byteLength % size !== 0) {
+    throw new TensorError(`${bytes.byteLength} bytes are not a whole number of ${datatype} elements of ${size} bytes`);
+  }
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
+  return new ARRAY_OF[datatype](aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.byteLength / size) as TensorDataOf[D];
+}
+
+/** The bytes behind a numeric tensor's data, without a copy. */
+export function bytesOf(data: NumericData): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** Throws TensorError unless the data is of the array type and length that datatype and shape ask for. */
+export function assertTensor(tensor: Tensor): void {
+  const count = elementCount(tensor.shape);
+  const expected = tensor.datatype === 'BYTES' ? Array : ARRAY_OF[tensor.datatype];
+  if (!(tensor.data instanceof expected)) throw new TensorError(`tensor "${tensor.name}": the data of ${tensor.datatype} must be ${expected.name}`);
+  if (tensor.data.length !== count) {
+    throw new TensorError(`tensor "${tensor.name}": shape [${tensor.shape.join(', ')}] wants ${count} elements, the data has ${tensor.data.length}`);
+  }
+}
+
+/**
+ * Checks a request's inputs against a signature: every input there, once, none unknown, datatype and shape as declared.
+ * @throws TensorError that names the input, what it is and what it should be.
+ */
+export function assertInputs(signature: Signature, inputs: readonly Tensor[]): void {
+  const declared = new Map(signature.inputs.map((spec) => [spec.name, spec]));
+  const seen = new Set<string>();
+  for (const tensor of inputs) {
+    const spec = declared.get(tensor.name);
+    if (!spec) throw new TensorError(`input "${tensor.name}" is unknown; the model takes ${[...declared.keys()].map((n) => `"${n}"`).join(', ')}`);
+    if (seen.has(tensor.name)) throw new TensorError(`input "${tensor.name}" is given twice`);
+    seen.add(tensor.name);
+    if (tensor.datatype !== spec.datatype) throw new TensorError(`input "${tensor.name}" is ${tensor.datatype}; the model takes ${spec.datatype}`);
+    const fits = tensor.shape.length === spec.shape.length && spec.shape.every((want, i) => want === -1 || want === tensor.shape[i]);
+    if (!fits) throw new TensorError(`input "${tensor.name}" has shape [${tensor.shape.join(', ')}]; the model takes [${spec.shape.join(', ')}], where -1 may be any size`);
+  }
+  for (const name of declared.keys()) if (!seen.has(name)) throw new TensorError(`input "${name}" is missing`);
+}
+
+/**
+ * Checks the names of requested outputs against a signature.
+ * @throws TensorError that names the unknown or repeated one.
+ */
+export function assertOutputs(signature: Signature, requested: readonly string[]): void {
+  const known = signature.outputs.map((spec) => spec.name);
+  requested.forEach((name, i) => {
+    if (!known.includes(name)) throw new TensorError(`output "${name}" is unknown; the model gives ${known.map((n) => `"${n}"`).join(', ')}`);
+    if (requested.indexOf(name) !== i) throw new TensorError(`output "${name}" is requested twice`);
+  });
+}

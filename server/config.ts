@@ -1,0 +1,80 @@
+/** The only reader of process.env. */
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { DomainError } from './errors.js';
+
+const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback);
+
+const environment = z.object({
+  PILOTHOUSE_HOME: z.string().min(1).default('.pilothouse'),
+  DATABASE_URL: z.string().min(1).optional(),
+  PILOTHOUSE_HOST: z.string().min(1).default('127.0.0.1'),
+  PILOTHOUSE_GATEWAY_AUTH: z.enum(['off', 'required']).optional(),
+  PILOTHOUSE_PORT: port(4000),
+  PILOTHOUSE_HTTP_PORT: port(8000),
+  PILOTHOUSE_GRPC_PORT: port(8001),
+  PILOTHOUSE_GATEWAYS: z.coerce.number().int().min(1).max(64).default(1),
+  PILOTHOUSE_RUNTIMES: z.string().default(''),
+  PILOTHOUSE_VALIDATION_TIMEOUT_MS: z.coerce.number().int().min(100).default(60_000),
+  PILOTHOUSE_VALIDATION_MEMORY_BYTES: z.coerce.number().int().min(1 << 20).default(2 * 1024 ** 3),
+  PILOTHOUSE_MAX_ARTIFACT_BYTES: z.coerce.number().int().min(1).default(20 * 1024 ** 3),
+  PILOTHOUSE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  PILOTHOUSE_SAMPLES: z.enum(['on', 'off']).default('on'),
+});
+
+export interface Config {
+  /** Absolute path of the state folder. */
+  readonly home: string;
+  /** undefined: the embedded PostgreSQL. */
+  readonly databaseUrl: string | undefined;
+  readonly host: string;
+  readonly gatewayAuth: 'off' | 'required';
+  readonly port: number;
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  readonly gateways: number;
+  /** Module names or paths of further runtime plugins. */
+  readonly runtimes: readonly string[];
+  readonly validationTimeoutMs: number;
+  readonly validationMemoryBytes: number;
+  readonly maxArtifactBytes: number;
+  readonly logLevel: string;
+  /** Whether an empty database gets the sample models. */
+  readonly samples: boolean;
+}
+
+export const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+
+/** @throws DomainError INVALID that names each variable, its value and what would be right. */
+export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const known = Object.keys(environment.shape);
+  // An empty value is how compose files and shells say "unset".
+  const given = Object.fromEntries(known.filter((name) => env[name] !== undefined && env[name] !== '').map((name) => [name, env[name]]));
+  const parsed = environment.safeParse(given);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new DomainError('INVALID', `configuration: ${problems.join('; ')}`);
+  }
+  const e = parsed.data;
+  const loopback = isLoopback(e.PILOTHOUSE_HOST);
+  const gatewayAuth = e.PILOTHOUSE_GATEWAY_AUTH ?? (loopback ? 'off' : 'required');
+  if (!loopback && gatewayAuth === 'off') {
+    throw new DomainError('INVALID', `configuration: PILOTHOUSE_HOST=${e.PILOTHOUSE_HOST} is reachable from elsewhere, so PILOTHOUSE_GATEWAY_AUTH must be "required", not "off"`);
+  }
+  return {
+    home: resolve(e.PILOTHOUSE_HOME),
+    databaseUrl: e.DATABASE_URL,
+    host: e.PILOTHOUSE_HOST,
+    gatewayAuth,
+    port: e.PILOTHOUSE_PORT,
+    httpPort: e.PILOTHOUSE_HTTP_PORT,
+    grpcPort: e.PILOTHOUSE_GRPC_PORT,
+    gateways: e.PILOTHOUSE_GATEWAYS,
+    runtimes: e.PILOTHOUSE_RUNTIMES.split(',').map((name) => name.trim()).filter(Boolean),
+    validationTimeoutMs: e.PILOTHOUSE_VALIDATION_TIMEOUT_MS,
+    validationMemoryBytes: e.PILOTHOUSE_VALIDATION_MEMORY_BYTES,
+    maxArtifactBytes: e.PILOTHOUSE_MAX_ARTIFACT_BYTES,
+    logLevel: e.PILOTHOUSE_LOG_LEVEL,
+    samples: e.PILOTHOUSE_SAMPLES === 'on',
+  };
+}

@@ -1,0 +1,55 @@
+import 'reflect-metadata';
+import { DataSource } from 'typeorm';
+import { ApiTokenEntity, AuditEntryEntity, IdempotencyRecordEntity } from '../access/access.entities.js';
+import { ScalingDecisionEntity, ScalingPolicyEntity } from '../autoscaling/autoscaling.entities.js';
+import { DeploymentEntity, GatewayEntity, LeadershipEntity, ReplicaEntity, RevisionEntity, RolloutEntity, RouteEntity, RouteTableEntity } from '../deployments/deployment.entities.js';
+import { EventEntity, EventFeedEntity } from '../events/event.entities.js';
+import { AlertEntity, AlertRuleEntity, MetricWindowEntity, MonitorEntity, MonitorRunEntity } from '../monitoring/monitoring.entities.js';
+import { ArtifactEntity, ModelEntity, ProjectEntity, VersionEntity, VersionFileEntity } from '../registry/registry.entities.js';
+import { migrations } from '../../migrations/index.js';
+import { SnakeNaming } from './naming.js';
+
+export const ENTITIES = [
+  ApiTokenEntity, AuditEntryEntity, IdempotencyRecordEntity,
+  ProjectEntity, ModelEntity, ArtifactEntity, VersionEntity, VersionFileEntity,
+  EventEntity, EventFeedEntity,
+  DeploymentEntity, RevisionEntity, RolloutEntity, ReplicaEntity, RouteEntity, RouteTableEntity, GatewayEntity, LeadershipEntity,
+  MetricWindowEntity, MonitorEntity, MonitorRunEntity, AlertRuleEntity, AlertEntity,
+  ScalingPolicyEntity, ScalingDecisionEntity,
+];
+
+/** Key of the advisory lock under which migrations run, so that two servers may start at once. */
+const MIGRATION_LOCK = 0x50494c4f;
+
+/** A data source that is not connected yet. */
+export function createDataSource(url: string, poolSize = 20): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    url,
+    entities: ENTITIES,
+    migrations,
+    migrationsTableName: 'migration',
+    namingStrategy: new SnakeNaming(),
+    poolSize,
+    applicationName: 'pilothouse-server',
+    extra: { statement_timeout: 30_000, idle_in_transaction_session_timeout: 30_000 },
+    // Ids are made here, so that no database extension is needed.
+    installExtensions: false,
+  });
+}
+
+/** Runs the migrations that are missing, one server at a time. */
+export async function migrate(dataSource: DataSource): Promise<void> {
+  const runner = dataSource.createQueryRunner();
+  try {
+    await runner.connect();
+    await runner.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    try {
+      await dataSource.runMigrations({ transaction: 'all' });
+    } finally {
+      await runner.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+    }
+  } finally {
+    await runner.release();
+  }
+}

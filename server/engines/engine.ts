@@ -1,0 +1,56 @@
+/**
+ * What a replica engine is: it starts, observes and stops replicas, and knows nothing of deployments. Every call is
+ * idempotent by replica id, so that a reconciler that died half-way may simply do it again.
+ */
+import type { SampleTensor } from '../registry/registry.entities.js';
+import type { Signature } from '../../runtimes/tensor.js';
+
+export interface ReplicaSpec {
+  readonly replicaId: string;
+  readonly deploymentId: string;
+  readonly versionId: string;
+  readonly versionDigest: string;
+  readonly runtime: string;
+  readonly format: string;
+  /** The version's files, by relative path and digest: the engine lays them out as real copies, never as links. */
+  readonly files: readonly { readonly path: string; readonly digest: string }[];
+  /** The request whose answer makes the replica READY; null to make one from the signature. */
+  readonly sample: readonly SampleTensor[] | null;
+  readonly threads: number;
+  /** Inferences the replica works on at a time. */
+  readonly maxConcurrency: number;
+  /** On top of what the runtime needs idle. */
+  readonly memoryLimitBytes: number | null;
+}
+
+export interface ObservedReplica {
+  readonly replicaId: string;
+  readonly state: 'STARTING' | 'LOADING' | 'READY' | 'DRAINING' | 'EXITED';
+  readonly address: string;
+  readonly pid: number | null;
+  readonly backend: string | null;
+  readonly signature: Signature | null;
+  readonly memoryBytes: number | null;
+  /** Why it EXITED: the runtime's own message where the replica gave one, else how the process ended. */
+  readonly reason: string | null;
+  readonly exitCode: number | null;
+  readonly exitSignal: string | null;
+}
+
+/** Thrown when a command carries a lower leader epoch than the engine has already seen: the caller no longer leads. */
+export class StaleEpochError extends Error {
+  override readonly name = 'StaleEpochError';
+}
+
+export interface ReplicaEngine {
+  /** Starts the replica unless it was started before; returns once it is on its way, not once it is READY. */
+  start(spec: ReplicaSpec, epoch: number): Promise<void>;
+  /** Every replica this engine knows of: the living, and the ended that were not stopped yet. READY only after a real inference went through its socket. */
+  observe(): Promise<ObservedReplica[]>;
+  /** Drains, then ends, then forgets a replica; unknown ids are no error. Past `graceMs` it is killed. */
+  stop(replicaId: string, graceMs: number, epoch: number): Promise<void>;
+  /** The last lines of the replica's log, at most `maxBytes`. */
+  logs(replicaId: string, maxBytes: number): Promise<string>;
+  /** Calls back whenever something observable may have changed, coalesced; returns how to stop. */
+  onChange(listener: (replicaId: string) => void): () => void;
+}

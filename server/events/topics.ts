@@ -1,0 +1,31 @@
+/** The one list of everything that is published. Every subscription reads one of these topics. */
+export interface Topics {
+  deployment: DeploymentEventPayload;
+  version: VersionEventPayload;
+  alert: AlertEventPayload;
+}
+
+export type Topic = keyof Topics;
+
+export interface DeploymentEventPayload {
+  /** Phase of the deployment after the event. */
+  readonly phase: string;
+  readonly generation: number;
+  readonly message: string;
+  readonly replicaId?: string;
+  readonly versionId?: string;
+  readonly rolloutId?: string;
+}
+
+export interface VersionEventPayload {
+  readonly state: string;
+  readonly message: string;
+}
+
+export interface AlertEventPayload {
+  readonly alertId: string;
+  readonly ruleId: string;
+  readonly state: string;
+  readonly value: number;
+  readonly message: string;
+}

@@ -1,0 +1,42 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { UnitOfWork } from '../../server/database/unit-of-work.js';
+import { Notifier } from '../../server/database/notifications.js';
+import { ProjectEntity } from '../../server/registry/registry.entities.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { pageOf } from '../../server/database/pagination.js';
+
+let db: TestDatabase;
+beforeAll(async () => { db = await createTestDatabase(); });
+afterAll(() => db.drop());
+
+test('entities and migrations agree: nothing is left to generate', async () => {
+  const { upQueries } = await db.dataSource.driver.createSchemaBuilder().log();
+  expect(upQueries.map((q) => q.query)).toEqual([]);
+});
+
+test('a change that fails leaves no row, event or audit entry', async () => {
+  const work = new UnitOfWork(db.dataSource, new Notifier((sql, parameters) => db.dataSource.query(sql, parameters)));
+  const id = '00000000-0000-4000-8000-000000000001';
+  const attempt = work.run('token:test', async (change) => {
+    await change.manager.insert(ProjectEntity, { id, name: 'p', createdBy: 'token:test', createdAt: change.now });
+    await change.emit({ topic: 'deployment', subjectId: id, projectId: id, type: 'X', payload: { phase: 'PENDING', generation: 1, message: '' } });
+    await change.audit({ action: 'createProject', objectType: 'Project', objectId: id, projectId: id });
+    throw new Error('no');
+  });
+  await expect(attempt).rejects.toThrow('no');
+  const counts = await db.dataSource.query('SELECT (SELECT count(*) FROM project) + (SELECT count(*) FROM event) + (SELECT count(*) FROM audit_entry) AS n');
+  expect(Number(counts[0].n)).toBe(0);
+});
+
+test('pages follow one another without a gap or a repetition', async () => {
+  const now = new Date();
+  for (let i = 0; i < 5; i++) await db.dataSource.manager.insert(ProjectEntity, { id: `00000000-0000-4000-8000-00000000001${i}`, name: `p${i}`, createdBy: 't', createdAt: now });
+  const names: string[] = [];
+  for (let after: string | undefined, more = true; more; ) {
+    const page = await pageOf(db.dataSource.manager, ProjectEntity, { first: 2, after }, { orderBy: 'createdAt', direction: 'DESC' });
+    names.push(...page.rows.map((r) => r.name));
+    after = page.cursors.at(-1);
+    more = page.hasNextPage;
+  }
+  expect(names).toEqual(['p4', 'p3', 'p2', 'p1', 'p0']);
+});
