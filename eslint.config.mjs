@@ -1,0 +1,245 @@
+/**
+ * Lint rules. The larger part is who may import whom: each room of the house says what it may reach, and a breach is an error
+ * (test/unit/import-rules.test.ts breaks each rule once and expects to be told).
+ */
+import { readdirSync } from 'node:fs';
+import js from '@eslint/js';
+import { createNodeResolver, importX } from 'eslint-plugin-import-x';
+import tseslint from 'typescript-eslint';
+
+const root = import.meta.dirname;
+
+/** Plugins that ship with Pilothouse: every folder of runtimes/ that is not the codec or the host. */
+const plugins = readdirSync(`${root}/runtimes`, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && !['open-inference', 'host'].includes(entry.name))
+  .map((entry) => entry.name);
+
+/** A room, what it may not reach, and what it may all the same. `except` is relative to `from`, as the rule wants it. */
+const zone = (target, from, except, message) => ({ target, from, except, message });
+
+const features = ['access', 'registry', 'deployments', 'monitoring', 'autoscaling'];
+/** Which features a feature may know; those not listed come later in the house. */
+const EARLIER = {
+  access: [],
+  registry: ['access'],
+  deployments: ['access', 'registry'],
+  monitoring: ['access', 'registry', 'deployments'],
+  autoscaling: ['access', 'registry', 'deployments', 'monitoring'],
+};
+
+const zones = [
+  zone(
+    ['./runtimes/contract.ts', './runtimes/tensor.ts', './runtimes/open-inference'],
+    './',
+    ['./runtimes/contract.ts', './runtimes/tensor.ts', './runtimes/open-inference'],
+    'The runtime contract, the tensors and the OIP codec are shared by server, gateway, host and clients: they import the standard library and one another, nothing else.',
+  ),
+  zone('./runtimes', './server', [], 'Runtimes know nothing of the server: they run in a replica, in a validation, and one day in a pod.'),
+  zone('./runtimes', './clients', [], 'Runtimes know nothing of the clients.'),
+  ...plugins.map((name) =>
+    zone(
+      `./runtimes/${name}`,
+      './runtimes',
+      ['./contract.ts', './tensor.ts', `./${name}`],
+      `The plugin "${name}" imports the contract, the tensors and its own library: never a sibling, the host or the catalog.`,
+    ),
+  ),
+  zone(
+    './server/gateway',
+    './server',
+    ['./gateway', './config.ts', './errors.ts', './paths.ts', './database/notifications.ts'],
+    'The gateway keeps answering while the server and PostgreSQL are down: it imports config, errors, paths and database/notifications of the server, and nothing else.',
+  ),
+  zone(
+    './server/gateway',
+    './runtimes',
+    ['./contract.ts', './tensor.ts', './open-inference'],
+    'The gateway imports the contract, the tensors and the OIP codec of the runtimes, never a plugin or the host.',
+  ),
+  zone(
+    ['./server/!(gateway)/**', './server/*.ts'],
+    './server/gateway/!(route|histogram|meter).ts',
+    [],
+    'The gateway is a process of its own. Of its files the server imports route, histogram, meter and protocols/json-body, which are types and pure functions.',
+  ),
+  ...['./server/gateway/!(protocols)/**', './server/gateway/protocols/!(json-body).ts'].map((from) =>
+    zone(['./server/!(gateway)/**', './server/*.ts'], from, [], "The gateway is a process of its own: its protocols are not the server's."),
+  ),
+  ...features
+    .flatMap((feature) => features.filter((other) => other !== feature && !EARLIER[feature].includes(other)).map((other) => [feature, other]))
+    .map(([feature, later]) =>
+      zone(
+        `./server/${feature}`,
+        `./server/${later}`,
+        [],
+        `Imports between features go one way: access, registry <- deployments <- monitoring <- autoscaling. ${feature} may know ${EARLIER[feature].join(', ') || 'no other feature'}.`,
+      ),
+    ),
+  // data-source.ts lists every feature's entities, the unit of work writes events and audit entries: entities and topics, nothing that acts.
+  ...features.map((feature) =>
+    zone(
+      './server/database/**',
+      `./server/${feature}/!(*.entities).ts`,
+      [],
+      'The database layer knows the entities of the features, and nothing else of them.',
+    ),
+  ),
+  ...features.map((feature) =>
+    zone(
+      `./server/!(${feature})/**`,
+      `./server/${feature}/{*.store,*-store,*.resolver}.ts`,
+      [],
+      `A feature reaches another through its service: stores and resolvers of ${feature} are its own.`,
+    ),
+  ),
+  zone('./server/**/*.service.ts', './server/**/*.resolver.ts', [], 'Within a feature: resolver, service, store, entity, in this direction only.'),
+  zone(
+    './server/**/{*.store,*-store}.ts',
+    './server/**/*.{service,resolver}.ts',
+    [],
+    'Within a feature: resolver, service, store, entity, in this direction only.',
+  ),
+  zone('./server/**/*.entities.ts', './server/**/{*.service,*.resolver,*.types,*.store,*-store}.ts', [], 'An entity knows no layer above it.'),
+  zone('./migrations', './server', [], 'A migration is history: it must not change when the code does.'),
+  zone('./clients', './server', [], 'Clients know the generated schema, the OIP codec and the network.'),
+  zone('./clients', './runtimes', ['./open-inference', './tensor.ts'], 'Clients know the generated schema, the OIP codec and the network.'),
+  zone(['./server', './runtimes', './migrations'], './test', [], 'What is shipped does not import its tests.'),
+  zone(['./server', './runtimes', './migrations'], './clients', [], 'The server does not import its clients.'),
+];
+
+/** Any package: neither a path nor the standard library. */
+const PACKAGE = '^(?!node:|\\.{1,2}/)';
+const noPackage = (regex, message, allowTypeImports = false) => ({ regex, message, allowTypeImports });
+
+const NO_TYPE_GRAPHQL = noPackage(
+  '^type-graphql$',
+  'Decorators of type-graphql stand in *.resolver.ts and *.types.ts only, so that everything else runs without a schema.',
+);
+const NO_DEFAULT_EXPORT = {
+  selector: 'ExportDefaultDeclaration',
+  message: 'Named exports only: one name for one thing, in every file that uses it.',
+};
+const NO_DYNAMIC_DATABASE = {
+  selector: 'ImportExpression[source.value=/^(typeorm|graphql|type-graphql|@apollo\\u002f.*)$/]',
+  message: 'The gateway never loads TypeORM or GraphQL, neither at its start nor later.',
+};
+const NO_CLOCK = [
+  { selector: 'NewExpression[callee.name="Date"][arguments.length=0]', message: 'A pure rule has no clock of its own: time is an argument.' },
+  { selector: 'CallExpression[callee.object.name="Date"][callee.property.name="now"]', message: 'A pure rule has no clock of its own: time is an argument.' },
+  { selector: 'CallExpression[callee.object.name="performance"]', message: 'A pure rule has no clock of its own: time is an argument.' },
+  {
+    selector: 'CallExpression[callee.object.name="Math"][callee.property.name="random"]',
+    message: 'A pure rule gives the same answer twice: chance is an argument.',
+  },
+  { selector: 'ImportExpression', message: 'A pure rule has no I/O.' },
+];
+const NO_IO = noPackage('^(?!node:(crypto|util)$|\\.{1,2}/)', 'A pure rule has no I/O: what it needs to know is an argument.', true);
+const NO_CLOCK_GLOBALS = ['setTimeout', 'setInterval', 'setImmediate', 'fetch', 'process'].map((name) => ({
+  name,
+  message: 'A pure rule has no I/O and no clock of its own.',
+}));
+const NO_PROCESS_ENV = [
+  { object: 'process', property: 'env', message: 'server/config.ts is the only reader of process.env: take a Config, or what you need of it, as an argument.' },
+];
+
+/** Rules that are pure functions: state in, decision out. */
+const PURE = [
+  'server/deployments/{plan,status,template,backoff,observations,replica-states}.ts',
+  'server/autoscaling/{decide,load,policy-rules}.ts',
+  'server/monitoring/{evaluate-monitor,alert-transition,wording}.ts',
+  'server/gateway/{route,histogram}.ts',
+  'runtimes/{tensor,contract,glob}.ts',
+  'runtimes/open-inference/{frame,message,json}.ts',
+];
+
+export default tseslint.config(
+  { ignores: ['dist/', 'coverage/', '**/node_modules/', 'clients/*/dist/', 'clients/typescript/src/generated/', '.pilothouse/'] },
+  {
+    files: ['**/*.ts'],
+    extends: [js.configs.recommended, tseslint.configs.recommended],
+    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['vitest.config.ts'] }, tsconfigRootDir: root } },
+    plugins: { 'import-x': importX },
+    settings: { 'import-x/resolver-next': [createNodeResolver({ extensionAlias: { '.js': ['.ts', '.js'] } })] },
+    rules: {
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      'no-restricted-syntax': ['error', NO_DEFAULT_EXPORT],
+      'no-console': 'error',
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports', disallowTypeAnnotations: false }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrorsIgnorePattern: '^_' }],
+      '@typescript-eslint/ban-ts-comment': ['error', { 'ts-expect-error': true, 'ts-ignore': true, 'ts-nocheck': true }],
+      // An await that was forgotten is a fault that no test may see.
+      '@typescript-eslint/no-floating-promises': ['error', { ignoreVoid: true }],
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { arguments: false, attributes: false, properties: false } }],
+      '@typescript-eslint/await-thenable': 'error',
+      'import-x/no-restricted-paths': ['error', { basePath: root, zones }],
+    },
+  },
+  {
+    files: ['server/**/*.ts', 'runtimes/**/*.ts'],
+    rules: { 'no-restricted-properties': ['error', ...NO_PROCESS_ENV] },
+  },
+  // The one reader; and a script, which is a program of its own.
+  { files: ['server/config.ts', 'runtimes/tfjs/build-native.ts'], rules: { 'no-restricted-properties': 'off', 'no-console': 'off' } },
+  {
+    files: ['server/**/*.ts'],
+    ignores: ['server/gateway/**', 'server/api/**', 'server/**/*.resolver.ts', 'server/**/*.types.ts'],
+    rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns: [NO_TYPE_GRAPHQL] }] },
+  },
+  {
+    files: ['server/gateway/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            noPackage('^(typeorm|graphql|graphql-.*|type-graphql|dataloader|@apollo/.*|@as-integrations/.*)$', 'The gateway never imports TypeORM or GraphQL.'),
+          ],
+        },
+      ],
+      'no-restricted-syntax': ['error', NO_DEFAULT_EXPORT, NO_DYNAMIC_DATABASE],
+    },
+  },
+  {
+    files: ['runtimes/contract.ts', 'runtimes/tensor.ts', 'runtimes/open-inference/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        { patterns: [noPackage(PACKAGE, 'Contract, tensors and codec import nothing but the standard library.')] },
+      ],
+    },
+  },
+  {
+    files: plugins.map((name) => `runtimes/${name}/**/*.ts`),
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        { patterns: [noPackage(PACKAGE, 'A plugin imports its library inside `load`, so that the catalog can list it where the library is missing.', true)] },
+      ],
+    },
+  },
+  {
+    files: PURE,
+    rules: {
+      'no-restricted-syntax': ['error', NO_DEFAULT_EXPORT, ...NO_CLOCK],
+      'no-restricted-globals': ['error', ...NO_CLOCK_GLOBALS],
+    },
+  },
+  {
+    files: PURE.filter((file) => file.startsWith('server/')),
+    rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns: [NO_TYPE_GRAPHQL, NO_IO] }] },
+  },
+  {
+    files: ['test/**/*.ts'],
+    // Some tests are about numbers that lose their last bits.
+    rules: { 'no-console': 'off', 'no-loss-of-precision': 'off' },
+  },
+  // A replica's output is its log, which the engine keeps in a file.
+  { files: ['runtimes/host/**/*.ts'], rules: { 'no-console': 'off' } },
+  // Vitest takes its configuration and its global setup as default exports; a runtime plugin is its module's default export.
+  { files: ['vitest.config.ts', 'test/support/**/*.ts', 'runtimes/*/plugin.ts'], rules: { 'no-restricted-syntax': 'off' } },
+  {
+    files: ['**/*.{mjs,js}'],
+    extends: [tseslint.configs.base],
+    rules: { eqeqeq: ['error', 'always', { null: 'ignore' }], 'no-undef': 'off' },
+  },
+);

@@ -1,0 +1,140 @@
+/**
+ * `npm test`: everything that must hold, in one command, on a machine where nothing was installed by hand. Installs the
+ * dependencies where they are missing, builds, checks what is generated and how it is written, runs every test, and says at its end how
+ * many passed and failed. Plain JavaScript and the standard library only: it runs before anything is installed.
+ *
+ *   npm test                    every step
+ *   npm test -- lint unit       these steps only (after installing and building what they need)
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const inCi = process.env.CI === 'true' || process.env.CI === '1';
+const reports = mkdtempSync(join(tmpdir(), 'pilothouse-test-'));
+const bin = (name) => join(root, 'node_modules', '.bin', name);
+
+/** @typedef {{ passed: number, failed: number, skipped?: number, note?: string }} Outcome */
+
+/** Runs a command in the project's root with its output shown; answers its exit code, or undefined when it took too long and was killed. */
+function run(command, args, { minutes = 10, env = {} } = {}) {
+  return new Promise((resolve) => {
+    // A group of its own, so that a test that hangs is ended with everything it started.
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], detached: true, env: { ...process.env, ...env } });
+    const kill = (signal) => {
+      try {
+        process.kill(-child.pid, signal);
+      } catch {
+        // ended just now
+      }
+    };
+    const interrupted = () => kill('SIGTERM');
+    process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+    const timer = setTimeout(() => kill('SIGKILL'), minutes * 60_000);
+    const end = (code) => {
+      clearTimeout(timer);
+      process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+      resolve(code ?? undefined);
+    };
+    child.on('error', (error) => {
+      console.log(`${command}: ${error.message}`);
+      end(undefined);
+    });
+    child.on('exit', end);
+  });
+}
+
+/** A check that holds or does not: one test. */
+const check = (command, args, options) => async () => {
+  const code = await run(command, args, options);
+  return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1, note: code === undefined ? 'did not end by itself' : `exit code ${code}` };
+};
+
+/** A folder of vitest tests, counted from vitest's own report. */
+const vitest = (folder, minutes) => async () => {
+  const file = join(reports, `${folder}.json`);
+  const code = await run(bin('vitest'), ['run', `test/${folder}/`, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`], { minutes });
+  if (!existsSync(file)) return { passed: 0, failed: 1, note: code === undefined ? `not within ${minutes} minutes` : `no report, exit code ${code}` };
+  const report = JSON.parse(readFileSync(file, 'utf8'));
+  // A file that does not even load has no test that could fail, and an error outside any test fails none: both must not look green.
+  const unloaded = report.testResults.filter((suite) => suite.status === 'failed' && suite.assertionResults.every((test) => test.status !== 'failed')).length;
+  const failed = report.numFailedTests + unloaded;
+  return {
+    passed: report.numPassedTests,
+    failed: failed === 0 && code !== 0 ? 1 : failed,
+    skipped: report.numPendingTests + report.numTodoTests,
+    note: failed === 0 && code !== 0 ? `vitest exited with ${code}` : undefined,
+  };
+};
+
+/** Whether node_modules is missing or was installed for another lock file. */
+function mustInstall() {
+  const installed = join(root, 'node_modules', '.package-lock.json');
+  return !existsSync(installed) || statSync(installed).mtimeMs < statSync(join(root, 'package-lock.json')).mtimeMs;
+}
+
+async function install() {
+  if (!mustInstall()) return { passed: 0, failed: 0, note: 'nothing to do' };
+  const code = await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { minutes: 15 });
+  return code === 0 ? { passed: 0, failed: 0 } : { passed: 0, failed: 1, note: `npm ci: exit code ${code}` };
+}
+
+/** The native TensorFlow binding, so that the contract suite covers it too. It needs a C++ compiler and pip, which CI has and a laptop may lack. */
+async function tfjsNode() {
+  const code = await run('npm', ['run', '--silent', 'build:tfjs-node'], { minutes: 10 });
+  if (code === 0) return { passed: 1, failed: 0 };
+  return inCi
+    ? { passed: 0, failed: 1, note: `exit code ${code}` }
+    : { passed: 0, failed: 0, skipped: 1, note: 'not built: the native backend is not tested here' };
+}
+
+/** In this order. Those marked `always` run even when only others were asked for. */
+const STEPS = [
+  { name: 'install', always: true, does: install },
+  { name: 'build', always: true, does: check('npm', ['run', '--silent', 'build']) },
+  { name: 'build:client', always: true, does: check('npm', ['run', '--silent', 'build:client']) },
+  { name: 'build:tfjs-node', does: tfjsNode },
+  { name: 'format', does: check('npm', ['run', '--silent', 'format:check']) },
+  { name: 'lint', does: check('npm', ['run', '--silent', 'lint']) },
+  { name: 'typecheck', does: check('npm', ['run', '--silent', 'typecheck']) },
+  { name: 'schema drift', does: check('npm', ['run', '--silent', 'schema', '--', '--check']) },
+  { name: 'client types drift', does: check('npm', ['run', '--silent', 'codegen', '--', '--check']) },
+  { name: 'unit', does: vitest('unit', 10) },
+  { name: 'contract', does: vitest('contract', 15) },
+  // Migration drift is among these: entities against migrations, and schema.sql against the migrated database.
+  { name: 'integration', does: vitest('integration', 20) },
+  { name: 'e2e', does: vitest('e2e', 15) },
+];
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !STEPS.some((step) => step.name === name));
+if (unknown.length > 0) {
+  console.log(`no step is called ${unknown.join(', ')}; there are: ${STEPS.map((step) => step.name).join(', ')}`);
+  process.exit(2);
+}
+
+const results = [];
+const total = performance.now();
+for (const step of STEPS) {
+  if (wanted.length > 0 && !step.always && !wanted.includes(step.name)) continue;
+  console.log(`\n── ${step.name}`);
+  const start = performance.now();
+  /** @type {Outcome} */
+  const outcome = await step.does();
+  results.push({ name: step.name, ...outcome, seconds: (performance.now() - start) / 1000 });
+  if (outcome.failed > 0 && step.always) break; // nothing below can be believed without it
+}
+rmSync(reports, { recursive: true, force: true });
+
+console.log(`\n${'step'.padEnd(20)}${'passed'.padStart(8)}${'failed'.padStart(8)}${'skipped'.padStart(9)}${'seconds'.padStart(9)}`);
+for (const r of results) {
+  console.log(
+    `${r.name.padEnd(20)}${String(r.passed).padStart(8)}${String(r.failed).padStart(8)}${String(r.skipped ?? 0).padStart(9)}${r.seconds.toFixed(1).padStart(9)}${r.note ? `  ${r.note}` : ''}`,
+  );
+}
+const sum = (key) => results.reduce((n, r) => n + (r[key] ?? 0), 0);
+console.log(`${'total'.padEnd(20)}${' '.repeat(25)}${((performance.now() - total) / 1000).toFixed(1).padStart(9)}\n`);
+console.log(`${sum('passed')} passed, ${sum('failed')} failed${sum('skipped') > 0 ? `, ${sum('skipped')} skipped` : ''}`);
+process.exit(sum('failed') === 0 ? 0 : 1);

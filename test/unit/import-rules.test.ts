@@ -1,0 +1,179 @@
+/** Who may import whom (DESIGN.md section 4): each rule is broken once, and each agreed exception used once. */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { ESLint } from 'eslint';
+import tseslint from 'typescript-eslint';
+import ts from 'typescript';
+import { beforeAll, describe, expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '..', '..');
+let eslint: ESLint;
+
+beforeAll(() => {
+  // The snippets are files that do not exist, so rules that ask the type checker cannot run over them; none of the import rules does.
+  eslint = new ESLint({ cwd: root, overrideConfig: tseslint.configs.disableTypeChecked as ESLint.Options['overrideConfig'] });
+});
+
+const BOUNDARY = /^(import-x\/no-restricted-paths|@typescript-eslint\/no-restricted-imports|no-restricted-(properties|syntax|globals))$/;
+
+async function breaches(file: string, code: string): Promise<string[]> {
+  const [result] = await eslint.lintText(code, { filePath: join(root, file) });
+  const fatal = result!.messages.filter((message) => message.fatal);
+  if (fatal.length > 0) throw new Error(fatal[0]!.message);
+  return result!.messages.filter((message) => BOUNDARY.test(message.ruleId ?? '')).map((message) => message.message);
+}
+
+/** The path of `to` as `from` imports it. Both must exist, save the importing file: a path that resolves to nothing breaks no rule. */
+function specifier(from: string, to: string): string {
+  if (!existsSync(join(root, to))) throw new Error(`${to} does not exist: this test needs another file to stand for its kind`);
+  const path = relative(dirname(from), to).replace(/\.ts$/, '.js');
+  return path.startsWith('.') ? path : `./${path}`;
+}
+
+const FORBIDDEN: readonly (readonly [from: string, to: string, because: RegExp])[] = [
+  ['runtimes/tensor.ts', 'runtimes/catalog.ts', /shared by server, gateway, host and clients/],
+  ['runtimes/contract.ts', 'server/errors.ts', /shared by server, gateway, host and clients/],
+  ['runtimes/open-inference/extra.ts', 'server/errors.ts', /shared by server, gateway, host and clients/],
+  ['runtimes/host/extra.ts', 'server/config.ts', /know nothing of the server/],
+  ['runtimes/onnx/extra.ts', 'runtimes/catalog.ts', /plugin "onnx" imports the contract/],
+  ['runtimes/onnx/extra.ts', 'runtimes/open-inference/frame.ts', /plugin "onnx" imports the contract/],
+  ['runtimes/onnx/extra.ts', 'server/errors.ts', /know nothing of the server/],
+  ['server/gateway/extra.ts', 'server/database/data-source.ts', /keeps answering while the server/],
+  ['server/gateway/extra.ts', 'server/registry/registry.entities.ts', /keeps answering while the server/],
+  ['server/gateway/protocols/extra.ts', 'server/api/context.ts', /keeps answering while the server/],
+  ['server/gateway/extra.ts', 'runtimes/catalog.ts', /never a plugin or the host/],
+  ['server/gateway/extra.ts', 'runtimes/onnx/plugin.ts', /never a plugin or the host/],
+  ['server/deployments/extra.ts', 'server/gateway/main.ts', /route, histogram, meter/],
+  ['server/deployments/extra.ts', 'server/gateway/protocols/open-inference-rest.ts', /its protocols are not/],
+  ['server/app.ts', 'server/gateway/main.ts', /route, histogram, meter/],
+  ['server/access/extra.ts', 'server/registry/registry.entities.ts', /go one way/],
+  ['server/registry/extra.ts', 'server/deployments/deployment.entities.ts', /go one way/],
+  ['server/registry/extra.ts', 'server/monitoring/monitoring.entities.ts', /go one way/],
+  ['server/deployments/extra.ts', 'server/autoscaling/autoscaling.entities.ts', /go one way/],
+  ['server/monitoring/extra.ts', 'server/autoscaling/autoscaling.entities.ts', /go one way/],
+  ['server/database/extra.ts', 'server/registry/digest.ts', /knows the entities/],
+  ['server/monitoring/extra.ts', 'server/deployments/deployment-store.ts', /reaches another through its service/],
+  ['server/deployments/extra.service.ts', 'server/deployments/deployment.resolver.ts', /in this direction only/],
+  ['server/deployments/extra.store.ts', 'server/deployments/deployment.service.ts', /in this direction only/],
+  ['server/deployments/extra.entities.ts', 'server/deployments/deployment.types.ts', /no layer above it/],
+  ['migrations/9999-extra.ts', 'server/registry/registry.entities.ts', /A migration is history/],
+  ['clients/typescript/src/extra.ts', 'server/errors.ts', /Clients know the generated schema/],
+  ['clients/typescript/src/extra.ts', 'runtimes/catalog.ts', /Clients know the generated schema/],
+  ['server/extra.ts', 'test/support/database.ts', /does not import its tests/],
+  ['server/extra.ts', 'clients/typescript/src/index.ts', /does not import its clients/],
+];
+
+const ALLOWED: readonly (readonly [from: string, to: string])[] = [
+  ['runtimes/open-inference/extra.ts', 'runtimes/tensor.ts'],
+  ['runtimes/onnx/extra.ts', 'runtimes/contract.ts'],
+  ['runtimes/onnx/extra.ts', 'runtimes/onnx/plugin.ts'],
+  ['runtimes/host/extra.ts', 'runtimes/catalog.ts'],
+  ['server/gateway/extra.ts', 'server/database/notifications.ts'],
+  ['server/gateway/extra.ts', 'server/paths.ts'],
+  ['server/gateway/extra.ts', 'server/config.ts'],
+  ['server/gateway/extra.ts', 'runtimes/open-inference/frame.ts'],
+  ['server/monitoring/extra.ts', 'server/gateway/histogram.ts'],
+  ['server/deployments/extra.ts', 'server/gateway/route.ts'],
+  ['server/deployments/extra.ts', 'server/gateway/protocols/json-body.ts'],
+  ['server/monitoring/extra.service.ts', 'server/deployments/deployment.service.ts'],
+  ['server/database/data-source.ts', 'server/monitoring/monitoring.entities.ts'],
+  ['server/deployments/extra.resolver.ts', 'server/deployments/deployment.service.ts'],
+  ['clients/typescript/src/extra.ts', 'runtimes/open-inference/frame.ts'],
+  ['server/app.ts', 'server/deployments/deployment.resolver.ts'],
+  ['test/unit/extra.test.ts', 'server/deployments/plan.ts'],
+];
+
+describe('paths', () => {
+  test.each(FORBIDDEN)('%s may not import %s', async (from, to, because) => {
+    const expected = [expect.stringMatching(because)];
+    expect(await breaches(from, `import { x } from '${specifier(from, to)}';\nx();\n`)).toEqual(expect.arrayContaining(expected));
+    expect(await breaches(from, `import type { X } from '${specifier(from, to)}';\nexport type Y = X;\n`)).toEqual(expect.arrayContaining(expected));
+    expect(await breaches(from, `export const x = () => import('${specifier(from, to)}');\n`)).toEqual(expect.arrayContaining(expected));
+  });
+
+  test.each(ALLOWED)('%s may import %s', async (from, to) => {
+    expect(await breaches(from, `import { x } from '${specifier(from, to)}';\nx();\n`)).toEqual([]);
+  });
+});
+
+describe('packages and globals', () => {
+  test.each([
+    ['runtimes/tensor.ts', `import pg from 'pg';\npg();`, /nothing but the standard library/],
+    ['runtimes/open-inference/extra.ts', `import type { Pool } from 'pg';\nexport type P = Pool;`, /nothing but the standard library/],
+    ['runtimes/onnx/extra.ts', `import * as ort from 'onnxruntime-node';\nort.env;`, /inside `load`/],
+    ['server/gateway/extra.ts', `import { DataSource } from 'typeorm';\nnew DataSource({});`, /never imports TypeORM or GraphQL/],
+    ['server/gateway/extra.ts', `import type { DataSource } from 'typeorm';\nexport type D = DataSource;`, /never imports TypeORM or GraphQL/],
+    ['server/gateway/extra.ts', `import { parse } from 'graphql';\nparse('');`, /never imports TypeORM or GraphQL/],
+    ['server/gateway/extra.ts', `export const x = () => import('typeorm');`, /never loads TypeORM or GraphQL/],
+    ['server/gateway/extra.ts', `export const x = () => import('@apollo/server');`, /never loads TypeORM or GraphQL/],
+    ['server/registry/extra.service.ts', `import { Field } from 'type-graphql';\nField();`, /\*\.resolver\.ts and \*\.types\.ts only/],
+    ['server/registry/extra.ts', `export const port = process.env['PORT'];`, /only reader of process\.env/],
+    ['server/registry/extra.ts', `const { env } = process;\nexport { env };`, /only reader of process\.env/],
+    ['runtimes/onnx/extra.ts', `export const threads = process.env.THREADS;`, /only reader of process\.env/],
+    ['server/deployments/plan.ts', `export const at = () => new Date();`, /time is an argument/],
+    ['server/deployments/plan.ts', `export const at = () => Date.now();`, /time is an argument/],
+    ['server/deployments/plan.ts', `export const later = (f: () => void) => setTimeout(f, 1);`, /no I\/O and no clock/],
+    ['server/deployments/plan.ts', `import { readFileSync } from 'node:fs';\nreadFileSync('x');`, /no I\/O/],
+    ['server/deployments/plan.ts', `import { DataSource } from 'typeorm';\nnew DataSource({});`, /no I\/O/],
+    ['server/registry/extra.ts', `export default 1;`, /Named exports only/],
+  ])('%s: %s', async (file, code, because) => {
+    expect(await breaches(file, `${code}\n`)).toEqual(expect.arrayContaining([expect.stringMatching(because)]));
+  });
+
+  test.each([
+    ['runtimes/onnx/extra.ts', `import type * as ort from 'onnxruntime-node';\nexport const load = (): Promise<typeof ort> => import('onnxruntime-node');`],
+    ['server/registry/extra.resolver.ts', `import { Resolver } from 'type-graphql';\nResolver();`],
+    ['server/registry/extra.types.ts', `import { Field } from 'type-graphql';\nField();`],
+    ['server/config.ts', `export const port = process.env['PORT'];`],
+    ['server/gateway/extra.ts', `import pg from 'pg';\nnew pg.Client();`],
+    [
+      'server/deployments/plan.ts',
+      `import { createHash } from 'node:crypto';\nexport const at = (now: Date) => createHash('sha256').update(new Date(now.getTime() + 1).toISOString());`,
+    ],
+  ])('%s may: %s', async (file, code) => {
+    expect(await breaches(file, `${code}\n`)).toEqual([]);
+  });
+});
+
+/** Every module that a program loads at its start: its own files by path, packages by name. Types are erased and do not count. */
+function loads(entry: string): { files: Set<string>; packages: Set<string> } {
+  const files = new Set<string>();
+  const packages = new Set<string>();
+  const visit = (file: string): void => {
+    if (files.has(file)) return;
+    files.add(file);
+    for (const name of staticImports(readFileSync(join(root, file), 'utf8'))) {
+      if (name.startsWith('.')) visit(join(dirname(file), name).replace(/\.js$/, '.ts'));
+      else if (!name.startsWith('node:'))
+        packages.add(
+          name
+            .split('/')
+            .slice(0, name.startsWith('@') ? 2 : 1)
+            .join('/'),
+        );
+    }
+  };
+  visit(entry);
+  return { files, packages };
+}
+
+function staticImports(code: string): string[] {
+  const options = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true, experimentalDecorators: true };
+  const { outputText } = ts.transpileModule(code, { compilerOptions: options });
+  return ts.createSourceFile('x.js', outputText, ts.ScriptTarget.ES2022).statements.flatMap((statement) => {
+    const from = ts.isImportDeclaration(statement) || ts.isExportDeclaration(statement) ? statement.moduleSpecifier : undefined;
+    return from && ts.isStringLiteral(from) ? [from.text] : [];
+  });
+}
+
+describe('what a process loads, through everything it imports', () => {
+  test.each(['server/gateway/main.ts', 'runtimes/host/main.ts'])('%s: no TypeORM, no GraphQL, no control plane', (entry) => {
+    const { files, packages } = loads(entry);
+    expect([...packages].filter((name) => /typeorm|graphql|apollo|as-integrations|dataloader|fastify/.test(name))).toEqual([]);
+    expect([...files].filter((file) => /^server\/(access|registry|deployments|monitoring|autoscaling|api|events|engines)\//.test(file))).toEqual([]);
+  });
+
+  test('a replica loads no library of a model before it knows which one it needs', () => {
+    expect([...loads('runtimes/host/main.ts').packages].filter((name) => /onnxruntime|tensorflow/.test(name))).toEqual([]);
+  });
+});
