@@ -61,6 +61,11 @@ export interface RuntimePlugin {
   readonly contractVersion: number;
   readonly formats: readonly FormatSpec[];
   /**
+   * Optional: loads the native library without a model and does with it the least that a session does, so that what the
+   * runtime needs idle can be measured and added to a memory limit. Without it, the library counts into the model's budget.
+   */
+  preload?(options: LoadOptions): Promise<void>;
+  /**
    * Loads a model. The native library is imported in here, never at the top of the module, so that listing plugins costs
    * nothing and a broken library is the failure of a version and not of the server.
    * @throws ModelLoadError, or the library's own error, when the artifact cannot be loaded.

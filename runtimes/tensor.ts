@@ -3,9 +3,7 @@
  * little-endian. This file imports nothing, so that plugins, gateway, replica host and clients can all share it.
  */
 
-export const DATATYPES = [
-  'BOOL', 'INT8', 'INT16', 'INT32', 'INT64', 'UINT8', 'UINT16', 'UINT32', 'UINT64', 'FP16', 'FP32', 'FP64', 'BYTES',
-] as const;
+export const DATATYPES = ['BOOL', 'INT8', 'INT16', 'INT32', 'INT64', 'UINT8', 'UINT16', 'UINT32', 'UINT64', 'FP16', 'FP32', 'FP64', 'BYTES'] as const;
 
 /** An Open Inference Protocol datatype name. */
 export type Datatype = (typeof DATATYPES)[number];
@@ -153,7 +151,10 @@ export function assertInputs(signature: Signature, inputs: readonly Tensor[]): v
     seen.add(tensor.name);
     if (tensor.datatype !== spec.datatype) throw new TensorError(`input "${tensor.name}" is ${tensor.datatype}; the model takes ${spec.datatype}`);
     const fits = tensor.shape.length === spec.shape.length && spec.shape.every((want, i) => want === -1 || want === tensor.shape[i]);
-    if (!fits) throw new TensorError(`input "${tensor.name}" has shape [${tensor.shape.join(', ')}]; the model takes [${spec.shape.join(', ')}], where -1 may be any size`);
+    if (!fits)
+      throw new TensorError(
+        `input "${tensor.name}" has shape [${tensor.shape.join(', ')}]; the model takes [${spec.shape.join(', ')}], where -1 may be any size`,
+      );
   }
   for (const name of declared.keys()) if (!seen.has(name)) throw new TensorError(`input "${name}" is missing`);
 }

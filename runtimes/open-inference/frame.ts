@@ -24,6 +24,11 @@ export const FRAME = {
   INFER_ANSWER: 102,
   /** from the replica: `ReplicaFailure`. */
   FAILURE: 103,
+  /**
+   * from the replica, as the last frame of a connection, when it has drained: what was sent here and not answered was not
+   * executed and never will be. Without it, a request that crossed with the replica's exit could not safely be sent elsewhere.
+   */
+  GOODBYE: 104,
 } as const;
 
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME];
@@ -64,12 +69,15 @@ const HEAD = 13;
 export function writeFrame(stream: Duplex, id: number, kind: FrameKind, message: EncodedMessage): boolean {
   const { json, binary } = message;
   const size = binary.reduce((sum, part) => sum + part.byteLength, 0);
-  const head = Buffer.allocUnsafe(HEAD + json.length);
-  head.writeUInt32LE(HEAD - 4 + json.length + size, 0);
+  // Spaces after the JSON put the tensors on a boundary of 8 bytes in the reader's buffer, so that it need not copy large ones.
+  const padding = size === 0 ? 0 : -(HEAD - 4 + json.length) & 7;
+  const head = Buffer.allocUnsafe(HEAD + json.length + padding);
+  head.writeUInt32LE(head.length - 4 + size, 0);
   head.writeUInt32LE(id, 4);
   head.writeUInt8(kind, 8);
-  head.writeUInt32LE(json.length, 9);
+  head.writeUInt32LE(json.length + padding, 9);
   head.set(json, HEAD);
+  if (padding > 0) head.fill(0x20, HEAD + json.length);
   if (size === 0) return stream.write(head);
   stream.cork();
   stream.write(head);
@@ -90,7 +98,10 @@ export class FrameReader {
   private filled = 0;
 
   /** @param maxBytes a frame that says it is longer ends the connection: the peer is no replica or gateway of ours. */
-  constructor(private readonly onFrame: (frame: Frame) => void, private readonly maxBytes: number) {}
+  constructor(
+    private readonly onFrame: (frame: Frame) => void,
+    private readonly maxBytes: number,
+  ) {}
 
   /** @throws TensorError for bytes that are no frame; the connection is then to be closed. */
   push(chunk: Buffer): void {
@@ -133,6 +144,11 @@ export class FrameReader {
     const jsonLength = body.readUInt32LE(5);
     const start = HEAD - 4;
     if (start + jsonLength > body.length) throw new TensorError(`a frame's JSON of ${jsonLength} bytes does not fit into its ${body.length}`);
-    this.onFrame({ id: body.readUInt32LE(0), kind: body.readUInt8(4), json: body.subarray(start, start + jsonLength), binary: body.subarray(start + jsonLength) });
+    this.onFrame({
+      id: body.readUInt32LE(0),
+      kind: body.readUInt8(4),
+      json: body.subarray(start, start + jsonLength),
+      binary: body.subarray(start + jsonLength),
+    });
   }
 }

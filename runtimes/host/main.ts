@@ -1,0 +1,79 @@
+/**
+ * The replica process: `main.js <path of spec.json>` hosts one model and answers on its Unix socket.
+ *
+ * It listens before it loads, so that it can be asked how far it is, and is READY only after a real inference. It ends with
+ * 0 when it has drained (DRAIN, SIGTERM, SIGHUP, SIGINT), with 1 when the model could not be loaded; the reason is then on stderr
+ * and in `outcome.json` beside the spec. It does not end because its server has: a server that comes back adopts it, and
+ * `pilothouse stop` ends what a killed server left.
+ */
+import { renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { OUTCOME_FILE, readHostSpec, type HostOutcome } from './host-spec.js';
+import { warmModel } from './model-session.js';
+import { messageOf, ReplicaServer } from './replica-server.js';
+
+/** Long enough for a probe that has just connected to hear the reason. */
+const FAILED_LINGER_MS = 250;
+
+const specPath = process.argv[2];
+if (specPath === undefined) {
+  console.error('usage: main.js <path of spec.json>');
+  process.exit(2);
+}
+
+process.title = 'pilothouse-replica';
+const abort = new AbortController();
+let ready = false;
+
+try {
+  const spec = readHostSpec(specPath);
+  const server = new ReplicaServer(spec, () => {
+    log('draining');
+    abort.abort(new Error('the replica was told to drain'));
+    // A load that cannot be interrupted holds nothing that anybody waits for.
+    void leave(server);
+  });
+  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const) process.on(signal, () => server.startDraining());
+  await server.listen();
+  log(`replica ${spec.replicaId} of ${spec.versionDigest} listens, loading ${spec.format} with ${spec.runtime}`);
+  // Whoever connected already is answered before a load that may hold this thread for long.
+  await setImmediate();
+  try {
+    const warm = await warmModel(spec, abort.signal, log);
+    ready = true;
+    server.ready(warm);
+    log(`ready: ${warm.model.backend}, loaded in ${Math.round(warm.loadMs)} ms`);
+  } catch (error) {
+    if (!abort.signal.aborted) {
+      server.failed(messageOf(error));
+      await fail(error);
+    }
+  }
+} catch (error) {
+  await fail(error);
+}
+
+async function fail(error: unknown): Promise<void> {
+  console.error(messageOf(error));
+  const path = join(dirname(specPath!), OUTCOME_FILE);
+  const outcome: HostOutcome = { reason: messageOf(error) };
+  try {
+    writeFileSync(`${path}.new`, JSON.stringify(outcome));
+    renameSync(`${path}.new`, path);
+  } catch (cause) {
+    console.error(`${path}: ${messageOf(cause)}`);
+  }
+  await setTimeout(FAILED_LINGER_MS);
+  process.exit(1);
+}
+
+async function leave(server: ReplicaServer): Promise<void> {
+  await server.drained();
+  log(ready ? 'drained' : 'ended before it was ready');
+  process.exit(0);
+}
+
+function log(line: string): void {
+  console.error(`${new Date().toISOString()} ${line}`);
+}

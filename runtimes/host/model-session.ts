@@ -1,0 +1,76 @@
+/** From a version's files to a model that has answered once: what a replica and a validation both do. */
+import { loadPlugin } from '../catalog.js';
+import type { LoadedModel, ModelArtifact } from '../contract.js';
+import { inputsFromSignature, tensorFromSample, type SampleTensor } from '../sample.js';
+import { assertInputs, assertTensor, TensorError, type Signature, type Tensor } from '../tensor.js';
+
+export interface ModelRequest {
+  readonly runtime: string;
+  readonly format: string;
+  readonly folder: string;
+  readonly files: readonly string[];
+  readonly sample: readonly SampleTensor[] | null;
+  readonly threads: number;
+  readonly runtimes: readonly string[];
+}
+
+export interface WarmModel {
+  readonly model: LoadedModel;
+  /** From the import of the plugin to the model in memory. */
+  readonly loadMs: number;
+  /** The answer to the sample. */
+  readonly outputs: readonly Tensor[];
+}
+
+/**
+ * Loads the model and sends it the sample, or a request made from its signature.
+ * @throws Error whose message says what the model or the sample lacks
+ */
+export async function warmModel(request: ModelRequest, signal: AbortSignal, log: (line: string) => void): Promise<WarmModel> {
+  const started = performance.now();
+  const plugin = await loadPlugin(request.runtime, request.runtimes);
+  const artifact: ModelArtifact = { folder: request.folder, files: request.files, format: request.format };
+  const model = await plugin.load(artifact, { threads: request.threads, log }, signal);
+  const loadMs = performance.now() - started;
+  assertSignature(model.signature);
+  const inputs = sampleInputs(model.signature, request.sample);
+  const outputs = await model.infer(inputs, undefined, signal);
+  assertAnswer(model.signature, outputs);
+  return { model, loadMs, outputs };
+}
+
+function sampleInputs(signature: Signature, sample: readonly SampleTensor[] | null): Tensor[] {
+  if (sample === null) return inputsFromSignature(signature);
+  try {
+    const inputs = sample.map((tensor, i) => tensorFromSample(tensor, `sample[${i}]`));
+    assertInputs(signature, inputs);
+    return inputs;
+  } catch (error) {
+    if (error instanceof TensorError) throw new Error(`the sample does not fit the model: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+/** What a plugin says of its model is passed on to every client: a contradiction must not get that far. */
+function assertSignature({ inputs, outputs }: Signature): void {
+  for (const [kind, specs] of [
+    ['input', inputs],
+    ['output', outputs],
+  ] as const) {
+    const names = specs.map((spec) => spec.name);
+    const twice = names.find((name, i) => names.indexOf(name) !== i);
+    if (twice !== undefined) throw new Error(`the model has two ${kind}s called "${twice}"`);
+  }
+  if (outputs.length === 0) throw new Error('the model has no output');
+}
+
+function assertAnswer(signature: Signature, outputs: readonly Tensor[]): void {
+  const given = outputs.map((output) => output.name).join(', ');
+  const declared = signature.outputs.map((output) => output.name).join(', ');
+  if (given !== declared) throw new Error(`the model answered with the outputs ${given || 'none'}, and its signature says ${declared}`);
+  outputs.forEach((output, i) => {
+    assertTensor(output);
+    const spec = signature.outputs[i]!;
+    if (output.datatype !== spec.datatype) throw new Error(`output "${output.name}" came as ${output.datatype}, and the signature says ${spec.datatype}`);
+  });
+}

@@ -1,0 +1,66 @@
+/**
+ * The validating process: reads one `ValidateRequest` as a line of JSON on standard input, loads the model, sends it one
+ * inference, and writes a `ValidateReport` to descriptor 3. Its standard error is the log. It ends when its parent has gone:
+ * standard input stays open until then.
+ */
+import { writeSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { sampleFromTensor, type SampleTensor } from '../sample.js';
+import type { Signature, Tensor } from '../tensor.js';
+import { warmModel, type ModelRequest } from './model-session.js';
+import { messageOf } from './replica-server.js';
+
+export type ValidateRequest = ModelRequest;
+
+/** An output of the validating inference. `data` is null where there is more of it than anybody reads, or bytes that are no text. */
+export interface AnsweredTensor extends Omit<SampleTensor, 'data'> {
+  readonly data: readonly unknown[] | null;
+}
+
+export type ValidateReport =
+  | {
+      readonly ok: true;
+      readonly signature: Signature;
+      readonly backend: string;
+      readonly memoryBytes: number;
+      readonly loadMs: number;
+      readonly outputs: readonly AnsweredTensor[];
+    }
+  | { readonly ok: false; readonly reason: string };
+
+const REPORT_DESCRIPTOR = 3;
+const MAX_ELEMENTS = 4096;
+
+const lines = createInterface({ input: process.stdin });
+lines.once('line', (line) => void validate(JSON.parse(line) as ValidateRequest));
+lines.once('close', () => process.exit(3));
+
+async function validate(request: ValidateRequest): Promise<void> {
+  const report = await warmModel(request, new AbortController().signal, (line) => console.error(line)).then(
+    ({ model, loadMs, outputs }): ValidateReport => ({
+      ok: true,
+      signature: model.signature,
+      backend: model.backend,
+      memoryBytes: process.memoryUsage.rss(),
+      loadMs,
+      outputs: outputs.map(answered),
+    }),
+    (error: unknown): ValidateReport => ({ ok: false, reason: messageOf(error) }),
+  );
+  writeAll(Buffer.from(JSON.stringify(report)));
+  process.exit(0);
+}
+
+function answered(tensor: Tensor): AnsweredTensor {
+  const { name, datatype, shape } = tensor;
+  if (tensor.data.length > MAX_ELEMENTS) return { name, datatype, shape, data: null };
+  try {
+    return sampleFromTensor(tensor);
+  } catch {
+    return { name, datatype, shape, data: null };
+  }
+}
+
+function writeAll(bytes: Buffer): void {
+  for (let at = 0; at < bytes.length;) at += writeSync(REPORT_DESCRIPTOR, bytes, at);
+}

@@ -1,0 +1,115 @@
+/** ONNX models through ONNX Runtime's own Node.js binding, on the CPU. */
+import { join } from 'node:path';
+import type { InferenceSession } from 'onnxruntime-node';
+import { CONTRACT_VERSION, ModelLoadError, type LoadedModel, type LoadOptions, type ModelArtifact, type RuntimePlugin } from '../contract.js';
+import type { Signature, Tensor, TensorSpec } from '../tensor.js';
+import { datatypeOf, fromOnnx, supportedTypes, toOnnx, unsupportedName } from './datatypes.js';
+
+type Library = typeof import('onnxruntime-node');
+
+/** One Identity node: the smallest model there is, for `preload`. */
+const IDENTITY = Buffer.from('CAg6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCAhAR', 'base64');
+
+const plugin: RuntimePlugin = {
+  name: 'onnx',
+  contractVersion: CONTRACT_VERSION,
+  formats: [
+    {
+      name: 'onnx',
+      description: 'An ONNX model: one .onnx file, `model.onnx` where there are several, and the external data files that it names.',
+      files: ['**/*.onnx'],
+      priority: 10,
+    },
+  ],
+
+  async preload(options) {
+    const library = await importLibrary();
+    await (await library.InferenceSession.create(IDENTITY, sessionOptions(options))).release();
+  },
+
+  async load(artifact, options, signal) {
+    const library = await importLibrary();
+    signal.throwIfAborted();
+    const session = await createSession(library, join(artifact.folder, modelFile(artifact)), options);
+    return new OnnxModel(library, session, readSignature(session));
+  },
+};
+
+export default plugin;
+
+class OnnxModel implements LoadedModel {
+  readonly backend = 'cpu';
+  private readonly outputNames: readonly string[];
+
+  constructor(
+    private readonly library: Library,
+    private readonly session: InferenceSession,
+    readonly signature: Signature,
+  ) {
+    this.outputNames = signature.outputs.map((output) => output.name);
+  }
+
+  /** The library computes on this thread and cannot be interrupted: the signal is only looked at before. */
+  async infer(inputs: readonly Tensor[], requestedOutputs: readonly string[] | undefined, signal: AbortSignal): Promise<Tensor[]> {
+    signal.throwIfAborted();
+    const wanted = requestedOutputs ?? this.outputNames;
+    const feeds: Record<string, ReturnType<typeof toOnnx>> = {};
+    for (const input of inputs) feeds[input.name] = toOnnx(this.library.Tensor, input);
+    const results = await this.session.run(feeds, wanted);
+    return wanted.map((name) => fromOnnx(name, results[name]!));
+  }
+
+  async dispose(): Promise<void> {
+    await this.session.release();
+  }
+}
+
+async function importLibrary(): Promise<Library> {
+  const library = await import('onnxruntime-node');
+  library.env.logLevel = 'error';
+  return library;
+}
+
+function sessionOptions({ threads }: LoadOptions): InferenceSession.SessionOptions {
+  return { intraOpNumThreads: threads, interOpNumThreads: 1, executionMode: 'sequential', logSeverityLevel: 3 };
+}
+
+function modelFile({ files }: ModelArtifact): string {
+  const candidates = files.filter((file) => file.endsWith('.onnx'));
+  const chosen = candidates.length === 1 ? candidates[0] : candidates.find((file) => file === 'model.onnx');
+  if (chosen !== undefined) return chosen;
+  if (candidates.length === 0) throw new ModelLoadError(`no .onnx file among ${files.join(', ') || 'no files'}`);
+  throw new ModelLoadError(`several .onnx files (${candidates.join(', ')}); the one to load must be called model.onnx`);
+}
+
+async function createSession(library: Library, path: string, options: LoadOptions): Promise<InferenceSession> {
+  try {
+    return await library.InferenceSession.create(path, sessionOptions(options));
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    const number = /^Unsupported data type: (\d+)$/.exec(message)?.[1];
+    if (number === undefined) throw new ModelLoadError(message, { cause });
+    throw new ModelLoadError(`an input or output is of datatype ${unsupportedName(number)}, which cannot be carried; supported are ${supportedTypes()}`, {
+      cause,
+    });
+  }
+}
+
+function readSignature(session: InferenceSession): Signature {
+  return {
+    inputs: session.inputMetadata.map((value) => tensorSpec('input', value)),
+    outputs: session.outputMetadata.map((value) => tensorSpec('output', value)),
+  };
+}
+
+function tensorSpec(kind: 'input' | 'output', value: InferenceSession.ValueMetadata): TensorSpec {
+  if (!value.isTensor) {
+    throw new ModelLoadError(
+      `${kind} "${value.name}" is a sequence, a map or an optional, and only tensors can be carried; export the model with tensors (skl2onnx: options={'zipmap': False})`,
+    );
+  }
+  const datatype = datatypeOf(value.type);
+  if (!datatype) throw new ModelLoadError(`${kind} "${value.name}" is of datatype ${value.type}, which cannot be carried; supported are ${supportedTypes()}`);
+  // The library gives a name, or nothing, for a dimension that may vary.
+  return { name: value.name, datatype, shape: value.shape.map((dimension) => (typeof dimension === 'number' && dimension >= 0 ? dimension : -1)) };
+}

@@ -1,0 +1,143 @@
+/** TensorFlow.js with the fastest backend that loads here: native TensorFlow, else WebAssembly with SIMD, else plain JavaScript. */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import util from 'node:util';
+import type { LoadOptions } from '../contract.js';
+import { bindingOf, nativeFolder } from './native-cache.js';
+
+export type Core = typeof import('@tensorflow/tfjs-core');
+export type Layers = typeof import('@tensorflow/tfjs-layers');
+export type Converter = typeof import('@tensorflow/tfjs-converter');
+
+/** In the order in which they are tried. */
+export const BACKENDS = ['tensorflow', 'wasm', 'cpu'] as const;
+export type Backend = (typeof BACKENDS)[number];
+
+/** The part of a SavedModel's protobuf messages that is read here, as @tensorflow/tfjs-node hands them out. */
+export interface TensorInfoMessage {
+  getDtype(): number;
+  getTensorShape(): { getUnknownRank(): boolean; getDimList(): readonly { getSize(): number }[] } | undefined;
+}
+
+export interface ProtoMap<T> {
+  keys(): Iterator<string>;
+  get(key: string): T;
+}
+
+export interface SavedModelMessage {
+  getMetaGraphsList(): readonly {
+    getMetaInfoDef(): { getTagsList(): readonly string[] };
+    getSignatureDefMap(): ProtoMap<{ getInputsMap(): ProtoMap<TensorInfoMessage>; getOutputsMap(): ProtoMap<TensorInfoMessage> }>;
+  }[];
+}
+
+export interface SavedModelHandle {
+  readonly signature: { readonly inputs: Record<string, { tfDtype: string }> };
+  predict(inputs: Record<string, import('@tensorflow/tfjs-core').Tensor>): Record<string, import('@tensorflow/tfjs-core').Tensor>;
+  dispose(): void;
+}
+
+/** What only the native package has. */
+export interface NativeNode {
+  /** Not `getMetaGraphsFromSavedModel`, which cannot tell a scalar from a shape that is not known. */
+  readSavedModelProto(path: string): Promise<SavedModelMessage>;
+  loadSavedModel(path: string, tags: string[], signature: string): Promise<SavedModelHandle>;
+}
+
+export interface Library {
+  readonly core: Core;
+  readonly layers: () => Layers;
+  readonly converter: () => Converter;
+  /** Only with native TensorFlow. */
+  readonly node: NativeNode | undefined;
+  /** Changes to plain JavaScript, which has every operation. */
+  readonly usePlain: () => Promise<void>;
+}
+
+/** CommonJS on purpose: importing these packages as ES modules takes three times as long (200 ms instead of 70). */
+const require = createRequire(import.meta.url);
+
+/**
+ * @param allowed backends that may be used
+ * @throws Error that says why each of them could not
+ */
+export async function loadLibrary(allowed: readonly Backend[], options: LoadOptions): Promise<Library> {
+  const refusals: string[] = [];
+  for (const backend of BACKENDS.filter((name) => allowed.includes(name))) {
+    try {
+      const library = backend === 'tensorflow' ? loadNative(options) : await loadJavaScript(backend);
+      // A backend that cannot start is replaced by another without a word.
+      const chosen = library.core.getBackend();
+      if (chosen !== backend) throw new Error(`TensorFlow.js took ${chosen} instead`);
+      if (refusals.length > 0) options.log(`TensorFlow.js computes with ${backend}; ${refusals.join('; ')}`);
+      return library;
+    } catch (error) {
+      refusals.push(`${backend}: ${(error instanceof Error ? error.message : String(error)).split('\n')[0]}`);
+    }
+  }
+  throw new Error(`no TensorFlow.js backend loads: ${refusals.join('; ')}`);
+}
+
+function loadNative({ threads }: LoadOptions): Library {
+  const path = nativePackage();
+  if (path === undefined) throw new Error(NATIVE_MISSING);
+  restoreUtil();
+  setEnvironment({ TF_CPP_MIN_LOG_LEVEL: '2', TF_NUM_INTRAOP_THREADS: String(threads), TF_NUM_INTEROP_THREADS: '1', OMP_NUM_THREADS: String(threads) });
+  // One object has everything: @tensorflow/tfjs-node brings its own copies of core, layers and converter.
+  const tf = require(path) as Core & Layers & Converter;
+  return { core: tf, layers: () => tf, converter: () => tf, node: require(join(path, 'dist', 'saved_model.js')) as NativeNode, usePlain: () => use(tf, 'cpu') };
+}
+
+export const NATIVE_MISSING =
+  'the native TensorFlow binding is not there; `npm run build:tfjs-node` makes it from registry packages (Linux x64, about half a minute), ' +
+  'or install @tensorflow/tfjs-node beside Pilothouse with its install script allowed';
+
+/** A package that was installed with its binding, else the one of the build cache. */
+function nativePackage(): string | undefined {
+  try {
+    const installed = dirname(require.resolve('@tensorflow/tfjs-node/package.json'));
+    if (existsSync(bindingOf(installed))) return installed;
+  } catch {
+    // Not installed, which is usual.
+  }
+  // A replica has no Config: where the cache lies comes to it, and to the build script, with the environment it inherits.
+  // eslint-disable-next-line no-restricted-properties
+  const { bindingPath, packagePath } = nativeFolder(process.env);
+  return existsSync(bindingPath) ? packagePath : undefined;
+}
+
+/** Functions that Node 23 took away and on which nearly every operation of @tensorflow/tfjs-node 4.22 rests. */
+function restoreUtil(): void {
+  const gone = util as unknown as Record<string, unknown>;
+  gone['isNullOrUndefined'] ??= (value: unknown) => value === null || value === undefined;
+  gone['isArray'] ??= Array.isArray;
+}
+
+/** Read by the native library when it is loaded. What the operator has set stays. */
+function setEnvironment(values: Readonly<Record<string, string>>): void {
+  // eslint-disable-next-line no-restricted-properties
+  for (const [name, value] of Object.entries(values)) process.env[name] ??= value;
+}
+
+async function loadJavaScript(backend: 'wasm' | 'cpu'): Promise<Library> {
+  const core = require('@tensorflow/tfjs-core') as Core;
+  if (backend === 'wasm') {
+    const path = require.resolve('@tensorflow/tfjs-backend-wasm');
+    (require(path) as typeof import('@tensorflow/tfjs-backend-wasm')).setWasmPaths(join(dirname(path), '/'));
+  }
+  await use(core, backend);
+  return {
+    core,
+    layers: () => require('@tensorflow/tfjs-layers') as Layers,
+    converter: () => require('@tensorflow/tfjs-converter') as Converter,
+    node: undefined,
+    usePlain: () => use(core, 'cpu'),
+  };
+}
+
+async function use(core: Core, backend: Backend): Promise<void> {
+  if (backend === 'cpu' && !core.findBackendFactory('cpu')) require('@tensorflow/tfjs-backend-cpu');
+  if (!(await core.setBackend(backend))) throw new Error('it does not start');
+  await core.ready();
+}

@@ -1,0 +1,60 @@
+/** TensorFlow.js layers and graph models, and with native TensorFlow its SavedModels. */
+import { CONTRACT_VERSION, ModelLoadError, type LoadedModel, type ModelArtifact, type RuntimePlugin } from '../contract.js';
+import { loadGraphModel } from './graph-model.js';
+import { loadLayersModel } from './layers-model.js';
+import { BACKENDS, loadLibrary, type Backend, type Library } from './library.js';
+import { loadSavedModel } from './saved-model.js';
+import { loadedModel, type TfModel } from './tf-model.js';
+
+type Loader = (library: Library, artifact: ModelArtifact) => Promise<TfModel>;
+
+const LOADERS: Readonly<Record<string, Loader>> = {
+  'tfjs-layers': loadLayersModel,
+  'tfjs-graph': loadGraphModel,
+  'tensorflow-savedmodel': loadSavedModel,
+};
+
+/** @param backends those that may be used: all of them, save in tests of one. */
+export function createTfjsPlugin(backends: readonly Backend[] = BACKENDS): RuntimePlugin {
+  return {
+    name: 'tfjs',
+    contractVersion: CONTRACT_VERSION,
+    formats: [
+      {
+        name: 'tfjs-layers',
+        description: 'A TensorFlow.js layers model: model.json of format "layers-model", and the weight shards that it lists.',
+        files: ['**/model.json'],
+        priority: 10,
+      },
+      {
+        name: 'tfjs-graph',
+        description:
+          'A TensorFlow.js graph model: model.json of format "graph-model", and the weight shards that it lists. To be named, since its files are called like those of a layers model.',
+        files: ['**/model.json'],
+        priority: 5,
+      },
+      {
+        name: 'tensorflow-savedmodel',
+        description:
+          'A TensorFlow SavedModel: saved_model.pb and its variables, served by its signature "serving_default". Needs native TensorFlow (`npm run build:tfjs-node`).',
+        files: ['**/saved_model.pb'],
+        priority: 20,
+      },
+    ],
+
+    async preload(options) {
+      const { core } = await loadLibrary(backends, options);
+      core.tidy(() => core.matMul(core.ones([4, 4]), core.ones([4, 4])).dataSync());
+    },
+
+    async load(artifact, options, signal): Promise<LoadedModel> {
+      const loader = LOADERS[artifact.format];
+      if (!loader) throw new ModelLoadError(`the format ${artifact.format} is none of this plugin's`);
+      const library = await loadLibrary(backends, options);
+      signal.throwIfAborted();
+      return loadedModel(library, await loader(library, artifact));
+    },
+  };
+}
+
+export default createTfjsPlugin();

@@ -1,0 +1,3 @@
+import { tfjsContract } from './runtimes-tfjs.suite.js';
+
+tfjsContract('cpu');

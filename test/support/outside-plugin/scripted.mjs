@@ -1,0 +1,40 @@
+/**
+ * A runtime whose models do what a test tells them: `model.script.json` says how loading goes, and each inference does what its
+ * input `x` says. FP32 [1] to FP32 [1].
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const spec = (name) => ({ name, datatype: 'FP32', shape: [1] });
+
+export default {
+  name: 'scripted',
+  contractVersion: 1,
+  formats: [{ name: 'scripted', description: 'What a test wants.', files: ['model.script.json'], priority: 1 }],
+
+  async load({ folder }, { log }, signal) {
+    const { loadMs = 0, loadError, crash, log: line } = JSON.parse(await readFile(join(folder, 'model.script.json'), 'utf8'));
+    if (line) log(line);
+    await sleep(loadMs, undefined, { signal });
+    if (crash) process.kill(process.pid, crash);
+    if (loadError) throw new Error(loadError);
+    return {
+      signature: { inputs: [spec('x')], outputs: [spec('y')] },
+      backend: 'script',
+      /** x > 0: takes x ms; -1: fails; -2: crashes; -3: never returns and holds the thread; below -10: holds the thread for -x ms. */
+      async infer([x], _outputs, abort) {
+        const [what] = x.data;
+        log(`infers ${what}`);
+        if (what === -1) throw new Error('the model failed');
+        if (what === -2) process.kill(process.pid, 'SIGSEGV');
+        if (what === -3) for (;;);
+        const started = performance.now();
+        while (performance.now() - started < (what < -10 ? -what : 0));
+        if (what > 1) await sleep(what, undefined, { signal: abort });
+        return [{ name: 'y', datatype: 'FP32', shape: [1], data: Float32Array.of(performance.now() - started) }];
+      },
+      async dispose() {},
+    };
+  },
+};

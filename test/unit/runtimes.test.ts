@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseAddress } from '../../runtimes/open-inference/address.js';
+import { inputsFromSignature, sampleFromTensor, tensorFromSample } from '../../runtimes/sample.js';
+import { assertInputs, assertTensor, DATATYPES } from '../../runtimes/tensor.js';
+import { NATIVE_PINS, nativeFolder } from '../../runtimes/tfjs/native-cache.js';
+
+describe('requests made from a signature', () => {
+  it.each(DATATYPES)('fit it for %s, with 1 for what may vary', (datatype) => {
+    const signature = { inputs: [{ name: 'x', datatype, shape: [-1, 2] }], outputs: [] };
+    const inputs = inputsFromSignature(signature);
+    assertInputs(signature, inputs);
+    inputs.forEach(assertTensor);
+    expect(inputs[0]!.shape).toEqual([1, 2]);
+    const one = { BOOL: true, BYTES: '', INT64: '1', UINT64: '1' }[datatype as string] ?? 1;
+    expect(sampleFromTensor(inputs[0]!).data).toEqual([one, one]);
+  });
+
+  it('are read back as they are written', () => {
+    const sample = { name: 'x', datatype: 'INT64', shape: [1, 2], data: [['9007199254740993', -2]] };
+    const tensor = tensorFromSample(sample);
+    expect(tensor.data).toEqual(BigInt64Array.of(9007199254740993n, -2n));
+    expect(tensorFromSample(sampleFromTensor(tensor))).toEqual(tensor);
+    expect(() => tensorFromSample({ ...sample, data: ['x', 1] })).toThrow(/element 0/);
+  });
+});
+
+describe('addresses of replicas', () => {
+  it('are Unix sockets, or hosts with a port', () => {
+    expect(parseAddress('unix:/a/b')).toEqual({ path: '/a/b' });
+    expect(parseAddress('tcp:replica-1:8001')).toMatchObject({ host: 'replica-1', port: 8001 });
+    expect(parseAddress('tcp:[::1]:8001')).toMatchObject({ host: '::1', port: 8001 });
+    expect(() => parseAddress('tcp:replica-1')).toThrow('"tcp:replica-1" is no replica address; right would be unix:<path> or tcp:<host>:<port>');
+  });
+});
+
+describe('the cache of the native TensorFlow binding', () => {
+  it('pins the npm packages by the lock file that is checked in', () => {
+    const lock = readFileSync(new URL('../../runtimes/tfjs/native/package-lock.json', import.meta.url));
+    expect(createHash('sha256').update(lock).digest('hex')).toBe(NATIVE_PINS.lockSha256);
+    // Every package by its integrity, none by the place it came from.
+    const { packages } = JSON.parse(lock.toString()) as { packages: Record<string, { integrity?: string; resolved?: string }> };
+    for (const [path, entry] of Object.entries(packages))
+      if (path !== '') expect(entry).toMatchObject({ integrity: expect.stringMatching(/^sha512-/) as string });
+    expect(Object.values(packages).some((entry) => entry.resolved !== undefined)).toBe(false);
+  });
+
+  it('lies where the environment says, else below the home', () => {
+    expect(nativeFolder({ PILOTHOUSE_TFJS_NODE_CACHE: '/cache' }).folder).toMatch(/^\/cache\/[0-9a-f]{16}$/);
+    expect(nativeFolder({}).folder).toMatch(/\/\.cache\/pilothouse\/tfjs-node\/[0-9a-f]{16}$/);
+  });
+});
