@@ -1,0 +1,238 @@
+/** Replicas as processes of this machine that outlive the server which started them.  */
+import { rmSync } from 'node:fs';
+import { isAbsolute, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import type { HostSpec } from '../../runtimes/host/host-spec.js';
+import { abandon } from './claim.js';
+import type { ObservedReplica, ReplicaEngine, ReplicaSpec } from './engine.js';
+import { EpochFence } from './epoch-fence.js';
+import { limitPrefix, type MemoryBudget } from './limits.js';
+import { MemoryGuards, outOfMemoryKills } from './memory-guards.js';
+import { isAlive } from './process-identity.js';
+import { endReplica } from './replica-end.js';
+import { listReplicas, ownIdentity, record, ReplicaFolder, sweepAside } from './replica-folder.js';
+import { ReplicaLogs } from './replica-log.js';
+import { replicaEnvironment, spawnReplica } from './replica-process.js';
+import { ReplicaWatcher } from './replica-watcher.js';
+import { makeSocketFolder, removeSocketFolder, socketPath } from './socket-folder.js';
+import { VersionFolders, type ArtifactSource } from './version-folders.js';
+
+export interface LocalEngineOptions {
+  /** Absolute path of the state folder. */
+  readonly home: string;
+  readonly artifacts: ArtifactSource;
+  /** Outside runtime plugins, as configured. */
+  readonly runtimes: readonly string[];
+  /** The server's environment: a few harmless variables of it reach the replicas. */
+  readonly environment: NodeJS.ProcessEnv;
+  /** What leader epochs count in: the database's own id, where a home may see more than one. */
+  readonly epochScope?: string;
+  /** A replica that answers nothing for so long is not called READY. Default 30 s. */
+  readonly unresponsiveMs?: number;
+}
+
+interface Stopping {
+  readonly done: Promise<void>;
+  /** A later stop with less grace shortens the one under way. */
+  readonly shorten: (graceMs: number) => void;
+}
+
+/** How long `observe` waits for the first word from replicas that were just taken over. */
+const FIRST_LOOK_MS = 500;
+const LOG_BOUND_EVERY_MS = 10_000;
+/** How much of a log is searched for the reason of an end. */
+const REASON_TAIL_BYTES = 4_096;
+
+export class LocalEngine implements ReplicaEngine {
+  private readonly fence: EpochFence;
+  private readonly versions: VersionFolders;
+  private readonly logFiles: ReplicaLogs;
+  private readonly watchers = new Map<string, ReplicaWatcher>();
+  private readonly guards = new MemoryGuards();
+  private readonly stopping = new Map<string, Stopping>();
+  private readonly listeners = new Set<(replicaId: string) => void>();
+  private readonly changed = new Set<string>();
+  private readonly upkeep: NodeJS.Timeout;
+  private swept: Promise<void> | undefined;
+
+  constructor(private readonly options: LocalEngineOptions) {
+    const { home } = options;
+    makeSocketFolder(home);
+    this.fence = new EpochFence(home, options.epochScope);
+    this.versions = new VersionFolders(home, options.artifacts);
+    this.logFiles = new ReplicaLogs(home);
+    sweepAside(home);
+    this.adopt();
+    this.upkeep = setInterval(() => this.watchers.forEach((_, id) => this.logFiles.bound(id)), LOG_BOUND_EVERY_MS);
+    this.upkeep.unref();
+  }
+
+  /**
+   * @throws StaleEpochError; DomainError INVALID for an id or a file path that cannot be; the artifact store's error for a
+   * file that is not there. Nothing is left of a replica whose start threw.
+   */
+  async start(spec: ReplicaSpec, epoch: number): Promise<void> {
+    this.fence.pass(epoch);
+    const { replicaId } = spec;
+    makeSocketFolder(this.options.home);
+    const under = this.stopping.get(replicaId);
+    // Recorded in this very turn otherwise, so that a stop that comes right after it finds something to stop.
+    if (under) await under.done.catch(() => undefined);
+    if (this.watchers.has(replicaId)) return;
+    const { home } = this.options;
+    const { deploymentId, versionId, memoryLimitBytes } = spec;
+    const mine = record(home, { replicaId, deploymentId, versionId, memoryLimitBytes, starter: ownIdentity() }, this.hostSpec(spec, epoch));
+    this.watch(replicaId);
+    if (!mine) return;
+    const folder = new ReplicaFolder(home, replicaId);
+    try {
+      const [limits] = await Promise.all([limitPrefix(this.budget(spec, memoryLimitBytes)), this.versions.ensure(spec)]);
+      // Copying took its time: another may lead by now, or this replica was stopped meanwhile.
+      this.fence.pass(epoch);
+      if (folder.claim().state !== 'OPEN' || !folder.readSpec()) return;
+      const environment = replicaEnvironment(home, this.options.environment);
+      await spawnReplica({ folder, limits, environment, logPath: this.logFiles.pathOf(replicaId), onExit: () => this.watchers.get(replicaId)?.wake() });
+      this.watchers.get(replicaId)?.wake();
+    } catch (error) {
+      if (abandon(folder.path, 'its start failed')) await this.forget(replicaId, spec.versionDigest);
+      throw error;
+    }
+  }
+
+  async observe(): Promise<ObservedReplica[]> {
+    this.adopt();
+    const watchers = [...this.watchers.values()];
+    // A replica that an inference blocks answers later: until then what the last server knew of it holds.
+    await Promise.race([Promise.all(watchers.map((watcher) => watcher.looked)), setTimeout(FIRST_LOOK_MS, undefined, { ref: false })]);
+    this.swept ??= this.versions.sweep(() => this.versionsInUse()).catch(() => undefined);
+    return watchers.filter((watcher) => this.watchers.has(watcher.spec.replicaId)).map((watcher) => watcher.observed());
+  }
+
+  /** @throws StaleEpochError */
+  async stop(replicaId: string, graceMs: number, epoch: number): Promise<void> {
+    this.fence.pass(epoch);
+    const under = this.stopping.get(replicaId);
+    if (under) {
+      under.shorten(graceMs);
+      return under.done;
+    }
+    this.adopt();
+    const watcher = this.watchers.get(replicaId);
+    if (!watcher) return;
+    let deadline = performance.now() + graceMs;
+    const done = endReplica(watcher, epoch, () => deadline)
+      .then(() => this.forget(replicaId, watcher.spec.versionDigest))
+      .finally(() => this.stopping.delete(replicaId));
+    this.stopping.set(replicaId, { done, shorten: (ms) => (deadline = Math.min(deadline, performance.now() + ms)) });
+    return done;
+  }
+
+  logs(replicaId: string, maxBytes: number): Promise<string> {
+    return Promise.resolve(this.logFiles.tail(replicaId, maxBytes));
+  }
+
+  onChange(listener: (replicaId: string) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** For a clean stop: ends every replica of the home at once, then removes the folders that only they needed. @throws StaleEpochError */
+  async shutdown(graceMs: number, epoch: number): Promise<void> {
+    this.fence.pass(epoch);
+    this.adopt();
+    await Promise.all([...this.watchers.keys()].map((id) => this.stop(id, graceMs, epoch)));
+    await this.versions.sweep(() => this.versionsInUse());
+    removeSocketFolder(this.options.home);
+    this.detach();
+  }
+
+  /** Leaves every replica running for the next server, and stops watching. */
+  detach(): void {
+    clearInterval(this.upkeep);
+    this.listeners.clear();
+    for (const watcher of this.watchers.values()) watcher.close();
+    this.watchers.clear();
+    this.guards.endAll();
+  }
+
+  /** Takes up what other servers of this home started, or stopped, in the meantime. */
+  private adopt(): void {
+    const recorded = new Set(listReplicas(this.options.home));
+    for (const id of recorded) if (!this.watchers.has(id)) this.watch(id);
+    for (const [id, watcher] of this.watchers) {
+      if (recorded.has(id) || this.stopping.has(id)) continue;
+      watcher.close();
+      this.watchers.delete(id);
+    }
+  }
+
+  private watch(replicaId: string): void {
+    if (this.watchers.has(replicaId)) return;
+    const folder = new ReplicaFolder(this.options.home, replicaId);
+    const spec = folder.readSpec();
+    if (!spec) {
+      // Records appear whole, but a power cut may empty them; then nothing of the replica runs any more either.
+      const claim = folder.claim();
+      if (claim.state !== 'CLAIMED' || !isAlive(claim.shell)) folder.remove();
+      return;
+    }
+    const memoryLimitBytes = folder.readRecord()?.memoryLimitBytes ?? null;
+    const watcher = new ReplicaWatcher(folder, spec, memoryLimitBytes, {
+      onChange: () => this.tell(replicaId),
+      logTail: () => this.logFiles.tail(replicaId, REASON_TAIL_BYTES),
+      outOfMemoryKills,
+      onProcess: ({ pid }) =>
+        void this.guards.watch(replicaId, pid, this.budget(spec, memoryLimitBytes), (reason) => this.watchers.get(replicaId)?.kill(reason)),
+      unresponsiveMs: this.options.unresponsiveMs ?? 30_000,
+    });
+    this.watchers.set(replicaId, watcher);
+    this.tell(replicaId);
+  }
+
+  private budget({ runtime, threads }: Pick<ReplicaSpec, 'runtime' | 'threads'>, memoryBytes: number | null): MemoryBudget {
+    return { runtime, threads, outsideModules: this.outsideModules(), memoryBytes };
+  }
+
+  private async forget(replicaId: string, versionDigest: string): Promise<void> {
+    const watcher = this.watchers.get(replicaId);
+    watcher?.close();
+    this.watchers.delete(replicaId);
+    this.guards.end(replicaId);
+    rmSync(socketPath(this.options.home, replicaId), { force: true });
+    new ReplicaFolder(this.options.home, replicaId).remove();
+    await this.versions.release(versionDigest, () => [...this.versionsInUse()].includes(versionDigest));
+    this.logFiles.prune(new Set(this.watchers.keys()));
+    this.tell(replicaId);
+  }
+
+  private versionsInUse(): Set<string> {
+    return new Set(listReplicas(this.options.home).map((id) => new ReplicaFolder(this.options.home, id).readSpec()?.versionDigest ?? ''));
+  }
+
+  private tell(replicaId: string): void {
+    if (this.changed.size === 0) {
+      setImmediate(() => {
+        const ids = [...this.changed];
+        this.changed.clear();
+        for (const listener of this.listeners) ids.forEach((id) => listener(id));
+      });
+    }
+    this.changed.add(replicaId);
+  }
+
+  /** A path is relative to where the server runs, which is not where its replicas do. */
+  private outsideModules(): string[] {
+    return this.options.runtimes.map((module) => (module.startsWith('.') && !isAbsolute(module) ? resolve(module) : module));
+  }
+
+  private hostSpec(spec: ReplicaSpec, epoch: number): HostSpec {
+    const { replicaId, versionDigest, runtime, format, sample, threads, maxConcurrency } = spec;
+    return {
+      ...{ replicaId, versionDigest, runtime, format, sample, threads, maxConcurrency, epoch },
+      folder: this.versions.folderOf(versionDigest),
+      files: spec.files.map((file) => file.path),
+      socketPath: socketPath(this.options.home, replicaId),
+      runtimes: this.outsideModules(),
+    };
+  }
+}

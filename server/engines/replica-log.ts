@@ -1,0 +1,90 @@
+/** Logs of replicas: files, because a pipe to a server that died would kill the replica at its next line. */
+import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** A log that grew past this is cut down to its last part. */
+export const MAX_LOG_BYTES = 8 * 1024 ** 2;
+const KEPT_BYTES = 1024 ** 2;
+/** Logs of replicas that were stopped, kept for whoever looks for the reason later. */
+const OLD_LOGS = 100;
+
+export class ReplicaLogs {
+  readonly folder: string;
+
+  constructor(home: string) {
+    this.folder = join(home, 'logs', 'replicas');
+    mkdirSync(this.folder, { recursive: true });
+  }
+
+  pathOf(replicaId: string): string {
+    return join(this.folder, `${replicaId}.log`);
+  }
+
+  tail(replicaId: string, maxBytes: number): string {
+    const path = this.pathOf(replicaId);
+    const last = tailOf(path, maxBytes);
+    const missing = maxBytes - last.length;
+    const text = missing > 0 ? Buffer.concat([tailOf(`${path}.1`, missing), last]) : last;
+    return wholeCharacters(text);
+  }
+
+  /** Keeps a living replica's log within its bounds; see `boundLog`. */
+  bound(replicaId: string): void {
+    boundLog(this.pathOf(replicaId));
+  }
+
+  /** Removes the oldest logs of replicas that are not among the living. */
+  prune(living: ReadonlySet<string>): void {
+    const logs = readdirSync(this.folder)
+      .filter((name) => name.endsWith('.log') && !living.has(name.slice(0, -'.log'.length)))
+      .map((name) => ({ path: join(this.folder, name), at: statSync(join(this.folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
+      .sort((a, b) => b.at - a.at);
+    for (const { path } of logs.slice(OLD_LOGS)) {
+      rmSync(path, { force: true });
+      rmSync(`${path}.1`, { force: true });
+    }
+  }
+}
+
+/**
+ * Cuts a log that its process holds open for appending: the last part goes to `<path>.1`, the file itself becomes empty. What
+ * is written between the two steps is lost, which is the price of not being in the process's way.
+ */
+export function boundLog(path: string, maxBytes = MAX_LOG_BYTES): void {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (size <= maxBytes) return;
+  writeFileSync(`${path}.new`, tailOf(path, KEPT_BYTES));
+  renameSync(`${path}.new`, `${path}.1`);
+  const file = openSync(path, 'r+');
+  try {
+    ftruncateSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The last bytes of a file; none when there is no such file. */
+export function tailOf(path: string, maxBytes: number): Buffer {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch {
+    return Buffer.alloc(0);
+  }
+  try {
+    const { size } = fstatSync(file);
+    const bytes = Buffer.alloc(Math.min(size, maxBytes));
+    return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, size - bytes.length));
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** As text, without the rest of a character that the cut went through, so that it never is longer than the bytes were. */
+function wholeCharacters(bytes: Buffer): string {
+  let start = 0;
+  while (start < Math.min(4, bytes.length) && (bytes[start]! & 0xc0) === 0x80) start += 1;
+  const text = new TextDecoder('utf-8').decode(bytes.subarray(start));
+  // Bytes that are no UTF-8 became a longer replacement character each.
+  return Buffer.byteLength(text) <= bytes.length ? text : text.replaceAll('\uFFFD', '?');
+}

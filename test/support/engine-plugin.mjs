@@ -1,0 +1,57 @@
+/**
+ * A runtime plugin that misbehaves on command, to see what an engine makes of it. Its model is `model.json`:
+ * {loadMs?, failLoad?, exitOnLoad?, hogOnLoad?}; its input `command` (BYTES [-1]) is obeyed and echoed as `answer`:
+ *   wait:MS   answers after a while      block:MS  blocks the process meanwhile     abort  SIGABRT
+ *   exit:N    ends the process           fail:TEXT throws                           grow:N takes N MiB and keeps them
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+
+const signature = {
+  inputs: [{ name: 'command', datatype: 'BYTES', shape: [-1] }],
+  outputs: [{ name: 'answer', datatype: 'BYTES', shape: [-1] }],
+};
+
+const hoard = [];
+function hog() {
+  // Outside V8's heap, as a native library's memory is.
+  for (;;) hoard.push(Buffer.alloc(64 * 1024 ** 2, 1));
+}
+
+const obey = {
+  wait: (ms) => setTimeout(Number(ms)),
+  block: (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(ms)),
+  abort: () => process.abort(),
+  exit: (code) => process.exit(Number(code)),
+  fail: (text) => {
+    throw new Error(text);
+  },
+  grow: (mebibytes) => void hoard.push(Buffer.alloc(Number(mebibytes) * 1024 ** 2, 1)),
+};
+
+export default {
+  name: 'engine-test',
+  contractVersion: 1,
+  formats: [{ name: 'engine-test', description: 'A model that misbehaves on command.', files: ['model.json'], priority: 0 }],
+  async load(artifact, options) {
+    const model = JSON.parse(readFileSync(join(artifact.folder, 'model.json'), 'utf8'));
+    options.log(`loading ${JSON.stringify(model)}`);
+    if (model.loadMs) await setTimeout(model.loadMs);
+    if (model.exitOnLoad) process.exit(model.exitOnLoad);
+    if (model.hogOnLoad) hog();
+    if (model.failLoad) throw new Error(model.failLoad);
+    return {
+      signature,
+      backend: 'test',
+      async infer([command]) {
+        for (const bytes of command.data) {
+          const [word, argument] = Buffer.from(bytes).toString().split(':');
+          await obey[word]?.(argument);
+        }
+        return [{ name: 'answer', datatype: 'BYTES', shape: command.shape, data: command.data }];
+      },
+      async dispose() {},
+    };
+  },
+};
