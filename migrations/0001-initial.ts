@@ -6,14 +6,16 @@ export class Initial1763800000000 implements MigrationInterface {
 
   async up(queryRunner: QueryRunner): Promise<void> {
     for (const statement of [
-      `CREATE TABLE "api_token" ("id" uuid NOT NULL, "name" text NOT NULL, "hash" text NOT NULL, "created_by" text NOT NULL, "created_at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, "revoked_at" TIMESTAMP(3) WITH TIME ZONE, CONSTRAINT "UQ_60221392192b32c7560c128a6fa" UNIQUE ("hash"), CONSTRAINT "PK_d862311c568d175c26f41bc6f98" PRIMARY KEY ("id"))`,
+      `CREATE TABLE "api_token" ("id" uuid NOT NULL, "name" text NOT NULL, "hash" text NOT NULL, "created_by" text NOT NULL, "created_at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, "revoked_at" TIMESTAMP(3) WITH TIME ZONE, CONSTRAINT "UQ_8b2c31d18cfaa1f93b4c9f142b5" UNIQUE ("name"), CONSTRAINT "UQ_60221392192b32c7560c128a6fa" UNIQUE ("hash"), CONSTRAINT "PK_d862311c568d175c26f41bc6f98" PRIMARY KEY ("id"))`,
       `CREATE TABLE "audit_entry" ("sequence" BIGSERIAL NOT NULL, "at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, "actor" text NOT NULL, "action" text NOT NULL, "object_type" text NOT NULL, "object_id" uuid NOT NULL, "project_id" uuid, "detail" jsonb NOT NULL, CONSTRAINT "PK_c30e76145b0ecf802cd4af44910" PRIMARY KEY ("sequence"))`,
       `CREATE INDEX "IDX_b6c6f30f4a259c370a50929c8f" ON "audit_entry" ("object_type", "object_id")`,
       `CREATE TABLE "idempotency_record" ("actor" text NOT NULL, "key" text NOT NULL, "operation" text NOT NULL, "input_digest" text NOT NULL, "object_id" uuid NOT NULL, "created_at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, CONSTRAINT "PK_5087e52d0bd2ab8346bea3d2700" PRIMARY KEY ("actor", "key"))`,
-      `CREATE TABLE "project" ("id" uuid NOT NULL, "name" text NOT NULL, "description" text NOT NULL DEFAULT '', "created_by" text NOT NULL, "created_at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, CONSTRAINT "UQ_dedfea394088ed136ddadeee89c" UNIQUE ("name"), CONSTRAINT "PK_4d68b1358bb5b766d3e78f32f57" PRIMARY KEY ("id"))`,
-      `CREATE TABLE "model" ("id" uuid NOT NULL, "project_id" uuid NOT NULL, "name" text NOT NULL, "description" text NOT NULL DEFAULT '', "last_version_number" integer NOT NULL DEFAULT '0', "created_by" text NOT NULL, "created_at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, CONSTRAINT "UQ_bf47c8d7e471d264580c7a7918f" UNIQUE ("project_id", "name"), CONSTRAINT "PK_d6df271bba301d5cc79462912a4" PRIMARY KEY ("id"))`,
+      `CREATE TABLE "project" ("id" uuid NOT NULL, "name" text NOT NULL, "description" text NOT NULL DEFAULT '', "generation" integer NOT NULL DEFAULT '1', "created_by" text NOT NULL, "created_at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, CONSTRAINT "UQ_dedfea394088ed136ddadeee89c" UNIQUE ("name"), CONSTRAINT "PK_4d68b1358bb5b766d3e78f32f57" PRIMARY KEY ("id"))`,
+      `CREATE TABLE "model" ("id" uuid NOT NULL, "project_id" uuid NOT NULL, "name" text NOT NULL, "description" text NOT NULL DEFAULT '', "generation" integer NOT NULL DEFAULT '1', "last_version_number" integer NOT NULL DEFAULT '0', "created_by" text NOT NULL, "created_at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, CONSTRAINT "UQ_bf47c8d7e471d264580c7a7918f" UNIQUE ("project_id", "name"), CONSTRAINT "PK_d6df271bba301d5cc79462912a4" PRIMARY KEY ("id"))`,
       `CREATE TABLE "artifact" ("digest" text NOT NULL, "size_bytes" bigint NOT NULL, "created_by" text NOT NULL, "created_at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, CONSTRAINT "PK_d9bbd7d25b662adc30489300ed3" PRIMARY KEY ("digest"))`,
       `CREATE TABLE "version" ("id" uuid NOT NULL, "model_id" uuid NOT NULL, "number" integer NOT NULL, "parent_id" uuid, "description" text NOT NULL DEFAULT '', "format" text NOT NULL, "runtime" text NOT NULL, "digest" text NOT NULL, "lineage" jsonb NOT NULL, "sample" jsonb, "state" text NOT NULL, "reason" text, "log_tail" text, "signature" jsonb, "memory_bytes" bigint, "load_ms" double precision, "created_by" text NOT NULL, "created_at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, "validated_at" TIMESTAMP(3) WITH TIME ZONE, CONSTRAINT "UQ_5ddf2adc4c48ad000fcfd994664" UNIQUE ("model_id", "number"), CONSTRAINT "PK_4fb5fbb15a43da9f35493107b1d" PRIMARY KEY ("id"))`,
+      `CREATE INDEX "version_validating" ON "version" ("created_at") WHERE state = 'VALIDATING'`,
+      `CREATE INDEX "IDX_173455a6475b98998e8d10da99" ON "version" ("parent_id")`,
       `CREATE TABLE "version_file" ("version_id" uuid NOT NULL, "path" text NOT NULL, "digest" text NOT NULL, CONSTRAINT "PK_6a09629f37a669642fcaff4574c" PRIMARY KEY ("version_id", "path"))`,
       `CREATE INDEX "IDX_1c44bec731135b08d7be7280fe" ON "version_file" ("digest")`,
       `CREATE TABLE "deployment" ("id" uuid NOT NULL, "project_id" uuid NOT NULL, "name" text NOT NULL, "generation" integer NOT NULL, "spec" jsonb NOT NULL, "scaled_replicas" integer, "created_by" text NOT NULL, "created_at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, "updated_at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, "deletion_requested_at" TIMESTAMP(3) WITH TIME ZONE, "observed_generation" integer NOT NULL DEFAULT '0', "phase" text NOT NULL, "conditions" jsonb NOT NULL DEFAULT '[]', CONSTRAINT "PK_ee1f952fc81f37c6fea69c2e248" PRIMARY KEY ("id"))`,
@@ -28,9 +30,11 @@ export class Initial1763800000000 implements MigrationInterface {
       `CREATE TABLE "route_table" ("id" integer NOT NULL, "version" bigint NOT NULL, CONSTRAINT "route_table_one_row" CHECK (id = 1), CONSTRAINT "PK_122d1d594e0cc44b4f62baa0934" PRIMARY KEY ("id"))`,
       `CREATE TABLE "gateway" ("id" uuid NOT NULL, "pid" integer NOT NULL, "host" text NOT NULL, "started_at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, "heartbeat_at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, "acknowledged_version" bigint NOT NULL DEFAULT '0', "in_flight" jsonb NOT NULL DEFAULT '{}', CONSTRAINT "PK_22c5b7ecdd6313de143815f9991" PRIMARY KEY ("id"))`,
       `CREATE TABLE "leadership" ("id" integer NOT NULL, "epoch" bigint NOT NULL, "holder" text, "heartbeat_at" TIMESTAMP(3) WITH TIME ZONE, "host" text, "home" text, CONSTRAINT "leadership_one_row" CHECK (id = 1), CONSTRAINT "PK_bbd26c5071e5c2f52b852f847f0" PRIMARY KEY ("id"))`,
-      `CREATE TABLE "scaling_policy" ("id" uuid NOT NULL, "deployment_id" uuid NOT NULL, "generation" integer NOT NULL, "min_replicas" integer NOT NULL, "max_replicas" integer NOT NULL, "target_in_flight" double precision NOT NULL, "window_ms" integer NOT NULL, "scale_down_window_ms" integer NOT NULL, "created_by" text NOT NULL, "created_at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, "updated_at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, CONSTRAINT "UQ_0704b16b57a06d3b6da6d1054f5" UNIQUE ("deployment_id"), CONSTRAINT "PK_71ab9add9a08cd45a6830da1ae1" PRIMARY KEY ("id"))`,
+      `CREATE TABLE "scaling_policy" ("id" uuid NOT NULL, "deployment_id" uuid NOT NULL, "generation" integer NOT NULL, "min_replicas" integer NOT NULL, "max_replicas" integer NOT NULL, "target_in_flight" double precision NOT NULL, "window_ms" integer NOT NULL, "scale_down_window_ms" integer NOT NULL, "created_by" text NOT NULL, "created_at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, "updated_at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, "deleted_at" TIMESTAMP(3) WITH TIME ZONE, CONSTRAINT "PK_71ab9add9a08cd45a6830da1ae1" PRIMARY KEY ("id"))`,
+      `CREATE UNIQUE INDEX "scaling_policy_deployment" ON "scaling_policy" ("deployment_id") WHERE deleted_at IS NULL`,
       `CREATE TABLE "scaling_decision" ("id" uuid NOT NULL, "deployment_id" uuid NOT NULL, "policy_id" uuid NOT NULL, "at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, "action" text NOT NULL, "from_replicas" integer NOT NULL, "to_replicas" integer NOT NULL, "reason" text NOT NULL, "inputs" jsonb NOT NULL, CONSTRAINT "PK_f2c3af0c13bae65b5ebe902801c" PRIMARY KEY ("id"))`,
       `CREATE INDEX "IDX_7d88337dc0fb4743328be2fc76" ON "scaling_decision" ("deployment_id", "at")`,
+      `CREATE INDEX "scaling_decision_policy" ON "scaling_decision" ("policy_id", "at")`,
       `CREATE TABLE "event" ("sequence" BIGSERIAL NOT NULL, "position" bigint, "topic" text NOT NULL, "subject_id" uuid NOT NULL, "project_id" uuid, "type" text NOT NULL, "actor" text NOT NULL, "payload" jsonb NOT NULL, "at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, CONSTRAINT "UQ_1196bc649c169d0911d739399ff" UNIQUE ("position"), CONSTRAINT "PK_c50f73e4f73d3fb74903de36acb" PRIMARY KEY ("sequence"))`,
       `CREATE INDEX "IDX_88820e988e8c08e44127ee6a57" ON "event" ("subject_id", "position")`,
       `CREATE INDEX "event_unsequenced" ON "event" ("sequence") WHERE "position" IS NULL`,
@@ -43,8 +47,9 @@ export class Initial1763800000000 implements MigrationInterface {
       `CREATE INDEX "IDX_9ec4b5c8992eb96b53e55ffa1a" ON "monitor_run" ("monitor_id", "started_at")`,
       `CREATE TABLE "alert_rule" ("id" uuid NOT NULL, "monitor_id" uuid NOT NULL, "name" text NOT NULL, "comparison" text NOT NULL, "threshold" double precision NOT NULL, "consecutive_runs" integer NOT NULL, "severity" text NOT NULL, "created_by" text NOT NULL, "created_at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, "deleted_at" TIMESTAMP(3) WITH TIME ZONE, CONSTRAINT "PK_e9bf555f33872d7b50eb2421a17" PRIMARY KEY ("id"))`,
       `CREATE UNIQUE INDEX "alert_rule_name" ON "alert_rule" ("monitor_id", "name") WHERE deleted_at IS NULL`,
-      `CREATE TABLE "alert" ("id" uuid NOT NULL, "rule_id" uuid NOT NULL, "deployment_id" uuid NOT NULL, "state" text NOT NULL, "value" double precision NOT NULL, "reason" text NOT NULL, "fired_at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, "resolved_at" TIMESTAMP(3) WITH TIME ZONE, CONSTRAINT "PK_ad91cad659a3536465d564a4b2f" PRIMARY KEY ("id"))`,
+      `CREATE TABLE "alert" ("id" uuid NOT NULL, "rule_id" uuid NOT NULL, "deployment_id" uuid NOT NULL, "state" text NOT NULL, "value" double precision NOT NULL, "reason" text NOT NULL, "fired_at" TIMESTAMP(3) WITH TIME ZONE NOT NULL, "resolved_at" TIMESTAMP(3) WITH TIME ZONE, "resolved_reason" text, CONSTRAINT "PK_ad91cad659a3536465d564a4b2f" PRIMARY KEY ("id"))`,
       `CREATE INDEX "IDX_6c5822a6b5fd6e0ad55b680e07" ON "alert" ("deployment_id")`,
+      `CREATE INDEX "alert_rule_fired" ON "alert" ("rule_id", "fired_at")`,
       `CREATE UNIQUE INDEX "alert_firing" ON "alert" ("rule_id") WHERE state = 'FIRING'`,
       `ALTER TABLE "model" ADD CONSTRAINT "FK_e71e1f36f74adcb5a4ef5f931af" FOREIGN KEY ("project_id") REFERENCES "project"("id") ON DELETE NO ACTION ON UPDATE NO ACTION`,
       `ALTER TABLE "version" ADD CONSTRAINT "FK_7db01f71d52bcd8b1da81665b2f" FOREIGN KEY ("model_id") REFERENCES "model"("id") ON DELETE NO ACTION ON UPDATE NO ACTION`,
@@ -66,7 +71,8 @@ export class Initial1763800000000 implements MigrationInterface {
       `INSERT INTO event_feed (id, epoch) VALUES (1, gen_random_uuid())`,
       `INSERT INTO route_table (id, version) VALUES (1, 0)`,
       `INSERT INTO leadership (id, epoch) VALUES (1, 0)`,
-    ]) await queryRunner.query(statement);
+    ])
+      await queryRunner.query(statement);
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
@@ -88,6 +94,7 @@ export class Initial1763800000000 implements MigrationInterface {
       `ALTER TABLE "version" DROP CONSTRAINT "FK_7db01f71d52bcd8b1da81665b2f"`,
       `ALTER TABLE "model" DROP CONSTRAINT "FK_e71e1f36f74adcb5a4ef5f931af"`,
       `DROP INDEX "public"."alert_firing"`,
+      `DROP INDEX "public"."alert_rule_fired"`,
       `DROP INDEX "public"."IDX_6c5822a6b5fd6e0ad55b680e07"`,
       `DROP TABLE "alert"`,
       `DROP INDEX "public"."alert_rule_name"`,
@@ -102,8 +109,10 @@ export class Initial1763800000000 implements MigrationInterface {
       `DROP INDEX "public"."event_unsequenced"`,
       `DROP INDEX "public"."IDX_88820e988e8c08e44127ee6a57"`,
       `DROP TABLE "event"`,
+      `DROP INDEX "public"."scaling_decision_policy"`,
       `DROP INDEX "public"."IDX_7d88337dc0fb4743328be2fc76"`,
       `DROP TABLE "scaling_decision"`,
+      `DROP INDEX "public"."scaling_policy_deployment"`,
       `DROP TABLE "scaling_policy"`,
       `DROP TABLE "leadership"`,
       `DROP TABLE "gateway"`,
@@ -119,6 +128,8 @@ export class Initial1763800000000 implements MigrationInterface {
       `DROP TABLE "deployment"`,
       `DROP INDEX "public"."IDX_1c44bec731135b08d7be7280fe"`,
       `DROP TABLE "version_file"`,
+      `DROP INDEX "public"."version_validating"`,
+      `DROP INDEX "public"."IDX_173455a6475b98998e8d10da99"`,
       `DROP TABLE "version"`,
       `DROP TABLE "artifact"`,
       `DROP TABLE "model"`,
@@ -127,6 +138,7 @@ export class Initial1763800000000 implements MigrationInterface {
       `DROP INDEX "public"."IDX_b6c6f30f4a259c370a50929c8f"`,
       `DROP TABLE "audit_entry"`,
       `DROP TABLE "api_token"`,
-    ]) await queryRunner.query(statement);
+    ])
+      await queryRunner.query(statement);
   }
 }

@@ -13,11 +13,20 @@ const environment = z.object({
   PILOTHOUSE_PORT: port(4000),
   PILOTHOUSE_HTTP_PORT: port(8000),
   PILOTHOUSE_GRPC_PORT: port(8001),
+  PILOTHOUSE_HTTP_FD: z.coerce.number().int().min(3).optional(),
   PILOTHOUSE_GATEWAYS: z.coerce.number().int().min(1).max(64).default(1),
   PILOTHOUSE_RUNTIMES: z.string().default(''),
   PILOTHOUSE_VALIDATION_TIMEOUT_MS: z.coerce.number().int().min(100).default(60_000),
-  PILOTHOUSE_VALIDATION_MEMORY_BYTES: z.coerce.number().int().min(1 << 20).default(2 * 1024 ** 3),
-  PILOTHOUSE_MAX_ARTIFACT_BYTES: z.coerce.number().int().min(1).default(20 * 1024 ** 3),
+  PILOTHOUSE_VALIDATION_MEMORY_BYTES: z.coerce
+    .number()
+    .int()
+    .min(1 << 20)
+    .default(2 * 1024 ** 3),
+  PILOTHOUSE_MAX_ARTIFACT_BYTES: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(20 * 1024 ** 3),
   PILOTHOUSE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   PILOTHOUSE_SAMPLES: z.enum(['on', 'off']).default('on'),
 });
@@ -32,6 +41,8 @@ export interface Config {
   readonly port: number;
   readonly httpPort: number;
   readonly grpcPort: number;
+  /** For a gateway worker: descriptor of the listening socket it was started with; undefined to bind one. */
+  readonly httpFd: number | undefined;
   readonly gateways: number;
   /** Module names or paths of further runtime plugins. */
   readonly runtimes: readonly string[];
@@ -59,7 +70,10 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const loopback = isLoopback(e.PILOTHOUSE_HOST);
   const gatewayAuth = e.PILOTHOUSE_GATEWAY_AUTH ?? (loopback ? 'off' : 'required');
   if (!loopback && gatewayAuth === 'off') {
-    throw new DomainError('INVALID', `configuration: PILOTHOUSE_HOST=${e.PILOTHOUSE_HOST} is reachable from elsewhere, so PILOTHOUSE_GATEWAY_AUTH must be "required", not "off"`);
+    throw new DomainError(
+      'INVALID',
+      `configuration: PILOTHOUSE_HOST=${e.PILOTHOUSE_HOST} is reachable from elsewhere, so PILOTHOUSE_GATEWAY_AUTH must be "required", not "off"`,
+    );
   }
   return {
     home: resolve(e.PILOTHOUSE_HOME),
@@ -69,12 +83,21 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     port: e.PILOTHOUSE_PORT,
     httpPort: e.PILOTHOUSE_HTTP_PORT,
     grpcPort: e.PILOTHOUSE_GRPC_PORT,
+    httpFd: e.PILOTHOUSE_HTTP_FD,
     gateways: e.PILOTHOUSE_GATEWAYS,
-    runtimes: e.PILOTHOUSE_RUNTIMES.split(',').map((name) => name.trim()).filter(Boolean),
+    runtimes: e.PILOTHOUSE_RUNTIMES.split(',')
+      .map((name) => name.trim())
+      .filter(Boolean),
     validationTimeoutMs: e.PILOTHOUSE_VALIDATION_TIMEOUT_MS,
     validationMemoryBytes: e.PILOTHOUSE_VALIDATION_MEMORY_BYTES,
     maxArtifactBytes: e.PILOTHOUSE_MAX_ARTIFACT_BYTES,
     logLevel: e.PILOTHOUSE_LOG_LEVEL,
     samples: e.PILOTHOUSE_SAMPLES === 'on',
   };
+}
+
+/** The environment for a process that this one starts: its own, with `changes`; undefined removes a variable, and so does `omit`. */
+export function childEnvironment(changes: Readonly<Record<string, string | undefined>> = {}, omit?: RegExp): NodeJS.ProcessEnv {
+  const merged = Object.entries({ ...process.env, ...changes });
+  return Object.fromEntries(merged.filter(([name, value]) => value !== undefined && (name in changes || !omit?.test(name))));
 }

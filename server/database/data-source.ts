@@ -2,7 +2,16 @@ import 'reflect-metadata';
 import { DataSource } from 'typeorm';
 import { ApiTokenEntity, AuditEntryEntity, IdempotencyRecordEntity } from '../access/access.entities.js';
 import { ScalingDecisionEntity, ScalingPolicyEntity } from '../autoscaling/autoscaling.entities.js';
-import { DeploymentEntity, GatewayEntity, LeadershipEntity, ReplicaEntity, RevisionEntity, RolloutEntity, RouteEntity, RouteTableEntity } from '../deployments/deployment.entities.js';
+import {
+  DeploymentEntity,
+  GatewayEntity,
+  LeadershipEntity,
+  ReplicaEntity,
+  RevisionEntity,
+  RolloutEntity,
+  RouteEntity,
+  RouteTableEntity,
+} from '../deployments/deployment.entities.js';
 import { EventEntity, EventFeedEntity } from '../events/event.entities.js';
 import { AlertEntity, AlertRuleEntity, MetricWindowEntity, MonitorEntity, MonitorRunEntity } from '../monitoring/monitoring.entities.js';
 import { ArtifactEntity, ModelEntity, ProjectEntity, VersionEntity, VersionFileEntity } from '../registry/registry.entities.js';
@@ -10,12 +19,31 @@ import { migrations } from '../../migrations/index.js';
 import { SnakeNaming } from './naming.js';
 
 export const ENTITIES = [
-  ApiTokenEntity, AuditEntryEntity, IdempotencyRecordEntity,
-  ProjectEntity, ModelEntity, ArtifactEntity, VersionEntity, VersionFileEntity,
-  EventEntity, EventFeedEntity,
-  DeploymentEntity, RevisionEntity, RolloutEntity, ReplicaEntity, RouteEntity, RouteTableEntity, GatewayEntity, LeadershipEntity,
-  MetricWindowEntity, MonitorEntity, MonitorRunEntity, AlertRuleEntity, AlertEntity,
-  ScalingPolicyEntity, ScalingDecisionEntity,
+  ApiTokenEntity,
+  AuditEntryEntity,
+  IdempotencyRecordEntity,
+  ProjectEntity,
+  ModelEntity,
+  ArtifactEntity,
+  VersionEntity,
+  VersionFileEntity,
+  EventEntity,
+  EventFeedEntity,
+  DeploymentEntity,
+  RevisionEntity,
+  RolloutEntity,
+  ReplicaEntity,
+  RouteEntity,
+  RouteTableEntity,
+  GatewayEntity,
+  LeadershipEntity,
+  MetricWindowEntity,
+  MonitorEntity,
+  MonitorRunEntity,
+  AlertRuleEntity,
+  AlertEntity,
+  ScalingPolicyEntity,
+  ScalingDecisionEntity,
 ];
 
 /** Key of the advisory lock under which migrations run, so that two servers may start at once. */

@@ -10,7 +10,10 @@ export class Notifier {
   private timer: NodeJS.Timeout | undefined;
   private sending: Promise<void> = Promise.resolve();
 
-  constructor(private readonly query: (sql: string, parameters: unknown[]) => Promise<unknown>, private readonly delayMs = 3) {}
+  constructor(
+    private readonly query: (sql: string, parameters: unknown[]) => Promise<unknown>,
+    private readonly delayMs = 3,
+  ) {}
 
   /** Never throws: a lost wake-up is made good by the listeners' polling. */
   wake(channel: string): void {
@@ -29,7 +32,7 @@ export class Notifier {
     this.timer = undefined;
     const channels = [...this.pending];
     this.pending.clear();
-    this.sending = this.query('SELECT pg_notify(channel, \'\') FROM unnest($1::text[]) AS channel', [channels]).then(
+    this.sending = this.query("SELECT pg_notify(channel, '') FROM unnest($1::text[]) AS channel", [channels]).then(
       () => undefined,
       () => undefined,
     );
@@ -56,7 +59,10 @@ export class Listener {
   private poll: NodeJS.Timeout | undefined;
   private heartbeat: NodeJS.Timeout | undefined;
 
-  constructor(private readonly channels: readonly string[], private readonly options: ListenerOptions) {}
+  constructor(
+    private readonly channels: readonly string[],
+    private readonly options: ListenerOptions,
+  ) {}
 
   /** Connects; rejects when the first attempt fails and `retry` is false, else keeps trying in the background. */
   async start(retry = true): Promise<void> {
@@ -80,7 +86,12 @@ export class Listener {
   }
 
   private async connect(): Promise<void> {
-    const client = new pg.Client({ connectionString: this.options.url, application_name: this.options.applicationName, connectionTimeoutMillis: 5_000, keepAlive: true });
+    const client = new pg.Client({
+      connectionString: this.options.url,
+      application_name: this.options.applicationName,
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true,
+    });
     client.on('error', (error) => this.lost(client, error));
     client.on('end', () => this.lost(client, new Error('the database closed the connection')));
     client.on('notification', ({ channel }) => this.options.onWake(channel));

@@ -40,7 +40,12 @@ function decode(cursor: string): [string, string] {
 }
 
 /** One page. */
-export async function pageOf<E extends ObjectLiteral & { id: string }>(manager: EntityManager, entity: EntityTarget<E>, args: PageArgs, query: PageQuery): Promise<Page<E>> {
+export async function pageOf<E extends ObjectLiteral & { id: string }>(
+  manager: EntityManager,
+  entity: EntityTarget<E>,
+  args: PageArgs,
+  query: PageQuery,
+): Promise<Page<E>> {
   const pages = await pagesOf(manager, entity, args, query, ['']);
   return pages[0]!;
 }
@@ -53,7 +58,8 @@ export async function pagesOf<E extends ObjectLiteral & { id: string }>(
   { orderBy, direction, parent, where, parameters = [] }: PageQuery,
   parentIds: readonly string[],
 ): Promise<Page<E>[]> {
-  if (!Number.isInteger(first) || first < 1 || first > MAX_PAGE) throw new DomainError('INVALID', `first is ${first}; it must be from 1 to ${MAX_PAGE}`, ['first']);
+  if (!Number.isInteger(first) || first < 1 || first > MAX_PAGE)
+    throw new DomainError('INVALID', `first is ${first}; it must be from 1 to ${MAX_PAGE}`, ['first']);
   const metadata = manager.connection.getMetadata(entity);
   const column = (property: string): string => `"${metadata.findColumnWithPropertyName(property)!.databaseName}"`;
   const order = column(orderBy);
@@ -75,7 +81,13 @@ export async function pagesOf<E extends ObjectLiteral & { id: string }>(
      WHERE place <= ${bind(first + 1)} ORDER BY parent, place`,
     values,
   );
-  const rows = keys.length === 0 ? [] : await manager.createQueryBuilder(entity, 'e').whereInIds(keys.map((k) => k.id)).getMany();
+  const rows =
+    keys.length === 0
+      ? []
+      : await manager
+          .createQueryBuilder(entity, 'e')
+          .whereInIds(keys.map((k) => k.id))
+          .getMany();
   const byId = new Map(rows.map((row) => [row.id, row]));
   return parentIds.map((parentId) => {
     const own = keys.filter((k) => k.parent === parentId && byId.has(k.id));

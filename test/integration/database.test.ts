@@ -6,7 +6,9 @@ import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { pageOf } from '../../server/database/pagination.js';
 
 let db: TestDatabase;
-beforeAll(async () => { db = await createTestDatabase(); });
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
 afterAll(() => db.drop());
 
 test('entities and migrations agree: nothing is left to generate', async () => {
@@ -30,9 +32,10 @@ test('a change that fails leaves no row, event or audit entry', async () => {
 
 test('pages follow one another without a gap or a repetition', async () => {
   const now = new Date();
-  for (let i = 0; i < 5; i++) await db.dataSource.manager.insert(ProjectEntity, { id: `00000000-0000-4000-8000-00000000001${i}`, name: `p${i}`, createdBy: 't', createdAt: now });
+  for (let i = 0; i < 5; i++)
+    await db.dataSource.manager.insert(ProjectEntity, { id: `00000000-0000-4000-8000-00000000001${i}`, name: `p${i}`, createdBy: 't', createdAt: now });
   const names: string[] = [];
-  for (let after: string | undefined, more = true; more; ) {
+  for (let after: string | undefined, more = true; more;) {
     const page = await pageOf(db.dataSource.manager, ProjectEntity, { first: 2, after }, { orderBy: 'createdAt', direction: 'DESC' });
     names.push(...page.rows.map((r) => r.name));
     after = page.cursors.at(-1);

@@ -1,0 +1,206 @@
+/** The life of a server process: configuration, home, log, the app, signals, the end (MECHANISMS.md 10). */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { type Config, readConfig } from '../config.js';
+import { PROJECT_ROOT } from '../paths.js';
+import { enterHome, leaveHome, prepareHome } from './home-session.js';
+import { checkPorts, configuredPorts, explainListenError } from './ports.js';
+import { openServerLog, serverLogPath } from './server-log.js';
+import { forgetServer, otherServers, recordServer, writeEndpoints } from './server-records.js';
+import { signalMeanings, STOP_SIGNALS } from './signals.js';
+import { endShared } from './stop-home.js';
+import { complain, type Say, terminal } from './terminal.js';
+
+export interface StopOptions {
+  /** Do not wait for what is under way. May come while a stop without it is still at work. */
+  readonly force: boolean;
+  /** Whether this was the last server of the home: only then gateway, replicas and PostgreSQL end with it. */
+  readonly last: boolean;
+}
+
+export interface RunningApp {
+  /** Base addresses. */
+  readonly endpoints: { readonly control: string; readonly http: string };
+  stop(options: StopOptions): Promise<void>;
+}
+
+export interface StartOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  /** A line for the person at the terminal. */
+  readonly say: Say;
+  /** Aborted when the server was asked to stop: give up, or finish; it is stopped either way. */
+  readonly signal: AbortSignal;
+}
+
+export interface ServerProgram<App extends RunningApp> {
+  /** When it throws, it has ended what it began, and left what it adopted. */
+  create(options: StartOptions): Promise<App>;
+  /** What comes once the app listens, before the person is told that it is ready. The server runs on when it throws. */
+  introduce?(app: App, options: StartOptions): Promise<void>;
+}
+
+/** How long a forced stop may take before everything is killed. */
+const FORCED_MS = 10_000;
+
+export const VERSION = (JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { version: string }).version;
+
+/** Runs a server until it is told to stop, and ends the process: 0 after a clean stop, 1 otherwise. */
+export async function runServer<App extends RunningApp>(program: ServerProgram<App>): Promise<void> {
+  const say = terminal();
+  const server = new ServerProcess(program, say);
+  // First of all: a signal that comes while the rest is loaded must not end the process half-way.
+  for (const signal of STOP_SIGNALS) process.on(signal, () => server.onSignal(signal));
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.on(event, (error) => server.onFault(error));
+  await server.run();
+}
+
+class ServerProcess<App extends RunningApp> {
+  private readonly meaning = signalMeanings();
+  private readonly aborter = new AbortController();
+  private config: Config | undefined;
+  private log: Logger | undefined;
+  private app: App | undefined;
+  private start: Promise<void> | undefined;
+  private entered = false;
+  /** Known once the stop has begun. */
+  private last = false;
+  private ended = false;
+
+  constructor(
+    private readonly program: ServerProgram<App>,
+    private readonly say: Say,
+  ) {}
+
+  async run(): Promise<void> {
+    const began = performance.now();
+    const options = this.begin();
+    // A start that fails has cleaned up after itself; whoever waits for it to be over need not know.
+    this.start = options.then(
+      () => undefined,
+      () => undefined,
+    );
+    try {
+      await this.introduce(await options, began);
+    } catch (error) {
+      // What the stop was waiting for has given up: that is no failure.
+      if (this.aborter.signal.aborted) this.log?.warn({ err: error }, 'the start was given up');
+      else await this.fail(error);
+    }
+  }
+
+  onSignal(signal: NodeJS.Signals): void {
+    const meaning = this.meaning(performance.now());
+    this.log?.info({ signal, meaning }, 'signal');
+    if (meaning === 'stop') void this.stop();
+    if (meaning === 'force') void this.force();
+  }
+
+  /** A fault of ours: what a crash would leave is left, so that gateway and replicas go on answering and the next start adopts them. */
+  onFault(error: unknown): void {
+    this.log?.fatal({ err: error }, 'the server ends because of a fault');
+    complain(error, this.config && serverLogPath(this.config.home));
+    process.exit(1);
+  }
+
+  private async begin(): Promise<StartOptions> {
+    const config = (this.config = readConfig());
+    const known = { version: VERSION, ports: configuredPorts(config) };
+    prepareHome(config.home);
+    await checkPorts(config);
+    const log = (this.log = openServerLog(config.home, config.logLevel));
+    log.info({ version: VERSION, node: process.version, home: config.home }, 'the server starts');
+    await enterHome(config.home, known, this.say);
+    this.entered = true;
+    const options = { config, log, say: this.say, signal: this.aborter.signal };
+    options.signal.throwIfAborted();
+    const app = (this.app = await this.program.create(options));
+    recordServer(config.home, { ...known, endpoints: { ...app.endpoints } });
+    writeEndpoints(config.home, { ...app.endpoints });
+    return options;
+  }
+
+  private async introduce(options: StartOptions, began: number): Promise<void> {
+    const { config, log, signal, say } = options;
+    const app = this.app!;
+    try {
+      await this.program.introduce?.(app, options);
+    } catch (error) {
+      if (signal.aborted) return;
+      log.error({ err: error }, 'the introduction failed');
+      complain(error, serverLogPath(config.home));
+    }
+    if (signal.aborted) return;
+    const tookMs = performance.now() - began;
+    log.info({ endpoints: app.endpoints, startMs: Math.round(tookMs) }, 'the server is ready');
+    for (const line of this.introduction(app, config, tookMs)) say(line);
+  }
+
+  private introduction({ endpoints }: App, { home }: Config, tookMs: number): string[] {
+    return [
+      `Pilothouse ${VERSION} is ready (${(tookMs / 1000).toFixed(1)} s).`,
+      `  GraphQL      ${endpoints.control}/graphql`,
+      `  Inference    ${endpoints.http}/v2`,
+      `  Admin token  ${join(home, 'admin-token')}`,
+      `  Logs         ${join(home, 'logs')}`,
+      'Ctrl-C stops it.',
+    ];
+  }
+
+  private async stop(): Promise<void> {
+    this.aborter.abort();
+    await this.start;
+    if (this.ended) return;
+    const app = this.app;
+    if (app) this.say('Stopping…');
+    try {
+      await this.leave(async () => app?.stop({ force: false, last: this.last }));
+    } catch (error) {
+      this.log?.error({ err: error }, 'the stop failed');
+      complain(error, this.config && serverLogPath(this.config.home));
+      return this.force();
+    }
+    if (app) this.say('Stopped.');
+    this.end(0);
+  }
+
+  private async force(): Promise<void> {
+    this.say('Stopping at once…');
+    this.aborter.abort();
+    const home = this.config?.home;
+    if (home !== undefined && this.entered) {
+      this.last = otherServers(home).length === 0;
+      const stopped = this.app?.stop({ force: true, last: this.last }).catch((error: unknown) => this.log?.error({ err: error }, 'the forced stop failed'));
+      await Promise.race([stopped, sleep(FORCED_MS, undefined, { ref: false })]);
+      if (this.last) await endShared(home, { force: true }).catch((error: unknown) => complain(error, serverLogPath(home)));
+      forgetServer(home);
+    }
+    this.end(1);
+  }
+
+  private async fail(error: unknown): Promise<void> {
+    const config = this.config;
+    const explained = config ? explainListenError(error, config) : error;
+    this.log?.error({ err: error }, 'the server did not start');
+    complain(explained, this.log && config && serverLogPath(config.home));
+    await this.leave(async () => undefined).catch(() => undefined);
+    this.end(1);
+  }
+
+  private async leave(work: () => Promise<void>): Promise<void> {
+    if (!this.entered || !this.config) return work();
+    await leaveHome(this.config.home, async (last) => {
+      this.last = last;
+      await work();
+    });
+  }
+
+  private end(code: number): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.log?.info({ code }, 'the server ended');
+    process.exit(code);
+  }
+}

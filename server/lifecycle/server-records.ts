@@ -1,0 +1,78 @@
+/** Which servers live in a home: each has a file that says which process it is and where it listens. Several may share a home. */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { identityOf, isAlive } from '../engines/process-identity.js';
+
+const record = z.object({
+  identity: z.object({ bootId: z.string(), pid: z.number().int(), startTime: z.string() }),
+  startedAt: z.string(),
+  version: z.string(),
+  /** Ports it was told to listen on, by the variable that says so; 0 for any. */
+  ports: z.record(z.string(), z.number().int()),
+  /** Addresses, once it listens. */
+  endpoints: z.record(z.string(), z.string()).optional(),
+});
+
+export type ServerRecord = z.infer<typeof record>;
+
+const folderOf = (home: string): string => join(home, 'run', 'servers');
+const fileOf = (home: string, pid: number): string => join(folderOf(home), `${pid}.json`);
+
+/** Says that this process is a server of the home. Overwrites what it said before. */
+export function recordServer(home: string, known: Omit<ServerRecord, 'identity' | 'startedAt'>): void {
+  const identity = identityOf(process.pid)!;
+  const startedAt = new Date(Date.now() - process.uptime() * 1000).toISOString();
+  writeAside(fileOf(home, process.pid), { identity, startedAt, ...known });
+}
+
+export function forgetServer(home: string, pid = process.pid): void {
+  rmSync(fileOf(home, pid), { force: true });
+}
+
+/** Every living server of the home. What killed ones left is cleared away. */
+export function livingServers(home: string): ServerRecord[] {
+  let names: string[];
+  try {
+    names = readdirSync(folderOf(home));
+  } catch {
+    return [];
+  }
+  return names
+    .filter((name) => /^\d+\.json$/.test(name))
+    .flatMap((name) => {
+      const path = join(folderOf(home), name);
+      const found = read(path);
+      if (found && isAlive(found.identity)) return [found];
+      rmSync(path, { force: true });
+      return [];
+    });
+}
+
+/** The living servers of the home that are not this process. */
+export const otherServers = (home: string): ServerRecord[] => livingServers(home).filter(({ identity }) => identity.pid !== process.pid);
+
+/** Replaces a JSON file, whole or not at all, readable by its owner only. */
+export function writeAside(path: string, content: unknown): void {
+  mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
+  const aside = `${path}.${process.pid}`;
+  try {
+    writeFileSync(aside, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+    renameSync(aside, path);
+  } finally {
+    rmSync(aside, { force: true });
+  }
+}
+
+function read(path: string): ServerRecord | undefined {
+  try {
+    return record.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the server says of itself once it listens; `endpoints.json` has the same, for people and scripts. */
+export function writeEndpoints(home: string, endpoints: Readonly<Record<string, string>>): void {
+  writeAside(join(home, 'run', 'endpoints.json'), { ...endpoints, pid: process.pid });
+}

@@ -1,0 +1,37 @@
+/**
+ * A server process with the real life of one (configuration, home, database, signals, the end) around a very small app, which
+ * answers on its port and does as the environment says: SMALL_STOP_MS how long it drains, SMALL_FAULT when it breaks.
+ */
+import { createServer } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openDatabase } from '../../dist/server/database/database.js';
+import { runServer } from '../../dist/server/lifecycle/lifecycle.js';
+
+const { SMALL_STOP_MS = '0', SMALL_FAULT, SMALL_DATABASE } = process.env;
+
+await runServer({
+  create: async ({ config, log, say }) => {
+    const database = SMALL_DATABASE === 'no' ? undefined : await openDatabase(config, { log, say });
+    if (database?.embedded) say(`postgres ${database.embedded.pid}`);
+    if (SMALL_FAULT === 'start') {
+      await database?.undo();
+      throw new Error('the app does not start');
+    }
+    const server = createServer((_request, response) => response.end('ok'));
+    await new Promise((resolve, reject) => server.once('error', reject).listen(config.port, config.host, resolve));
+    const url = `http://${config.host}:${server.address().port}`;
+    return {
+      endpoints: { control: url, http: url },
+      stop: async ({ force, last }) => {
+        say(`app stops force=${force} last=${last}`);
+        server.close();
+        await sleep(force ? 0 : Number(SMALL_STOP_MS));
+        await (last ? database?.stop({ force }) : database?.leave());
+      },
+    };
+  },
+  introduce: async (_app, { log }) => {
+    log.info({ token: 'ph_very-secret', databaseUrl: 'postgres://me:hush@host/x' }, 'connecting to postgres://me:hush@host:5432/x?password=hush');
+    if (SMALL_FAULT === 'later') setTimeout(() => Promise.reject(new Error('nobody caught this')), 10);
+  },
+});
