@@ -5,7 +5,8 @@ import { timestampColumn } from '../database/columns.js';
 @Entity('api_token')
 export class ApiTokenEntity {
   @PrimaryColumn('uuid') id!: string;
-  @Column('text') name!: string;
+  /** Never used twice, so that `token:<name>` in the audit log always means one token. */
+  @Column('text', { unique: true }) name!: string;
   /** SHA-256 of the token, in hexadecimal. */
   @Column('text', { unique: true }) hash!: string;
   @Column('text') createdBy!: string;

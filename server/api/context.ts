@@ -1,5 +1,6 @@
 import DataLoader from 'dataloader';
 import type { Actor } from '../database/unit-of-work.js';
+import type { EventFeed } from '../events/event-feed.js';
 
 /** Batches the loads of one request. Each name is one loader, made when it is first asked for. */
 export class Loaders {
@@ -17,6 +18,11 @@ export class Loaders {
     }
     return loader;
   }
+
+  /** Forgets everything that was loaded: a subscription does so before each event. */
+  clear(): void {
+    this.loaders.clear();
+  }
 }
 
 /** What every resolver knows. */
@@ -25,4 +31,7 @@ export interface ApiContext {
   readonly tokenId: string;
   readonly requestId: string;
   readonly loaders: Loaders;
+  readonly events: EventFeed;
+  /** The instance of a resolver class, for `subscribe` functions, which type-graphql calls without one. */
+  instance<T extends object>(resolver: abstract new (...args: never[]) => T): T;
 }

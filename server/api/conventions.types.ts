@@ -3,6 +3,7 @@ import 'reflect-metadata';
 import { ArgsType, type ClassType, Field, ID, Int, InterfaceType, ObjectType, registerEnumType } from 'type-graphql';
 import type { Page } from '../database/pagination.js';
 import { DomainError, ERROR_CODES, type ErrorCode } from '../errors.js';
+import { readNodeId } from './node-id.js';
 
 export const UserErrorCode = Object.fromEntries(Object.keys(ERROR_CODES).map((code) => [code, code])) as { [C in ErrorCode]: C };
 registerEnumType(UserErrorCode, {
@@ -18,7 +19,11 @@ export class UserErrorType {
   @Field(() => [String], { description: 'Path of the offending field, from `input` down. Empty where it is not one field.' }) field!: readonly string[];
 }
 
-@InterfaceType('Node', { description: 'An object with an opaque id, which `node(id)` takes.' })
+@InterfaceType('Node', {
+  description: 'An object with an opaque id, which `node(id)` takes.',
+  // The id tells the type, so that a node may be a plain object.
+  resolveType: (node: NodeType) => readNodeId(node.id)?.type,
+})
 export abstract class NodeType {
   @Field(() => ID, { description: 'Opaque and stable.' }) id!: string;
 }

@@ -25,7 +25,13 @@ export interface VersionEventPayload {
 export interface AlertEventPayload {
   readonly alertId: string;
   readonly ruleId: string;
+  readonly monitorId: string;
+  readonly deploymentId: string;
+  readonly severity: string;
   readonly state: string;
   readonly value: number;
   readonly message: string;
 }
+
+/** GraphQL type of the aggregate (`subjectId`) that the events of a topic belong to. */
+export const SUBJECT_TYPES: Record<Topic, string> = { deployment: 'Deployment', version: 'Version', alert: 'Alert' };

@@ -1,0 +1,220 @@
+/**
+ * GraphQL over WebSocket (graphql-transport-ws). Uses graphql-ws's protocol machine on ws directly: its ready-made binding
+ * writes to the console and sends error texts to clients.
+ */
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { setImmediate as tick, setTimeout as delay } from 'node:timers/promises';
+import { execute, type ExecutionArgs, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
+import { type Context, handleProtocols, makeServer } from 'graphql-ws';
+import type { Logger } from 'pino';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Caller, TokenService } from '../access/token.service.js';
+import { DomainError } from '../errors.js';
+import type { Admission } from './admission.js';
+import { authenticate, bearerOf } from './authentication.js';
+import type { ApiContext } from './context.js';
+import { formatGraphQLError } from './format-error.js';
+import { limitExceeded } from './limits.js';
+
+/** Close codes of the graphql-transport-ws protocol and of WebSocket itself. */
+const CLOSE = { GOING_AWAY: 1001, TRY_AGAIN: 1013, UNAUTHENTICATED: 4401, FAULT: 4500 } as const;
+const PING_MS = 15_000;
+const DRAIN_MS = 10_000;
+
+interface Extra {
+  readonly socket: WebSocket;
+  readonly request: IncomingMessage;
+  caller?: Caller;
+}
+
+export interface WebSocketOptions {
+  readonly path: string;
+  readonly schema: GraphQLSchema;
+  readonly admission: Admission;
+  readonly tokens: Pick<TokenService, 'verify' | 'onChange'>;
+  readonly log: Logger;
+  readonly context: (caller: Caller) => ApiContext;
+}
+
+export class GraphqlWebSockets {
+  private readonly server: WebSocketServer;
+  /** Open connections by their token, so that one check of a token serves all of its connections. */
+  private readonly byBearer = new Map<string, Set<WebSocket>>();
+  private readonly answering = new Set<Promise<unknown>>();
+  private readonly alive = new WeakSet<WebSocket>();
+  private readonly ping: NodeJS.Timeout;
+  private readonly forget: () => void;
+  private closing = false;
+
+  constructor(private readonly options: WebSocketOptions) {
+    const { limits } = options.admission;
+    this.server = new WebSocketServer({ noServer: true, maxPayload: limits.bodyBytes, perMessageDeflate: false, handleProtocols });
+    this.ping = setInterval(() => this.pingAll(), PING_MS);
+    this.ping.unref();
+    this.forget = options.tokens.onChange(() => void this.checkTokens());
+    const protocol = makeServer<Record<string, unknown>, Extra>({
+      connectionInitWaitTimeout: limits.connectionInitMs,
+      onConnect: (context) => this.connect(context),
+      onSubscribe: (context, _id, payload) => this.admit(context, payload),
+      onNext: (_context, _id, _payload, _args, { errors, ...result }) =>
+        (errors ? { ...result, errors: errors.map((error) => this.format(error)) } : undefined) as never,
+      onError: (_context, _id, _payload, errors) => errors.map((error) => this.format(error)),
+      execute: (args) => this.answer(args as ExecutionArgs),
+    });
+    this.server.on('connection', (socket: WebSocket, request: IncomingMessage) => this.serve(protocol, socket, request));
+  }
+
+  get connections(): number {
+    return this.server.clients.size;
+  }
+
+  attach(http: Server): void {
+    http.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head));
+  }
+
+  /** Takes nothing new, lets what is being answered finish, then says "going away" to everybody. */
+  async close(): Promise<void> {
+    this.closing = true;
+    clearInterval(this.ping);
+    this.forget();
+    if (this.answering.size > 0) await Promise.race([Promise.allSettled([...this.answering]), delay(DRAIN_MS, undefined, { ref: false })]);
+    // The answers leave in the turn after their operation is done.
+    await tick();
+    const gone = [...this.server.clients].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
+    for (const socket of this.server.clients) socket.close(CLOSE.GOING_AWAY, 'going away');
+    // A client that does not answer the goodbye is cut off.
+    await Promise.race([Promise.all(gone), delay(1_000, undefined, { ref: false })]);
+    for (const socket of this.server.clients) socket.terminate();
+    this.server.close();
+  }
+
+  private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const refuse = (status: string): void => {
+      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    };
+    socket.on('error', () => socket.destroy());
+    if (this.closing) return refuse('503 Service Unavailable');
+    if (request.url?.split('?')[0] !== this.options.path) return refuse('404 Not Found');
+    if (this.server.clients.size >= this.options.admission.limits.connections) return refuse('503 Service Unavailable');
+    this.server.handleUpgrade(request, socket, head, (ws) => this.server.emit('connection', ws, request));
+  }
+
+  private serve(protocol: ReturnType<typeof makeServer<Record<string, unknown>, Extra>>, socket: WebSocket, request: IncomingMessage): void {
+    const { log } = this.options;
+    this.alive.add(socket);
+    socket.on('pong', () => this.alive.add(socket));
+    // A message that is too big, a frame that is none: ws closes with the fitting code by itself.
+    socket.on('error', (error) => log.debug({ err: error }, 'a WebSocket failed'));
+    const extra: Extra = { socket, request };
+    const closed = protocol.opened(
+      {
+        protocol: socket.protocol,
+        // Resolves when the message has left, so that a slow reader slows its own subscription and nothing else.
+        send: (data) => new Promise((resolve) => (socket.readyState === socket.OPEN ? socket.send(data, () => resolve()) : resolve())),
+        close: (code, reason) => socket.close(code, reason),
+        onMessage: (handle) => {
+          socket.on('message', (data) => {
+            handle(String(data)).catch((error: unknown) => {
+              log.error({ err: error }, 'a WebSocket message could not be handled');
+              socket.close(CLOSE.FAULT, 'internal error');
+            });
+          });
+        },
+      },
+      extra,
+    );
+    socket.once('close', (code, reason) => {
+      this.forgetSocket(extra);
+      void closed(code, String(reason));
+    });
+  }
+
+  private async connect({ extra, connectionParams }: Context<Record<string, unknown>, Extra>): Promise<boolean> {
+    const authorization = authorizationOf(extra, connectionParams);
+    try {
+      extra.caller = await authenticate(this.options.tokens, authorization);
+    } catch (error) {
+      if (error instanceof DomainError) extra.socket.close(CLOSE.UNAUTHENTICATED, `${error.code}: ${error.message}`.slice(0, 120));
+      else {
+        this.format(error);
+        extra.socket.close(CLOSE.TRY_AGAIN, 'UNAVAILABLE: the token could not be checked');
+      }
+      return false;
+    }
+    const bearer = bearerOf(authorization)!;
+    this.byBearer.set(bearer, (this.byBearer.get(bearer) ?? new Set()).add(extra.socket));
+    // It may have closed while its token was checked.
+    if (extra.socket.readyState !== extra.socket.OPEN) this.forgetSocket(extra);
+    return true;
+  }
+
+  private admit(
+    context: Context<Record<string, unknown>, Extra>,
+    payload: { query: string; operationName?: string | null | undefined; variables?: Record<string, unknown> | null | undefined },
+  ): readonly GraphQLError[] | ExecutionArgs {
+    const { admission, schema } = this.options;
+    const { subscriptionsPerConnection } = admission.limits;
+    if (this.closing) return [new GraphQLError('this server is stopping; connect again', { extensions: { code: 'UNAVAILABLE' } })];
+    if (Object.keys(context.subscriptions).length > subscriptionsPerConnection) {
+      return [
+        limitExceeded(
+          'subscriptionsPerConnection',
+          `this connection has ${subscriptionsPerConnection} operations under way, the most that are allowed; complete some, or open another connection`,
+        ),
+      ];
+    }
+    const admitted = admission.admit(payload);
+    if ('errors' in admitted) return admitted.errors;
+    return {
+      schema,
+      document: admitted.document,
+      operationName: payload.operationName,
+      variableValues: payload.variables,
+      contextValue: this.options.context(context.extra.caller!),
+    };
+  }
+
+  private answer(args: ExecutionArgs): ReturnType<typeof execute> {
+    const result = execute(args);
+    if (!(result instanceof Promise)) return result;
+    this.answering.add(result);
+    void result.finally(() => this.answering.delete(result)).catch(() => undefined);
+    return result;
+  }
+
+  private format(error: unknown): GraphQLFormattedError {
+    return formatGraphQLError(error, this.options.log);
+  }
+
+  private pingAll(): void {
+    for (const socket of this.server.clients) {
+      if (!this.alive.has(socket)) {
+        socket.terminate();
+        continue;
+      }
+      this.alive.delete(socket);
+      socket.ping();
+    }
+  }
+
+  /** The set of valid tokens may have changed: whoever lost theirs is cut off. */
+  private async checkTokens(): Promise<void> {
+    for (const [bearer, sockets] of this.byBearer) {
+      // While the database is away nobody is cut off: the next wake-up checks again.
+      const caller = await this.options.tokens.verify(bearer).catch(() => 'unknown' as const);
+      if (caller === undefined) for (const socket of sockets) socket.close(CLOSE.UNAUTHENTICATED, 'UNAUTHENTICATED: the token was revoked');
+    }
+  }
+
+  private forgetSocket({ socket }: Extra): void {
+    for (const [bearer, sockets] of this.byBearer) {
+      if (sockets.delete(socket) && sockets.size === 0) this.byBearer.delete(bearer);
+    }
+  }
+}
+
+/** From the upgrade's header, or, for browsers that cannot set one, from the payload of `connection_init`. */
+function authorizationOf({ request }: Extra, params: Readonly<Record<string, unknown>> | undefined): unknown {
+  return params?.['authorization'] ?? params?.['Authorization'] ?? request.headers.authorization;
+}

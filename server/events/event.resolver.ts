@@ -1,0 +1,67 @@
+import { Arg, Args, Query, registerEnumType, Resolver, Root, Subscription } from 'type-graphql';
+import type { Connection } from '../api/conventions.types.js';
+import { DomainError } from '../errors.js';
+import type { EventFeed, FeedItem } from './event-feed.js';
+import { AfterArgs, EventConnection, EventsArgs, EventType, toEventConnection, toEventType } from './event.types.js';
+import { followFeed } from './follow-feed.js';
+import type { FeedFilter } from './event-store.js';
+import type { Topic } from './topics.js';
+
+export const EventTopicEnum = { DEPLOYMENT: 'deployment', VERSION: 'version', ALERT: 'alert' } as const satisfies Record<string, Topic>;
+registerEnumType(EventTopicEnum, {
+  name: 'EventTopic',
+  description: 'What an event is about.',
+  valuesConfig: {
+    DEPLOYMENT: { description: 'Steps of deployments.' },
+    VERSION: { description: 'Steps of the validation of versions.' },
+    ALERT: { description: 'Alerts that fire and are resolved.' },
+  },
+});
+
+const topicArg = { nullable: true, description: 'Only events about this.' };
+const projectArg = { nullable: true, description: 'Only events in the project of this name.' };
+
+@Resolver(() => EventType)
+export class EventResolver {
+  /** @param projectId finds a project's row id by its name */
+  constructor(
+    private readonly feed: EventFeed,
+    private readonly projectId: (name: string) => Promise<string | undefined>,
+  ) {}
+
+  @Query(() => EventConnection, { description: 'The feed, oldest first. Its cursors are those of the subscriptions.' })
+  async events(
+    @Args(() => EventsArgs) page: EventsArgs,
+    @Arg('topic', () => EventTopicEnum, topicArg) topic?: Topic | null,
+    @Arg('project', () => String, projectArg) project?: string | null,
+  ): Promise<Connection<EventType>> {
+    return toEventConnection(await this.feed.list(await this.filter(topic, project), page));
+  }
+
+  @Query(() => String, {
+    description: 'Cursor of the newest event. Whoever reads it before a change, and then subscribes with it as `after`, misses nothing of the change.',
+  })
+  eventCursor(): Promise<string> {
+    return this.feed.head();
+  }
+
+  @Subscription(() => EventType, {
+    description: 'Every event as it happens.',
+    subscribe: followFeed<{ topic?: Topic; project?: string }>(({ topic, project }, context) => context.instance(EventResolver).filter(topic, project)),
+  })
+  eventFeed(
+    @Root() item: FeedItem,
+    @Args(() => AfterArgs) _after: AfterArgs,
+    @Arg('topic', () => EventTopicEnum, topicArg) _topic?: Topic | null,
+    @Arg('project', () => String, projectArg) _project?: string | null,
+  ): EventType {
+    return toEventType(item);
+  }
+
+  async filter(topic: Topic | null | undefined, project: string | null | undefined): Promise<FeedFilter> {
+    if (project == null) return { topic: topic ?? undefined };
+    const projectId = await this.projectId(project);
+    if (projectId === undefined) throw new DomainError('NOT_FOUND', `project "${project.slice(0, 80)}" does not exist`, ['project']);
+    return { topic: topic ?? undefined, projectId };
+  }
+}

@@ -1,0 +1,171 @@
+/** The API as it ships, on a free port over a database of the test's own, with the features that a test gives it. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyPluginAsync } from 'fastify';
+import { type Client, type ClientOptions, createClient } from 'graphql-ws';
+import { pino, type Logger } from 'pino';
+import { WebSocket } from 'ws';
+import { AuditResolver } from '../../server/access/audit.resolver.js';
+import { AuditService } from '../../server/access/audit.service.js';
+import { TokenResolver } from '../../server/access/token.resolver.js';
+import { TokenService } from '../../server/access/token.service.js';
+import { createSchema, type ResolverClass, ResolverInstances } from '../../server/api/create-schema.js';
+import { type ApiServer, startApi } from '../../server/api/http-server.js';
+import type { Limits } from '../../server/api/limits.js';
+import { NodeResolver, type NodeSource } from '../../server/api/node.resolver.js';
+import { databaseReadiness } from '../../server/api/readiness.js';
+import type { Fence } from '../../server/database/leadership.js';
+import { Listener, Notifier } from '../../server/database/notifications.js';
+import { UnitOfWork } from '../../server/database/unit-of-work.js';
+import { EventFeed } from '../../server/events/event-feed.js';
+import { EventResolver } from '../../server/events/event.resolver.js';
+import { Sequencer } from '../../server/events/sequencer.js';
+import { CHANNEL } from '../../server/gateway/route.js';
+import { createTestDatabase, type TestDatabase } from './database.js';
+
+/** What features are made of. */
+export interface TestParts {
+  readonly database: TestDatabase;
+  readonly notifier: Notifier;
+  readonly work: UnitOfWork;
+  readonly tokens: TokenService;
+  readonly feed: EventFeed;
+  readonly log: Logger;
+}
+
+/** What a test adds to the API: instances of resolver classes, the sources of their nodes, routes. */
+export interface TestFeatures {
+  readonly resolvers?: readonly object[];
+  readonly nodes?: readonly NodeSource[];
+  readonly routes?: readonly FastifyPluginAsync[];
+}
+
+export interface TestApiOptions {
+  readonly features?: (parts: TestParts) => TestFeatures | Promise<TestFeatures>;
+  readonly limits?: Partial<Limits>;
+  /** Bind address as the configuration has it: it decides whether /metrics is open. */
+  readonly host?: string;
+  /** Over a database that the test has already; it stays when the API closes. */
+  readonly database?: TestDatabase;
+}
+
+export interface GraphqlAnswer {
+  readonly status: number;
+  readonly data?: Record<string, never> | null;
+  readonly errors?: readonly { message: string; path?: readonly (string | number)[]; extensions: Record<string, unknown> & { code: string } }[];
+}
+
+export interface TestApi extends TestParts {
+  readonly server: ApiServer;
+  readonly url: string;
+  readonly webSocketUrl: string;
+  readonly token: string;
+  /** What the API logged, one object a line. */
+  readonly logged: Record<string, unknown>[];
+  /** Sends an operation over HTTP with the admin token, or with `token`; null for none. */
+  graphql(query: string, variables?: Record<string, unknown>, token?: string | null): Promise<GraphqlAnswer>;
+  wsClient(options?: Partial<ClientOptions>): Client;
+  close(): Promise<void>;
+}
+
+/** A fence for tests without other servers. */
+export const openFence: Fence = { epoch: 1, check: async () => undefined };
+
+export async function startTestApi({ features, limits, host = '127.0.0.1', database: given }: TestApiOptions = {}): Promise<TestApi> {
+  const database = given ?? (await createTestDatabase());
+  const home = await mkdtemp(join(tmpdir(), 'pilothouse-api-'));
+  const logged: Record<string, unknown>[] = [];
+  const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line) as Record<string, unknown>) });
+  const notifier = new Notifier((sql, parameters) => database.dataSource.query(sql, parameters));
+  const work = new UnitOfWork(database.dataSource, notifier);
+  const tokens = new TokenService(work);
+  const feed = new EventFeed(database.dataSource);
+  const parts: TestParts = { database, notifier, work, tokens, feed, log };
+  const added = (await features?.(parts)) ?? {};
+  const tokenResolver = new TokenResolver(tokens);
+  const projectId = async (name: string): Promise<string | undefined> => {
+    const rows: { id: string }[] = await database.dataSource.query('SELECT id FROM project WHERE name = $1', [name]);
+    return rows[0]?.id;
+  };
+  const resolvers = [
+    tokenResolver,
+    new AuditResolver(new AuditService(database.dataSource)),
+    new EventResolver(feed, projectId),
+    new NodeResolver([tokenResolver.nodes, ...(added.nodes ?? [])]),
+    ...(added.resolvers ?? []),
+  ];
+  const instances = new ResolverInstances(resolvers);
+  const schema = createSchema(
+    resolvers.map((resolver) => resolver.constructor as ResolverClass),
+    instances,
+  );
+  const token = (await readFile(await tokens.ensureAdminToken(home), 'utf8')).trim();
+  await feed.start();
+  const sequencer = new Sequencer(database.dataSource, notifier, { pollMs: 200 });
+  const stopped = new AbortController();
+  const sequencing = sequencer.run(openFence, stopped.signal);
+  const listener = new Listener([CHANNEL.EVENTS, CHANNEL.UNSEQUENCED, CHANNEL.ROUTES], {
+    url: database.url,
+    applicationName: 'pilothouse-test',
+    onWake: (channel) => {
+      if (channel === CHANNEL.EVENTS) void feed.wake();
+      else if (channel === CHANNEL.UNSEQUENCED) sequencer.wake();
+      else tokens.invalidate();
+    },
+  });
+  await listener.start(false);
+  const server = await startApi({
+    schema,
+    instances,
+    tokens,
+    events: feed,
+    ready: databaseReadiness(database.dataSource),
+    log,
+    host,
+    port: 0,
+    routes: added.routes ?? [],
+    ...(limits ? { limits } : {}),
+  });
+  const clients = new Set<Client>();
+  const url = server.url.replace('0.0.0.0', '127.0.0.1');
+  const webSocketUrl = `${url.replace('http', 'ws')}/graphql`;
+  return {
+    ...parts,
+    server,
+    url,
+    webSocketUrl,
+    token,
+    logged,
+    graphql: async (query, variables, bearer = token) => {
+      const response = await fetch(`${url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...(bearer === null ? {} : { authorization: `Bearer ${bearer}` }) },
+        body: JSON.stringify({ query, variables }),
+      });
+      return { status: response.status, ...((await response.json()) as object) };
+    },
+    wsClient: (options = {}) => {
+      const client = createClient({
+        url: webSocketUrl,
+        webSocketImpl: WebSocket,
+        connectionParams: { authorization: `Bearer ${token}` },
+        retryAttempts: 0,
+        lazy: true,
+        ...options,
+      });
+      clients.add(client);
+      return client;
+    },
+    close: async () => {
+      for (const client of clients) await client.dispose();
+      await server.close();
+      stopped.abort();
+      await sequencing;
+      await listener.close();
+      await notifier.close();
+      if (!given) await database.drop();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
