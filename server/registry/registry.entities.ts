@@ -1,4 +1,5 @@
 import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, Unique, type Relation } from 'typeorm';
+import type { SampleTensor } from '../../runtimes/sample.js';
 import type { Signature } from '../../runtimes/tensor.js';
 import { bigintColumn, timestampColumn } from '../database/columns.js';
 
@@ -8,6 +9,8 @@ export class ProjectEntity {
   @PrimaryColumn('uuid') id!: string;
   @Column('text', { unique: true }) name!: string;
   @Column('text', { default: '' }) description!: string;
+  /** Raised by every change; `expectedGeneration` is compared with it. */
+  @Column('int', { default: 1 }) generation!: number;
   @Column('text') createdBy!: string;
   @Column(timestampColumn) createdAt!: Date;
 }
@@ -21,6 +24,8 @@ export class ModelEntity {
   @ManyToOne(() => ProjectEntity) @JoinColumn({ name: 'project_id' }) project?: Relation<ProjectEntity>;
   @Column('text') name!: string;
   @Column('text', { default: '' }) description!: string;
+  /** Raised by every change; `expectedGeneration` is compared with it. */
+  @Column('int', { default: 1 }) generation!: number;
   /** Number of the newest version; the next one is this plus one, taken under the row's lock. */
   @Column('int', { default: 0 }) lastVersionNumber!: number;
   @Column('text') createdBy!: string;
@@ -37,6 +42,8 @@ export class ArtifactEntity {
   @Column(timestampColumn) createdAt!: Date;
 }
 
+export type { SampleTensor };
+
 export type VersionState = 'VALIDATING' | 'READY' | 'REJECTED';
 
 /** Where a version comes from: as its author gave it, never interpreted. */
@@ -47,17 +54,11 @@ export interface Lineage {
   readonly source?: { readonly uri: string; readonly revision?: string };
 }
 
-/** One tensor of a sample request, in the form of OIP JSON. 64-bit integers beyond 2^53 are strings. */
-export interface SampleTensor {
-  readonly name: string;
-  readonly datatype: string;
-  readonly shape: readonly number[];
-  readonly data: readonly unknown[];
-}
-
 /** An immutable version of a model. Only the columns that validation fills are ever written again, once. */
 @Entity('version')
 @Unique(['modelId', 'number'])
+@Index(['parentId'])
+@Index('version_validating', ['createdAt'], { where: "state = 'VALIDATING'" })
 export class VersionEntity {
   @PrimaryColumn('uuid') id!: string;
   @Column('uuid') modelId!: string;
@@ -75,7 +76,7 @@ export class VersionEntity {
   /** The request that validation and readiness probes send; null where it is made from the signature. */
   @Column('jsonb', { nullable: true }) sample!: readonly SampleTensor[] | null;
   @Column('text') state!: VersionState;
-  /** Why it was REJECTED: the runtime's own message. */
+  /** Why it was REJECTED: the runtime's own message. While VALIDATING: why validation could not run yet, where it could not. */
   @Column('text', { nullable: true }) reason!: string | null;
   @Column('text', { nullable: true }) logTail!: string | null;
   @Column('jsonb', { nullable: true }) signature!: Signature | null;

@@ -1,0 +1,187 @@
+/** Artifacts as files of one folder: `<root>/<first two digits>/<digest>`, written aside in `<root>/incoming/`. */
+import { createHash, randomUUID } from 'node:crypto';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { DomainError } from '../errors.js';
+import type { ArtifactStore } from './artifact-store.js';
+import { type Digest, expectDigest } from './digest.js';
+
+/** An upload that has not grown for this long belongs to a server that is gone. */
+const ABANDONED_MS = 60 * 60 * 1000;
+
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | undefined)?.code;
+
+/** Failures of this machine rather than of the upload; anything else that a write may throw is our own mistake and stays as it is. */
+const STORAGE_FAULTS: Readonly<Record<string, string>> = {
+  ENOSPC: 'its disk is full',
+  EDQUOT: 'its disk quota is used up',
+  EFBIG: 'its disk takes no file of this size',
+  EACCES: 'its folder is not writable',
+  EPERM: 'its folder is not writable',
+  EROFS: 'its folder is not writable',
+  ENOENT: 'its folder is gone',
+  ENOTDIR: 'its folder is gone',
+  EIO: 'its disk fails',
+  EMFILE: 'too many files are open',
+  ENFILE: 'too many files are open',
+};
+
+function storageFault(error: unknown): unknown {
+  const what = STORAGE_FAULTS[codeOf(error) ?? ''];
+  return what ? new DomainError('UNAVAILABLE', `the artifact store cannot take the file: ${what} (${codeOf(error)})`, [], { cause: error }) : error;
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+export class FileArtifactStore implements ArtifactStore {
+  private readonly incoming: string;
+
+  private constructor(private readonly root: string) {
+    this.incoming = join(root, 'incoming');
+  }
+
+  /** Makes the folder where it is missing, and clears away what uploads of killed servers left. */
+  static async at(root: string, now: Date = new Date()): Promise<FileArtifactStore> {
+    const store = new FileArtifactStore(root);
+    await mkdir(store.incoming, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(store.incoming)) {
+      const path = join(store.incoming, name);
+      const written = await stat(path).catch(() => undefined);
+      if (written && now.getTime() - written.mtimeMs > ABANDONED_MS) await rm(path, { force: true });
+    }
+    return store;
+  }
+
+  async put(content: Readable, digest: Digest, maxBytes: number): Promise<number> {
+    const present = await this.size(expectDigest(digest));
+    if (present !== undefined) return present;
+    const aside = join(this.incoming, randomUUID());
+    const file = await open(aside, 'wx', 0o600).catch((error: unknown) => {
+      throw storageFault(error);
+    });
+    try {
+      const size = await receive(content, file, digest, maxBytes).finally(() => file.close());
+      await this.publish(aside, digest);
+      return size;
+    } catch (error) {
+      await rm(aside, { force: true }).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  open(digest: Digest): Readable {
+    return Readable.from(this.chunks(digest), { objectMode: false });
+  }
+
+  async size(digest: Digest): Promise<number | undefined> {
+    try {
+      return (await stat(this.path(expectDigest(digest)))).size;
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return undefined;
+      throw storageFault(error);
+    }
+  }
+
+  async exists(digest: Digest): Promise<boolean> {
+    return (await this.size(digest)) !== undefined;
+  }
+
+  async copyTo(digest: Digest, path: string): Promise<void> {
+    const file = await open(path, 'wx', 0o600);
+    try {
+      const actual = createHash('sha256');
+      for await (const chunk of this.chunks(digest)) {
+        actual.update(chunk);
+        await writeWhole(file, chunk);
+      }
+      const found = actual.digest('hex');
+      if (found !== digest) throw new DomainError('INVALID', `the artifact store holds damaged bytes: what lies under ${digest} has the digest ${found}`);
+      await file.close();
+    } catch (error) {
+      await file.close().catch(() => undefined);
+      await rm(path, { force: true });
+      throw error;
+    }
+  }
+
+  async delete(digest: Digest): Promise<void> {
+    await rm(this.path(expectDigest(digest)), { force: true });
+  }
+
+  private path(digest: Digest): string {
+    return join(this.root, digest.slice(0, 2), digest);
+  }
+
+  private async *chunks(digest: Digest): AsyncGenerator<Buffer> {
+    let file: FileHandle;
+    try {
+      file = await open(this.path(expectDigest(digest)), 'r');
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw storageFault(error);
+      throw new DomainError('NOT_FOUND', `there is no artifact ${digest}`);
+    }
+    yield* file.createReadStream({ highWaterMark: 256 * 1024 });
+  }
+
+  /** Makes whole bytes visible, so that not even a power cut takes them back. */
+  private async publish(aside: string, digest: Digest): Promise<void> {
+    const path = this.path(digest);
+    try {
+      if (await mkdir(dirname(path), { recursive: true, mode: 0o700 })) await syncFolder(this.root);
+      await rename(aside, path);
+      await syncFolder(dirname(path));
+    } catch (error) {
+      throw storageFault(error);
+    }
+  }
+}
+
+/** `write` may take less than it is given. */
+async function writeWhole(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let at = 0; at < chunk.byteLength;) at += (await file.write(chunk, at)).bytesWritten;
+}
+
+/** Writes the stream to the file, checked and safe on disk; returns its size. */
+async function receive(content: Readable, file: FileHandle, digest: Digest, maxBytes: number): Promise<number> {
+  const actual = createHash('sha256');
+  let size = 0;
+  // By hand rather than by `for await`, which would destroy the stream on failure: an HTTP request's socket has to stay for the answer.
+  const chunks = content.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Buffer | string>;
+  for (;;) {
+    const next = await chunks.next().catch((error: Error) => {
+      throw new DomainError('INVALID', `the upload broke off after ${size} bytes: ${error.message}`, [], { cause: error });
+    });
+    if (next.done) break;
+    const chunk = typeof next.value === 'string' ? Buffer.from(next.value) : next.value;
+    size += chunk.byteLength;
+    if (size > maxBytes) {
+      await chunks.return?.();
+      throw new DomainError('LIMIT_EXCEEDED', `the file has more than the ${maxBytes} bytes that an artifact may have`);
+    }
+    actual.update(chunk);
+    try {
+      await writeWhole(file, chunk);
+    } catch (error) {
+      await chunks.return?.();
+      throw storageFault(error);
+    }
+  }
+  const found = actual.digest('hex');
+  if (found !== digest) throw new DomainError('INVALID', `the bytes have the digest ${found}, not ${digest} as announced`);
+  try {
+    // The name would otherwise survive a power cut and the bytes not; read-only, because nothing may change them any more.
+    await file.chmod(0o400);
+    await file.sync();
+  } catch (error) {
+    throw storageFault(error);
+  }
+  return size;
+}

@@ -1,0 +1,136 @@
+/** What only a store on a file system can meet: full disks, folders that are not there, damaged bytes, what a kill leaves. */
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { compiled } from '../../server/paths.js';
+import { sha256 } from '../../server/registry/digest.js';
+import { FileArtifactStore } from '../../server/registry/file-artifact-store.js';
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'store-'));
+});
+afterEach(() => rm(root, { recursive: true }));
+
+const MAX = 1e9;
+
+/** A store in a process of its own takes a megabyte; what it threw, and what was left of it. */
+async function putMegabyteUnder(shell: string): Promise<{ code: string; message: string; left: string[] }> {
+  const script = `
+    const { FileArtifactStore } = await import(process.argv[1]);
+    const { Readable } = await import('node:stream');
+    const { createHash } = await import('node:crypto');
+    const { readdir } = await import('node:fs/promises');
+    const megabyte = Buffer.alloc(2 ** 20, 1);
+    const store = await FileArtifactStore.at(process.argv[2]);
+    const error = await store.put(Readable.from([megabyte.subarray(0, 1000), megabyte.subarray(1000)]), createHash('sha256').update(megabyte).digest('hex'), 1e9).catch((e) => e);
+    console.log(JSON.stringify({ code: error.code, message: error.message, left: await readdir(process.argv[2], { recursive: true }) }));`;
+  const command = `${shell} exec "$0" "$@"`;
+  const { stdout } = await promisify(execFile)('sh', [
+    '-c',
+    command,
+    process.execPath,
+    '--input-type=module',
+    '-e',
+    script,
+    compiled('server', 'registry', 'file-artifact-store.js'),
+    join(root, 'store'),
+  ]);
+  return JSON.parse(stdout) as { code: string; message: string; left: string[] };
+}
+
+test('a file that the disk does not take whole leaves nothing', async () => {
+  const result = await putMegabyteUnder('ulimit -f 64;');
+  expect(result).toEqual({
+    code: 'UNAVAILABLE',
+    message: 'the artifact store cannot take the file: its disk takes no file of this size (EFBIG)',
+    left: ['incoming'],
+  });
+});
+
+const mountable = await promisify(execFile)('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'none', tmpdir()]).then(
+  () => true,
+  () => false,
+);
+
+test.runIf(mountable)('a full disk leaves nothing', async () => {
+  await mkdir(join(root, 'store'));
+  const { stdout } = await promisify(execFile)('unshare', [
+    '-rm',
+    'sh',
+    '-c',
+    `mount -t tmpfs -o size=256k none "$1" && df -k "$1" | tail -1`,
+    'sh',
+    join(root, 'store'),
+  ]);
+  expect(stdout).toMatch(/256/);
+  const result = await putMegabyteUnder(
+    `[ -n "$INSIDE" ] || INSIDE=1 exec unshare -rm sh -c 'mount -t tmpfs -o size=256k none '${join(root, 'store')}'; exec "$0" "$@"' "$0" "$@";`,
+  );
+  expect(result).toEqual({ code: 'UNAVAILABLE', message: 'the artifact store cannot take the file: its disk is full (ENOSPC)', left: ['incoming'] });
+});
+
+test('a folder that vanished or is not one is UNAVAILABLE, and says so', async () => {
+  const store = await FileArtifactStore.at(root);
+  await rm(join(root, 'incoming'), { recursive: true });
+  await expect(store.put(Readable.from(['x']), sha256('x'), MAX)).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    message: 'the artifact store cannot take the file: its folder is gone (ENOENT)',
+  });
+  await writeFile(join(root, 'incoming'), 'a file');
+  await expect(store.put(Readable.from(['x']), sha256('x'), MAX)).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    message: 'the artifact store cannot take the file: its folder is gone (ENOTDIR)',
+  });
+  expect(await store.exists(sha256('x'))).toBe(false);
+});
+
+test.runIf(process.getuid?.() !== 0)('a folder that is not writable is UNAVAILABLE', async () => {
+  const store = await FileArtifactStore.at(root);
+  await chmod(join(root, 'incoming'), 0o500);
+  await expect(store.put(Readable.from(['x']), sha256('x'), MAX)).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    message: 'the artifact store cannot take the file: its folder is not writable (EACCES)',
+  });
+  await chmod(join(root, 'incoming'), 0o700);
+});
+
+test('damaged bytes are not copied, and both digests are named', async () => {
+  const store = await FileArtifactStore.at(root);
+  const digest = sha256('good');
+  await store.put(Readable.from(['good']), digest, MAX);
+  const path = join(root, digest.slice(0, 2), digest);
+  expect((await stat(path)).mode & 0o777).toBe(0o400);
+  await rm(path);
+  await writeFile(path, 'rots');
+  await expect(store.copyTo(digest, join(root, 'copy'))).rejects.toMatchObject({
+    code: 'INVALID',
+    message: `the artifact store holds damaged bytes: what lies under ${digest} has the digest ${sha256('rots')}`,
+  });
+  await expect(stat(join(root, 'copy'))).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+test('uploads of a killed server are cleared away at the next start, those under way are not', async () => {
+  await FileArtifactStore.at(root);
+  await writeFile(join(root, 'incoming', 'old'), 'x');
+  await writeFile(join(root, 'incoming', 'new'), 'x');
+  const hoursAgo = new Date(Date.now() - 2 * 60 * 60 * 1000);
+  await utimes(join(root, 'incoming', 'old'), hoursAgo, hoursAgo);
+  await FileArtifactStore.at(root);
+  expect(await readdir(join(root, 'incoming'))).toEqual(['new']);
+});
+
+test('a reader that stops early lets go of the file', async () => {
+  const store = await FileArtifactStore.at(root);
+  const big = Buffer.alloc(5 * 2 ** 20);
+  await store.put(Readable.from([big]), sha256(big), MAX);
+  const openFiles = async (): Promise<number> => (await readdir('/proc/self/fd')).length;
+  const before = await openFiles();
+  for (let i = 0; i < 20; i++) for await (const _chunk of store.open(sha256(big))) break;
+  for (let i = 0; i < 100 && (await openFiles()) > before; i++) await new Promise((done) => setImmediate(done));
+  expect(await openFiles()).toBeLessThanOrEqual(before + 1);
+});
