@@ -22,7 +22,9 @@ export function bucketOf(ms: number): number {
 
 /** Adds `from` to `into`, bucket by bucket. */
 export function addCounts(into: number[], from: readonly (number | string)[]): void {
-  from.forEach((count, i) => { into[i] = (into[i] ?? 0) + Number(count); });
+  from.forEach((count, i) => {
+    into[i] = (into[i] ?? 0) + Number(count);
+  });
 }
 
 /**

@@ -1,0 +1,187 @@
+/**
+ * The gateway's tie to PostgreSQL, which may be cut at any time: reads the route table on every wake-up and slowly by itself, says
+ * what it serves, and writes what it metered. Nothing here is on the path of a request.
+ */
+import type { Logger } from 'pino';
+import pg from 'pg';
+import { Listener, Notifier } from '../database/notifications.js';
+import { HEARTBEAT_MS, METER_FLUSH_MS, POLL_MS } from './limits.js';
+import { writeWindows } from './meter-store.js';
+import type { Meter } from './meter.js';
+import { readSnapshot, type RouteSnapshot } from './route-snapshot.js';
+import { CHANNEL } from './route.js';
+
+export interface ControlLinkOptions {
+  readonly url: string;
+  readonly gatewayId: string;
+  readonly host: string;
+  readonly meter: Meter;
+  readonly log: Logger;
+  readonly now: () => number;
+  /** Makes a table the one in force; resolves when every new request is routed by it. */
+  readonly apply: (snapshot: RouteSnapshot) => Promise<void>;
+  readonly inFlight: () => Record<string, number>;
+  /** Keeps the machine's clock in sight, once a second. */
+  readonly tick: () => void;
+}
+
+const BEAT = `
+  INSERT INTO gateway (id, pid, host, started_at, heartbeat_at, acknowledged_version, in_flight) VALUES ($1, $2, $3, $4, now(), $5, $6)
+  ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(), acknowledged_version = excluded.acknowledged_version, in_flight = excluded.in_flight`;
+
+export class ControlLink {
+  private readonly pool: pg.Pool;
+  private readonly listener: Listener;
+  private readonly notifier: Notifier;
+  private readonly startedAt = new Date();
+  private timers: NodeJS.Timeout[] = [];
+  private known: RouteSnapshot | undefined;
+  /** Whether `known` is of this database: one from the disk may be of another, with the same version by chance. */
+  private confirmed = false;
+  private acknowledged = -1;
+  private closed = false;
+  private readonly refresh: Coalesced;
+  private readonly beat: Coalesced;
+  private readonly flush: Coalesced;
+  private down: string | undefined;
+
+  constructor(private readonly options: ControlLinkOptions) {
+    this.pool = new pg.Pool({
+      connectionString: options.url,
+      application_name: 'pilothouse-gateway',
+      max: 3,
+      connectionTimeoutMillis: 3_000,
+      query_timeout: 10_000,
+      statement_timeout: 10_000,
+      keepAlive: true,
+    });
+    // A connection that breaks while it is idle; whoever needs the next one finds out.
+    this.pool.on('error', (error) => this.report(error));
+    this.notifier = new Notifier((sql, parameters) => this.pool.query(sql, parameters));
+    this.refresh = new Coalesced(() => this.readRoutes());
+    this.beat = new Coalesced(() => this.writeRow());
+    this.flush = new Coalesced(() => writeWindows(this.pool, options.gatewayId, options.meter, options.now()).catch((error: Error) => this.report(error)));
+    this.listener = new Listener([CHANNEL.ROUTES], {
+      url: options.url,
+      applicationName: 'pilothouse-gateway',
+      onWake: () => void this.refresh.run(),
+      pollMs: POLL_MS,
+      onDown: (error) => this.report(error),
+    });
+  }
+
+  /** Notes the table that a start without PostgreSQL began with. */
+  adopt(snapshot: RouteSnapshot): void {
+    this.known ??= snapshot;
+  }
+
+  /** Reads the table for the first time; resolves to whether that worked. It goes on trying by itself afterwards. */
+  async start(): Promise<boolean> {
+    const first = this.refresh.run();
+    await this.listener.start();
+    this.timers = [
+      setInterval(() => {
+        this.options.tick();
+        void this.beat.run();
+      }, HEARTBEAT_MS),
+      setInterval(() => void this.flush.run(), METER_FLUSH_MS),
+    ];
+    await first;
+    return this.confirmed;
+  }
+
+  /** Something that the reconciler waits for changed: tell it at once. */
+  acknowledge(): void {
+    if (this.closed) return;
+    void this.beat.run().then(() => this.notifier.wake(CHANNEL.GATEWAYS));
+  }
+
+  /** Writes what is left and takes the gateway's row away, as far as PostgreSQL is there to take it. */
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const timer of this.timers) clearInterval(timer);
+    await Promise.all([this.listener.close(), this.refresh.idle(), this.beat.idle()]);
+    await this.flush.run();
+    await this.pool.query('DELETE FROM gateway WHERE id = $1', [this.options.gatewayId]).catch((error: Error) => this.report(error));
+    this.notifier.wake(CHANNEL.GATEWAYS);
+    await this.notifier.close();
+    await this.pool.end().catch(() => undefined);
+  }
+
+  private async readRoutes(): Promise<void> {
+    if (this.closed) return;
+    let snapshot: RouteSnapshot;
+    try {
+      snapshot = await readSnapshot(this.pool, this.confirmed ? this.known : undefined);
+    } catch (error) {
+      this.report(error as Error);
+      return;
+    }
+    this.recovered();
+    if (snapshot === this.known) return;
+    const before = this.known;
+    try {
+      await this.options.apply(snapshot);
+    } catch (error) {
+      // The one in force stays: better yesterday's table than none.
+      this.options.log.error({ err: error, version: snapshot.version }, 'the route table cannot be served and was left out');
+      return;
+    }
+    this.known = snapshot;
+    this.confirmed = true;
+    if (before?.version !== snapshot.version)
+      this.options.log.info({ version: snapshot.version, deployments: snapshot.routes.length }, 'serving a new route table');
+    this.acknowledge();
+  }
+
+  private async writeRow(): Promise<void> {
+    if (this.closed) return;
+    const { gatewayId, host, inFlight } = this.options;
+    const version = this.known?.version ?? 0;
+    try {
+      await this.pool.query(BEAT, [gatewayId, process.pid, host, this.startedAt, version, JSON.stringify(inFlight())]);
+      this.recovered();
+      if (version !== this.acknowledged) this.notifier.wake(CHANNEL.GATEWAYS);
+      this.acknowledged = version;
+    } catch (error) {
+      this.report(error as Error);
+    }
+  }
+
+  private report(error: Error): void {
+    // Once for each reason: while PostgreSQL is away this is tried every second.
+    if (this.closed || this.down === error.message) return;
+    this.down = error.message;
+    this.options.log.warn({ err: error }, 'PostgreSQL cannot be reached; serving the last known routes');
+  }
+
+  private recovered(): void {
+    if (this.down !== undefined) this.options.log.info('PostgreSQL is back');
+    this.down = undefined;
+  }
+}
+
+/** Runs a task one at a time; calls during a run lead to exactly one more. */
+class Coalesced {
+  private running: Promise<void> | undefined;
+  private next: Promise<void> | undefined;
+
+  constructor(private readonly task: () => Promise<void>) {}
+
+  /** Resolves when a run that began after this call is over. */
+  run(): Promise<void> {
+    if (this.running) {
+      return (this.next ??= this.running.then(() => {
+        this.next = undefined;
+        return this.run();
+      }));
+    }
+    this.running = this.task().finally(() => (this.running = undefined));
+    return this.running;
+  }
+
+  /** Resolves when nothing runs. */
+  async idle(): Promise<void> {
+    await (this.next ?? this.running);
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * What the gateway does, free of any transport: protocols decode, call one function here, and encode. Checks, deadlines, timing
+ * and failure counts live here and below, in one place for all of them.
+ */
+import type { InferRequest } from '../../runtimes/open-inference/message.js';
+import { TensorError, type TensorSpec } from '../../runtimes/tensor.js';
+import { GatewayError } from './gateway-error.js';
+import { MAX_TIMEOUT_MS } from './limits.js';
+import { Call, type Answer } from './pending.js';
+import { assertRequest, type Deployment, type Router, type Target } from './router.js';
+
+export interface ModelMetadata {
+  readonly name: string;
+  readonly versions: readonly string[];
+  readonly platform: string;
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+}
+
+export interface DataPlaneOptions {
+  readonly router: Router;
+  readonly now: () => number;
+  readonly serverVersion: string;
+}
+
+export class DataPlane {
+  draining = false;
+
+  constructor(private readonly options: DataPlaneOptions) {}
+
+  /** A request arrives now. */
+  call(): Call {
+    return new Call(this.options.now());
+  }
+
+  /** Whether new requests may come: a table is there, and the gateway is not about to end. */
+  ready(): boolean {
+    return this.options.router.ready && !this.draining;
+  }
+
+  serverMetadata(): { name: string; version: string; extensions: readonly string[] } {
+    return { name: 'pilothouse', version: this.options.serverVersion, extensions: [] };
+  }
+
+  /** @throws GatewayError NOT_FOUND, UNAVAILABLE */
+  modelMetadata(name: string, version?: number): ModelMetadata {
+    const { router } = this.options;
+    const deployment = router.find(name);
+    const { route } = router.representative(deployment, version);
+    const versions = version === undefined ? deployment.route.targets.map((target) => String(target.versionNumber)) : [String(version)];
+    const { inputs, outputs } = route.signature;
+    return { name, versions, platform: `${route.runtime}_${route.format}`, inputs, outputs };
+  }
+
+  /** Whether some replica would take a request for the model now. @throws GatewayError NOT_FOUND, UNAVAILABLE */
+  modelReady(name: string, version?: number): boolean {
+    if (this.draining) return false;
+    const { router } = this.options;
+    const deployment = router.find(name);
+    if (version !== undefined) return router.representative(deployment, version).dispatcher.available;
+    return deployment.targets.some((target) => target.weight > 0 && target.dispatcher.available);
+  }
+
+  /**
+   * Answers one inference.
+   * @param decode makes the request; a TensorError it throws is the caller's mistake and counted as such
+   * @throws GatewayError
+   */
+  async infer(call: Call, name: string, version: number | undefined, decode: () => InferRequest): Promise<Answer> {
+    const { router } = this.options;
+    const deployment = router.find(name);
+    const { request, timeoutMs } = this.checked(
+      () => router.representative(deployment, version),
+      () => this.decoded(deployment, decode),
+    );
+    const target = router.pick(deployment, version);
+    this.checked(
+      () => target,
+      () => assertRequest(target, request.inputs, request.outputs),
+    );
+    return target.dispatcher.submit(call, request, timeoutMs, version);
+  }
+
+  private decoded({ route }: Deployment, decode: () => InferRequest): { request: InferRequest; timeoutMs: number } {
+    const { inputs, outputs, parameters } = decode();
+    const { timeout, ...others } = parameters ?? {};
+    // The caller's id stays here: on the inner hop frames are told apart by their own.
+    const request: InferRequest = { inputs, ...(outputs && { outputs }), ...(Object.keys(others).length > 0 && { parameters: others }) };
+    return { request, timeoutMs: timeoutOf(timeout, route.timeoutMs) };
+  }
+
+  /** Runs a check, and counts what it finds wrong at the target that would have served the request. */
+  private checked<T>(target: () => Target, check: () => T): T {
+    try {
+      return check();
+    } catch (error) {
+      if (!(error instanceof TensorError) && !(error instanceof GatewayError)) throw error;
+      target().meter.reject(this.options.now(), 'INVALID');
+      throw error instanceof TensorError ? new GatewayError('INVALID', error.message) : error;
+    }
+  }
+}
+
+/** The request parameter `timeout` is in microseconds, as Triton has it; zero means none. */
+function timeoutOf(timeout: unknown, fallbackMs: number): number {
+  if (timeout === undefined || timeout === 0) return fallbackMs;
+  if (typeof timeout !== 'number' || !Number.isSafeInteger(timeout) || timeout < 0) {
+    throw new GatewayError('INVALID', `parameter "timeout" is ${JSON.stringify(timeout)}; it must be a whole number of microseconds`);
+  }
+  return Math.min(timeout / 1000, MAX_TIMEOUT_MS);
+}

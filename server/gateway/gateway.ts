@@ -1,0 +1,140 @@
+/** Puts the gateway's rooms together. */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import { followWallClock, now } from './clock.js';
+import { ControlLink } from './control-link.js';
+import { DataPlane } from './data-plane.js';
+import { Meter } from './meter.js';
+import { httpRoutes } from './protocols/http-paths.js';
+import { HttpFront, type ListenAt } from './protocols/http-server.js';
+import { ReplicaLinks } from './replica-links.js';
+import { loadSnapshot, saveSnapshot, snapshotPath, type RouteSnapshot } from './route-snapshot.js';
+import { Router } from './router.js';
+import { TokenGate } from './token-gate.js';
+
+/** A start waits this long for PostgreSQL before it begins with the saved routes. */
+const FIRST_READ_MS = 1_000;
+
+export interface GatewayOptions {
+  readonly databaseUrl: string;
+  readonly home: string;
+  readonly auth: 'off' | 'required';
+  readonly http: ListenAt;
+  readonly serverVersion: string;
+  readonly log: Logger;
+}
+
+export interface Gateway {
+  /** One start of one worker, as in the table `gateway`. */
+  readonly id: string;
+  readonly http: AddressInfo;
+  /** Leaves without cutting anyone off; resolves when nothing is left of it. */
+  drain(): Promise<void>;
+}
+
+/** Starts a gateway: it serves when this resolves. @throws Error when it cannot listen */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { log, home } = options;
+  const id = randomUUID();
+  const path = snapshotPath(home);
+  const meter = new Meter();
+  const gate = new TokenGate(options.auth === 'required');
+  const links = new ReplicaLinks({
+    onUsable: () => pumpAll(router),
+    onDrained: () => control.acknowledge(),
+    onTrouble: (replica, reason) => log.warn({ replica: replica.replicaId, address: replica.address, reason }, 'a replica cannot be used; trying again'),
+  });
+  const router: Router = new Router({ meter, now, linkTo: (replica, target) => links.to(replica, target) });
+  const dataPlane = new DataPlane({ router, now, serverVersion: options.serverVersion });
+
+  const tables = new TableSwap(async ({ routes, tokenHashes }) => {
+    await links.prepare(routes);
+    router.apply(routes);
+    gate.replace(tokenHashes);
+    links.retain(routes);
+  });
+  const control: ControlLink = new ControlLink({
+    url: options.databaseUrl,
+    gatewayId: id,
+    host: hostname(),
+    meter,
+    log,
+    now,
+    tick: () => followWallClock(),
+    inFlight: () => links.inFlight(),
+    apply: async (snapshot) => {
+      await tables.serve(snapshot);
+      // The table is in force whether or not the disk takes it.
+      await saveSnapshot(path, snapshot).catch((error: Error) =>
+        log.error({ err: error }, 'the route table could not be saved for a start without PostgreSQL'),
+      );
+    },
+  });
+
+  await firstTable(control, tables, path, log);
+  const front = new HttpFront({ routes: httpRoutes(dataPlane), gate, call: () => dataPlane.call(), log });
+  const http = await front.listen(options.http);
+
+  return {
+    id,
+    http,
+    drain: async () => {
+      dataPlane.draining = true;
+      await front.drain();
+      links.close();
+      await control.close();
+    },
+  };
+}
+
+/** Reads the table from PostgreSQL; where that takes too long, begins with the one that was saved, and the other follows. */
+async function firstTable(control: ControlLink, tables: TableSwap, path: string, log: Logger): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), FIRST_READ_MS)));
+  const read = await Promise.race([control.start(), late]);
+  clearTimeout(timer);
+  if (read) return;
+  try {
+    const snapshot = await loadSnapshot(path);
+    if (!snapshot) return log.warn('PostgreSQL cannot be reached and no route table was saved: nothing can be served yet');
+    if (!(await tables.serveSaved(snapshot))) return;
+    control.adopt(snapshot);
+    log.warn({ version: snapshot.version, deployments: snapshot.routes.length }, 'PostgreSQL cannot be reached; serving the saved route table');
+  } catch (error) {
+    log.error({ err: error }, 'the saved route table cannot be used');
+  }
+}
+
+/** Puts tables into force one after the other, and never a saved one after one that was read. */
+class TableSwap {
+  private last: Promise<unknown> = Promise.resolve();
+  private read = false;
+
+  constructor(private readonly swap: (snapshot: RouteSnapshot) => Promise<void>) {}
+
+  serve(snapshot: RouteSnapshot): Promise<void> {
+    this.read = true;
+    return this.inTurn(() => this.swap(snapshot));
+  }
+
+  /** Whether it was taken. */
+  serveSaved(snapshot: RouteSnapshot): Promise<boolean> {
+    return this.inTurn(async () => {
+      if (this.read) return false;
+      await this.swap(snapshot);
+      return true;
+    });
+  }
+
+  private inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const run = this.last.then(task, task);
+    this.last = run.catch(() => undefined);
+    return run;
+  }
+}
+
+function pumpAll(router: Router): void {
+  for (const { targets } of router.deployments) for (const { dispatcher } of targets) dispatcher.pump();
+}

@@ -1,0 +1,42 @@
+/** The gateway's fixed limits, in one place. */
+
+/** A request's body, tensors of 64 MiB and the JSON around them. */
+export const MAX_BODY_BYTES = 64 * 1024 * 1024 + 64 * 1024;
+/** Bodies that are being received, over all connections; beyond it a caller is asked to come again. */
+export const MAX_BUFFERED_BYTES = 512 * 1024 * 1024;
+/** One message on a replica's socket. Answers may be larger than what asked for them. */
+export const MAX_FRAME_BYTES = 512 * 1024 * 1024;
+/** Request line and headers together. */
+export const MAX_HEADER_BYTES = 16 * 1024;
+export const MAX_CONNECTIONS = 16_384;
+/** From the first byte of a request to the end of its headers. */
+export const HEADERS_TIMEOUT_MS = 10_000;
+/** From the first byte of a request to its last. */
+export const REQUEST_TIMEOUT_MS = 120_000;
+/** Longer than the usual load balancer keeps its side, so that the other side closes first. */
+export const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+
+/** The longest deadline a caller may ask for. */
+export const MAX_TIMEOUT_MS = 3_600_000;
+
+/** How long a route table waits for its new replicas before it is swapped in without them. */
+export const CONNECT_BEFORE_SWAP_MS = 1_000;
+/** How long a connection and its handshake may take. */
+export const CONNECT_TIMEOUT_MS = 1_000;
+/** Between attempts to reach a replica: the first at once, then growing. */
+export const RECONNECT_MIN_MS = 20;
+export const RECONNECT_MAX_MS = 1_000;
+
+/** How long idle connections are kept while draining, so that what a client has just sent is still answered (MECHANISMS.md 14). */
+export const DRAIN_IDLE_MS = 3_000;
+/** Requests still under way after this are given up. */
+export const DRAIN_LIMIT_MS = 60_000;
+
+export const HEARTBEAT_MS = 1_000;
+/** Every route table is looked at this often even without a wake-up. */
+export const POLL_MS = 2_000;
+
+export const WINDOW_MS = 5_000;
+export const METER_FLUSH_MS = 1_000;
+/** What the meter may hold while PostgreSQL is away; beyond it windows are merged. */
+export const MAX_METER_BYTES = 8 * 1024 * 1024;

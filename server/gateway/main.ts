@@ -1,0 +1,50 @@
+/** The gateway worker's process: configuration from the environment, signals in, an exit code out. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { readConfig, type Config } from '../config.js';
+import { DomainError } from '../errors.js';
+import { PROJECT_ROOT } from '../paths.js';
+import type { ListenAt } from './protocols/http-server.js';
+import { startGateway, type Gateway } from './gateway.js';
+
+/** A second signal within this time is the same Ctrl-C, which reaches a process twice behind npm. */
+const SAME_SIGNAL_MS = 1_000;
+
+async function main(): Promise<void> {
+  const config = readConfig();
+  const { databaseUrl } = config;
+  if (databaseUrl === undefined)
+    throw new DomainError('INVALID', 'configuration: a gateway needs DATABASE_URL, the address of the PostgreSQL that its server uses');
+  const log = pino({ level: config.logLevel, base: { process: 'gateway', pid: process.pid } });
+  const { version } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { version: string };
+  const gateway = await startGateway({ databaseUrl, home: config.home, auth: config.gatewayAuth, http: listenOptions(config), serverVersion: version, log });
+  log.info({ id: gateway.id, address: gateway.http }, 'the gateway serves');
+  drainOnSignals(gateway, log);
+}
+
+function listenOptions({ httpFd, host, httpPort }: Config): ListenAt {
+  return httpFd === undefined ? { host, port: httpPort } : { fd: httpFd };
+}
+
+function drainOnSignals(gateway: Gateway, log: pino.Logger): void {
+  let first: number | undefined;
+  const stop = (signal: string) => {
+    const now = performance.now();
+    if (first !== undefined) {
+      if (now - first > SAME_SIGNAL_MS) process.exit(1);
+      return;
+    }
+    first = now;
+    log.info({ signal }, 'draining');
+    void gateway.drain().then(() => process.exit(0));
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop(signal));
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`pilothouse gateway: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,68 @@
+/** Writes the meter's windows to PostgreSQL: upserts by (gateway, window, target) with the whole of each window, so that a repeat adds nothing. */
+import type pg from 'pg';
+import type { Meter, MetricWindow } from './meter.js';
+
+const BATCH = 500;
+
+const UPSERT = `
+  INSERT INTO metric_window (gateway_id, window_start, deployment_id, version_id, window_ms, requests, errors, latency, in_flight_ms, in_flight_max, queue_ms, queue_max)
+  SELECT $1, to_timestamp(w.window_start / 1000.0), w.deployment_id, w.version_id, w.window_ms, w.requests, w.errors, w.latency, w.in_flight_ms, w.in_flight_max, w.queue_ms, w.queue_max
+  FROM json_to_recordset($2) AS w(window_start bigint, deployment_id uuid, version_id uuid, window_ms integer, requests bigint, errors jsonb, latency bigint[],
+    in_flight_ms double precision, in_flight_max integer, queue_ms double precision, queue_max integer)
+  ON CONFLICT (gateway_id, window_start, deployment_id, version_id) DO UPDATE SET
+    window_ms = excluded.window_ms, requests = excluded.requests, errors = excluded.errors, latency = excluded.latency, in_flight_ms = excluded.in_flight_ms,
+    in_flight_max = excluded.in_flight_max, queue_ms = excluded.queue_ms, queue_max = excluded.queue_max`;
+
+/** Writes what is unwritten; one call at a time. @throws what pg throws; the windows are then kept, and written with the next call. */
+export async function writeWindows(pool: pg.Pool, gatewayId: string, meter: Meter, now: number): Promise<void> {
+  // Also where nobody answers: that is when windows pile up.
+  meter.roll(now);
+  const client = await pool.connect();
+  try {
+    const { closed, open } = meter.collect(now);
+    // The open ones first: while a long backlog is written, what happens now must not look like missing data.
+    for (const batch of batches(open)) {
+      await upsert(
+        client,
+        gatewayId,
+        batch.map(({ window }) => window),
+      );
+      for (const each of batch) each.meter.wrote(each);
+    }
+    for (const batch of batches(closed)) {
+      await upsert(client, gatewayId, batch);
+      meter.written(batch);
+    }
+    meter.written([]);
+    client.release();
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
+}
+
+async function upsert(client: pg.PoolClient, gatewayId: string, windows: readonly MetricWindow[]): Promise<void> {
+  // From here on they may be in the database, whatever comes back.
+  for (const window of windows) window.attempted = true;
+  await client.query(UPSERT, [gatewayId, JSON.stringify(windows.map(row))]);
+}
+
+function batches<T>(items: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(items.length / BATCH) }, (_, i) => items.slice(i * BATCH, (i + 1) * BATCH));
+}
+
+function row(window: MetricWindow): Record<string, unknown> {
+  return {
+    window_start: window.windowStart,
+    deployment_id: window.deploymentId,
+    version_id: window.versionId,
+    window_ms: window.windowMs,
+    requests: window.requests,
+    errors: window.errors,
+    latency: window.latency,
+    in_flight_ms: window.inFlightMs,
+    in_flight_max: window.inFlightMax,
+    queue_ms: window.queueMs,
+    queue_max: window.queueMax,
+  };
+}

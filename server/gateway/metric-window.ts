@@ -1,0 +1,78 @@
+/** One window of one target, and how two become one. */
+import { BUCKETS } from './histogram.js';
+import { WINDOW_MS } from './limits.js';
+import { ERROR_KINDS, type ErrorKind } from './error-kinds.js';
+
+/** One window of one target as it is written: it covers `windowMs` from `windowStart` on. */
+export interface MetricWindow {
+  readonly deploymentId: string;
+  readonly versionId: string;
+  readonly windowStart: number;
+  windowMs: number;
+  /** Finished requests, failed ones included. */
+  requests: number;
+  readonly errors: Partial<Record<ErrorKind, number>>;
+  /** Of answered requests and of failures that took time, from arrival to answer. */
+  readonly latency: number[];
+  /** Requests accepted and not yet answered, waiting ones included, integrated over the window. */
+  inFlightMs: number;
+  inFlightMax: number;
+  /** Those of them that wait for a replica. */
+  queueMs: number;
+  queueMax: number;
+  /** A write of it may have reached the database, so that its key is taken there. */
+  attempted: boolean;
+}
+
+/** An empty window around `now`, with what is under way already. */
+export function openWindow(deploymentId: string, versionId: string, now: number, inFlight: number, queued: number): MetricWindow {
+  return {
+    deploymentId,
+    versionId,
+    windowStart: Math.floor(now / WINDOW_MS) * WINDOW_MS,
+    windowMs: 1,
+    requests: 0,
+    errors: {},
+    latency: new Array<number>(BUCKETS).fill(0),
+    inFlightMs: 0,
+    inFlightMax: inFlight,
+    queueMs: 0,
+    queueMax: queued,
+    attempted: false,
+  };
+}
+
+/**
+ * Merges neighbours two by two. A window whose key may stand in the database already is never the later of a pair: its row would
+ * stay there beside the merged one and count twice.
+ */
+export function coarsen(windows: readonly MetricWindow[]): MetricWindow[] {
+  const out: MetricWindow[] = [];
+  for (let i = 0; i < windows.length; i++) {
+    const first = windows[i]!;
+    const second = windows[i + 1];
+    if (!second || second.attempted) {
+      out.push(first);
+      continue;
+    }
+    out.push(merge(first, second));
+    i++;
+  }
+  return out;
+}
+
+function merge(first: MetricWindow, second: MetricWindow): MetricWindow {
+  const errors: Partial<Record<ErrorKind, number>> = { ...first.errors };
+  for (const kind of ERROR_KINDS) if (second.errors[kind]) errors[kind] = (errors[kind] ?? 0) + second.errors[kind];
+  return {
+    ...first,
+    windowMs: second.windowStart + second.windowMs - first.windowStart,
+    requests: first.requests + second.requests,
+    errors,
+    latency: first.latency.map((count, i) => count + second.latency[i]!),
+    inFlightMs: first.inFlightMs + second.inFlightMs,
+    inFlightMax: Math.max(first.inFlightMax, second.inFlightMax),
+    queueMs: first.queueMs + second.queueMs,
+    queueMax: Math.max(first.queueMax, second.queueMax),
+  };
+}

@@ -1,0 +1,88 @@
+/** A route table with the tokens that were valid with it: read from PostgreSQL in one snapshot, kept on disk for when it is away. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type pg from 'pg';
+import { z } from 'zod';
+import type { RouteDocument } from './route.js';
+
+export interface RouteSnapshot {
+  /** The table's version. */
+  readonly version: number;
+  readonly routes: readonly RouteDocument[];
+  /** SHA-256 of every valid token, in hexadecimal. */
+  readonly tokenHashes: readonly string[];
+}
+
+const FORMAT = 1;
+
+const signature = z.object({ inputs: z.array(z.looseObject({ name: z.string() })), outputs: z.array(z.looseObject({ name: z.string() })) });
+const target = z.looseObject({
+  versionId: z.string(),
+  versionDigest: z.string(),
+  weight: z.number(),
+  signature,
+  replicas: z.array(z.looseObject({ replicaId: z.string(), address: z.string() })),
+});
+const saved = z.object({
+  format: z.literal(FORMAT),
+  version: z.number(),
+  routes: z.array(z.looseObject({ deploymentId: z.string(), name: z.string(), targets: z.array(target) })),
+  tokenHashes: z.array(z.string()),
+});
+
+/** One statement is one snapshot. Routes come only when the table is not the one known already: documents may be many. */
+const READ = `
+  SELECT t.version,
+    CASE WHEN t.version = $1 THEN NULL ELSE (SELECT coalesce(json_agg(document ORDER BY deployment_id), '[]') FROM route) END AS routes,
+    (SELECT coalesce(json_agg(hash ORDER BY hash), '[]') FROM api_token WHERE revoked_at IS NULL) AS token_hashes
+  FROM route_table t WHERE t.id = 1`;
+
+/** Reads the table; `known` itself when neither it nor the tokens changed. @throws what pg throws */
+export async function readSnapshot(pool: pg.Pool, known: RouteSnapshot | undefined): Promise<RouteSnapshot> {
+  const { rows } = await pool.query<{ version: string; routes: RouteDocument[] | null; token_hashes: string[] }>(READ, [known?.version ?? -1]);
+  const row = rows[0];
+  if (!row) throw new Error('the route table has no row: the database is not migrated');
+  const routes = row.routes ?? known?.routes ?? [];
+  const sameTokens =
+    known !== undefined && known.tokenHashes.length === row.token_hashes.length && known.tokenHashes.every((hash, i) => hash === row.token_hashes[i]);
+  if (known && row.routes === null && sameTokens) return known;
+  return { version: Number(row.version), routes, tokenHashes: row.token_hashes };
+}
+
+export const snapshotPath = (home: string): string => join(home, 'run', 'gateway', 'routes.json');
+
+/** Visible only when whole: several workers write the same file, and each may be killed while it does. */
+export async function saveSnapshot(path: string, snapshot: RouteSnapshot): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const aside = `${path}.${randomUUID()}`;
+  try {
+    const file = await open(aside, 'wx', 0o600);
+    try {
+      await file.writeFile(JSON.stringify({ format: FORMAT, ...snapshot }));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(aside, path);
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw error;
+  }
+}
+
+/** The saved table; undefined when none was saved. @throws Error when the file is not what `saveSnapshot` writes */
+export async function loadSnapshot(path: string): Promise<RouteSnapshot | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    return saved.parse(JSON.parse(text)) as unknown as RouteSnapshot;
+  } catch (cause) {
+    throw new Error(`${path} holds no route table of this gateway`, { cause });
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * The route table in force: which deployment a model name means, and which of its targets a request goes to. A new table is
+ * swapped in at once, between two requests; what the old one still has under way is finished by it.
+ */
+import { assertInputs, assertOutputs, type Tensor } from '../../runtimes/tensor.js';
+import { Dispatcher, type Link, type QueueBudget } from './dispatcher.js';
+import { GatewayError } from './gateway-error.js';
+import type { Meter, TargetMeter } from './meter.js';
+import type { Pending } from './pending.js';
+import type { ReplicaRoute, RouteDocument, TargetRoute } from './route.js';
+import { pickWeighted } from './weighted.js';
+
+/** One version that a deployment sends traffic to, as it is served now. */
+export interface Target {
+  readonly route: TargetRoute;
+  readonly dispatcher: Dispatcher;
+  readonly meter: TargetMeter;
+  readonly weight: number;
+  credit: number;
+}
+
+export interface Deployment {
+  readonly route: RouteDocument;
+  readonly budget: QueueBudget;
+  readonly targets: readonly Target[];
+}
+
+export interface RouterOptions {
+  readonly meter: Meter;
+  readonly now: () => number;
+  /** The link to a replica of the table that is being swapped in. */
+  readonly linkTo: (replica: ReplicaRoute, target: TargetRoute) => Link;
+}
+
+export class Router {
+  private byName = new Map<string, Deployment>();
+  private byId = new Map<string, Deployment>();
+  private loaded = false;
+
+  constructor(private readonly options: RouterOptions) {}
+
+  /** Whether there ever was a table. */
+  get ready(): boolean {
+    return this.loaded;
+  }
+
+  get deployments(): Iterable<Deployment> {
+    return this.byName.values();
+  }
+
+  /** @throws GatewayError NOT_FOUND; UNAVAILABLE while no table was read yet */
+  find(name: string): Deployment {
+    const deployment = this.byName.get(name);
+    if (deployment) return deployment;
+    if (!this.loaded) throw new GatewayError('UNAVAILABLE', 'the gateway has no route table yet: PostgreSQL cannot be reached and none was saved', 1);
+    throw new GatewayError('NOT_FOUND', `model "${name}" is unknown: no deployment of that name is routed`);
+  }
+
+  /**
+   * The target for one request, by the weights, or the version asked for by number. Call it once a request: weights are exact.
+   * @throws GatewayError NOT_FOUND for a version without a target, UNAVAILABLE when every weight is zero
+   */
+  pick(deployment: Deployment, version?: number): Target {
+    if (version !== undefined) return this.targetOf(deployment, version);
+    const target = pickWeighted(deployment.targets);
+    if (!target) throw new GatewayError('UNAVAILABLE', `model "${deployment.route.name}" sends its traffic nowhere at present`, 1);
+    return target;
+  }
+
+  /** The target that speaks for a deployment where none is picked: the asked one, or the one with the most traffic. */
+  representative(deployment: Deployment, version?: number): Target {
+    if (version !== undefined) return this.targetOf(deployment, version);
+    const [first, ...others] = deployment.targets;
+    if (!first) throw new GatewayError('UNAVAILABLE', `model "${deployment.route.name}" has no version to serve at present`, 1);
+    return others.reduce((best, target) => (target.weight > best.weight ? target : best), first);
+  }
+
+  /** Swaps a table in. Targets that stay keep their queues, their requests and their place in the weights. */
+  apply(routes: readonly RouteDocument[]): void {
+    const old = this.byId;
+    this.byId = new Map();
+    this.byName = new Map();
+    this.loaded = true;
+    const updates: (() => void)[] = [];
+    for (const route of routes) {
+      const deployment = this.build(route, old.get(route.deploymentId), updates);
+      this.byId.set(route.deploymentId, deployment);
+      this.byName.set(route.name, deployment);
+    }
+    for (const update of updates) update();
+    this.closeGone(old);
+  }
+
+  private build(route: RouteDocument, before: Deployment | undefined, updates: (() => void)[]): Deployment {
+    const { meter, now, linkTo } = this.options;
+    const budget = before?.budget ?? { waiting: 0, limit: 0 };
+    budget.limit = route.maxQueue;
+    const targets = route.targets.map((targetRoute): Target => {
+      const same = before?.targets.find((target) => isSame(target.route, targetRoute));
+      const targetMeter = meter.target(route.deploymentId, targetRoute.versionId, now());
+      const dispatcher =
+        same?.dispatcher ??
+        new Dispatcher({
+          version: targetRoute.versionNumber,
+          meter: targetMeter,
+          budget,
+          now,
+          reroute: (pending) => this.reroute(route.deploymentId, pending),
+        });
+      const links = targetRoute.replicas.map((replica) => linkTo(replica, targetRoute));
+      // Once the whole table stands: sending may hand a request over to another target.
+      updates.push(() => dispatcher.update(links, route.maxConcurrency));
+      return { route: targetRoute, dispatcher, meter: targetMeter, weight: targetRoute.weight, credit: same?.weight === targetRoute.weight ? same.credit : 0 };
+    });
+    // Credits only mean something among the same weights.
+    if (targets.length !== before?.targets.length || targets.some((target, i) => target.weight !== before.targets[i]!.weight))
+      for (const target of targets) target.credit = 0;
+    return { route, budget, targets };
+  }
+
+  private closeGone(old: ReadonlyMap<string, Deployment>): void {
+    for (const [id, { targets }] of old) {
+      const kept = new Set(this.byId.get(id)?.targets.map((target) => target.dispatcher));
+      const routed = new Set(this.byId.get(id)?.targets.map((target) => target.route.versionId));
+      for (const { dispatcher, route } of targets) {
+        if (!kept.has(dispatcher)) dispatcher.close();
+        if (!routed.has(route.versionId)) this.options.meter.retire(id, route.versionId);
+      }
+    }
+  }
+
+  /** Sends a request that waited for a target that is gone to what serves its deployment now. */
+  private reroute(deploymentId: string, pending: Pending): void {
+    try {
+      const deployment = this.byId.get(deploymentId);
+      if (!deployment) throw new GatewayError('NOT_FOUND', 'the deployment was deleted while the request waited');
+      const target = this.pick(deployment, pending.version);
+      assertRequest(target, pending.request.inputs, pending.request.outputs);
+      target.dispatcher.adopt(pending);
+    } catch (error) {
+      pending.done = true;
+      pending.reject(error as Error);
+    }
+  }
+
+  private targetOf({ route, targets }: Deployment, version: number): Target {
+    const target = targets.find((candidate) => candidate.route.versionNumber === version);
+    if (target) return target;
+    const known = targets.map((candidate) => candidate.route.versionNumber).join(', ');
+    throw new GatewayError('NOT_FOUND', `model "${route.name}" does not serve version ${version}; it serves ${known || 'none at present'}`);
+  }
+}
+
+/** @throws GatewayError INVALID when the request does not fit the target's signature */
+export function assertRequest({ route }: Target, inputs: readonly Tensor[], outputs: readonly string[] | undefined): void {
+  try {
+    assertInputs(route.signature, inputs);
+    if (outputs) assertOutputs(route.signature, outputs);
+  } catch (error) {
+    throw new GatewayError('INVALID', (error as Error).message);
+  }
+}
+
+const isSame = (a: TargetRoute, b: TargetRoute): boolean => a.versionId === b.versionId && a.versionDigest === b.versionDigest;

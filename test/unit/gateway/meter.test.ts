@@ -1,0 +1,144 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { bucketOf } from '../../../server/gateway/histogram.js';
+import { coarsen } from '../../../server/gateway/metric-window.js';
+import { ERROR_KINDS, Meter, SERVER_ERROR_KINDS, type MetricWindow } from '../../../server/gateway/meter.js';
+
+const T = 1_000_000_000_000;
+const sum = (windows: readonly MetricWindow[], of: (window: MetricWindow) => number) => windows.reduce((total, window) => total + of(window), 0);
+
+/** Takes what a flush would write, as if it had been written. */
+function flush(meter: Meter, now: number): MetricWindow[] {
+  const { closed, open } = meter.collect(now);
+  const written = [...closed, ...open.map(({ window }) => window)].map((window) => structuredClone(window));
+  for (const window of [...closed, ...open.map((each) => each.window)]) window.attempted = true;
+  for (const each of open) each.meter.wrote(each);
+  meter.written(closed);
+  return written;
+}
+
+describe('one target', () => {
+  test('counts requests, failures and latency, and integrates what is under way over windows', () => {
+    const meter = new Meter();
+    const target = meter.target('d', 'v', T);
+    target.enter(T + 1000);
+    target.queue(1, T + 1000);
+    target.queue(-1, T + 1500);
+    target.enter(T + 4000);
+    target.leave(T + 6000, 5000);
+    target.leave(T + 7000, 3000, 'RUNTIME_FAILED');
+    target.reject(T + 7000, 'INVALID');
+    const { closed, open } = meter.collect(T + 8000);
+    expect(closed).toMatchObject([
+      { windowStart: T, windowMs: 5000, requests: 0, errors: {}, inFlightMs: 3000 + 2000, inFlightMax: 2, queueMs: 500, queueMax: 1 },
+    ]);
+    expect(open[0]!.window).toMatchObject({
+      windowStart: T + 5000,
+      windowMs: 3000,
+      requests: 3,
+      errors: { RUNTIME_FAILED: 1, INVALID: 1 },
+      inFlightMs: 1000 * 2 + 1000,
+      inFlightMax: 2,
+      queueMax: 0,
+    });
+    expect(sum([open[0]!.window], ({ latency }) => latency.reduce((a, b) => a + b))).toBe(2);
+    expect(open[0]!.window.latency[bucketOf(5000)]).toBe(1);
+  });
+
+  test('a target that is routed and idle writes each window once when it begins and once when it ends', () => {
+    const meter = new Meter();
+    meter.target('d', 'v', T);
+    const rows = [100, 1100, 2100, 3100, 4100, 5100, 6100].map((ms) => flush(meter, T + ms).map(({ windowStart, windowMs }) => [windowStart - T, windowMs]));
+    expect(rows).toEqual([
+      [[0, 100]],
+      [],
+      [],
+      [],
+      [],
+      [
+        [0, 5000],
+        [5000, 100],
+      ],
+      [],
+    ]);
+  });
+
+  test('a change that crosses with a write is written by the next', () => {
+    const meter = new Meter();
+    const target = meter.target('d', 'v', T);
+    const { open } = meter.collect(T + 100);
+    target.enter(T + 200);
+    target.leave(T + 300, 100);
+    open[0]!.meter.wrote(open[0]!);
+    expect(flush(meter, T + 1000)[0]).toMatchObject({ requests: 1 });
+  });
+
+  test('a target without a route is forgotten once its last window is written', () => {
+    const meter = new Meter();
+    const target = meter.target('d', 'v', T);
+    target.enter(T + 1);
+    meter.retire('d', 'v');
+    flush(meter, T + 6000);
+    target.leave(T + 7000, 6999);
+    expect(flush(meter, T + 8000)).toMatchObject([{ requests: 1 }]);
+    expect(flush(meter, T + 12_000)).toHaveLength(2);
+    flush(meter, T + 13_000);
+    expect(flush(meter, T + 30_000)).toEqual([]);
+  });
+});
+
+test("every server error is a kind of error, and the caller's are none", () => {
+  expect(ERROR_KINDS.filter((kind) => !(SERVER_ERROR_KINDS as readonly string[]).includes(kind))).toEqual(['INVALID', 'CANCELLED']);
+});
+
+test('while the database is away memory is bounded and no request is lost', () => {
+  const meter = new Meter(100 * 1024);
+  const targets = [meter.target('d', 'a', T), meter.target('d', 'b', T)];
+  let most = 0;
+  const windows = 2000;
+  for (let i = 0; i < windows; i++) {
+    for (const target of targets) {
+      target.enter(T + i * 5000);
+      target.leave(T + i * 5000 + 10, 10);
+    }
+    meter.roll(T + i * 5000 + 20);
+    most = Math.max(most, meter.backlog);
+  }
+  const { closed, open } = meter.collect(T + windows * 5000);
+  expect(most).toBeLessThanOrEqual(100);
+  expect(closed.length).toBeGreaterThan(20);
+  const all = [...closed, ...open.map(({ window }) => window)];
+  expect(sum(all, ({ requests }) => requests)).toBe(windows * 2);
+  expect(sum(all, ({ latency }) => latency[bucketOf(10)]!)).toBe(windows * 2);
+  expect(Math.round(sum(all, ({ inFlightMs }) => inFlightMs))).toBe(windows * 2 * 10);
+  // No gaps and no overlaps: each window begins where the one before it ends.
+  const own = closed.filter(({ versionId }) => versionId === 'a').sort((x, y) => x.windowStart - y.windowStart);
+  own.reduce((end, window) => (expect(window.windowStart).toBe(end), window.windowStart + window.windowMs), T);
+});
+
+test('merging keeps every count, and never swallows a window that the database may have', () => {
+  fc.assert(
+    fc.property(fc.array(fc.record({ requests: fc.nat(100), attempted: fc.boolean(), failed: fc.nat(9) }), { maxLength: 30 }), (given) => {
+      const windows = given.map(({ requests, attempted, failed }, i): MetricWindow => ({
+        deploymentId: 'd',
+        versionId: 'v',
+        windowStart: T + i * 5000,
+        windowMs: 5000,
+        requests,
+        errors: { UNAVAILABLE: failed },
+        latency: [requests],
+        inFlightMs: 1,
+        inFlightMax: i,
+        queueMs: 2,
+        queueMax: i,
+        attempted,
+      }));
+      const coarse = coarsen(windows);
+      expect(sum(coarse, ({ requests }) => requests)).toBe(sum(windows, ({ requests }) => requests));
+      expect(sum(coarse, ({ errors }) => errors.UNAVAILABLE ?? 0)).toBe(sum(windows, ({ errors }) => errors.UNAVAILABLE ?? 0));
+      expect(sum(coarse, ({ windowMs }) => windowMs)).toBe(windows.length * 5000);
+      const starts = new Set(coarse.map(({ windowStart }) => windowStart));
+      for (const window of windows) if (window.attempted) expect(starts.has(window.windowStart)).toBe(true);
+    }),
+  );
+});
