@@ -1,0 +1,326 @@
+/** The only composition root: every part is made here, by plain constructors, and ended here in the opposite order. */
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import type { DataSource } from 'typeorm';
+import { AuditResolver } from './access/audit.resolver.js';
+import { AuditService } from './access/audit.service.js';
+import { TokenResolver } from './access/token.resolver.js';
+import { TokenService } from './access/token.service.js';
+import { createSchema, ResolverInstances } from './api/create-schema.js';
+import type { ApiServer } from './api/http-server.js';
+import { NodeResolver } from './api/node.resolver.js';
+import { databaseReadiness } from './api/readiness.js';
+import { createAutoscaling, type Autoscaling } from './autoscaling/autoscaling.js';
+import { childEnvironment, type Config } from './config.js';
+import { createDataSource, migrate } from './database/data-source.js';
+import type { Database } from './database/database.js';
+import { Leadership, type Fence } from './database/leadership.js';
+import { Listener, Notifier } from './database/notifications.js';
+import { UnitOfWork } from './database/unit-of-work.js';
+import { createDeployments, type Deployments } from './deployments/deployments.js';
+import { InferenceService } from './deployments/inference.service.js';
+import { park } from './deployments/park.js';
+import { GatewaySupervisor } from './engines/gateway-supervisor.js';
+import { hostIdentity } from './engines/host-identity.js';
+import { LocalEngine } from './engines/local-engine.js';
+import { stopEverythingUnder } from './engines/stop-everything.js';
+import { EventFeed } from './events/event-feed.js';
+import { EventResolver } from './events/event.resolver.js';
+import { Sequencer } from './events/sequencer.js';
+import { CHANNEL } from './gateway/route.js';
+import { Housekeeping } from './housekeeping.js';
+import { createMonitoring, type Monitoring } from './monitoring/monitoring.js';
+import { compiled } from './paths.js';
+import { createRegistry, type Registry } from './registry/registry.js';
+import { RESOLVERS } from './resolvers.js';
+
+export interface Endpoints {
+  readonly control: string;
+  readonly http: string;
+}
+
+export interface StopOptions {
+  /** Cut off what is under way. */
+  readonly force: boolean;
+  /** No other server of this home lives: gateway, replicas and the embedded PostgreSQL end too. */
+  readonly last: boolean;
+}
+
+export interface App {
+  readonly endpoints: Endpoints;
+  /** Path of the file that holds the operator's token. */
+  readonly adminTokenPath: string;
+  readonly dataSource: DataSource;
+  readonly registry: Registry;
+  readonly deployments: Deployments;
+  readonly inference: InferenceService;
+  readonly events: EventFeed;
+  stop(options: StopOptions): Promise<void>;
+  /** Leaves gateway, replicas and PostgreSQL running, as a crash does. */
+  abandon(): Promise<void>;
+}
+
+const DRAIN_MS = 15_000;
+const FORCED_MS = 500;
+/** A server that was not the leader becomes it within this time when it is the last. */
+const LEAD_MS = 2_000;
+
+export interface AppOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  /** On its way: it was begun before this module was loaded, since both take their time. */
+  readonly database: Promise<Database>;
+}
+
+/** Starts everything. What it started is ended again when it throws. */
+export async function createApp(options: AppOptions): Promise<App> {
+  const app = new PilothouseApp(options);
+  try {
+    await app.start();
+    return app;
+  } catch (error) {
+    await app.undo();
+    throw error;
+  }
+}
+
+class PilothouseApp implements App {
+  private database!: Database;
+  dataSource!: DataSource;
+  private notifier!: Notifier;
+  private leadership!: Leadership;
+  private listener!: Listener;
+  private engine!: LocalEngine;
+  private api!: ApiServer;
+  private gateway!: GatewaySupervisor;
+  private tokens!: TokenService;
+  private monitoring!: Monitoring;
+  private autoscaling!: Autoscaling;
+  registry!: Registry;
+  deployments!: Deployments;
+  inference!: InferenceService;
+  events!: EventFeed;
+  adminTokenPath!: string;
+  private fence: Fence | undefined;
+  private readonly led: (() => void)[] = [];
+  private sequencing: Promise<void> = Promise.resolve();
+
+  constructor(private readonly options: AppOptions) {}
+
+  get endpoints(): Endpoints {
+    return { control: this.api.url, http: this.gateway.endpoints['http']!.url };
+  }
+
+  async start(): Promise<void> {
+    const { config, log } = this.options;
+    this.database = await this.options.database;
+    const { url } = this.database;
+    this.dataSource = createDataSource(url);
+    await this.dataSource.initialize();
+    await migrate(this.dataSource);
+    this.notifier = new Notifier((sql, parameters) => this.dataSource.query(sql, parameters));
+    const work = new UnitOfWork(this.dataSource, this.notifier);
+    this.tokens = new TokenService(work);
+    this.adminTokenPath = await this.tokens.ensureAdminToken(config.home);
+    this.events = new EventFeed(this.dataSource);
+    const sequencer = new Sequencer(this.dataSource, this.notifier, { onError: (error) => log.warn({ err: error }, 'events wait for their positions') });
+    this.registry = await createRegistry({ config, dataSource: this.dataSource, work, log });
+    await this.registry.projects.ensureDefault('system:start');
+    const epochScope = await databaseId(this.dataSource);
+    this.engine = new LocalEngine({
+      home: config.home,
+      artifacts: this.registry.store,
+      runtimes: this.registry.modules,
+      environment: childEnvironment(),
+      epochScope,
+    });
+    this.inference = new InferenceService(
+      () => this.gateway.endpoints['http']!,
+      () => readToken(this.adminTokenPath),
+    );
+    this.deployments = createDeployments({ ...this.registry, work, engine: this.engine, inference: this.inference, log });
+    this.monitoring = createMonitoring({ dataSource: this.dataSource, work, deployments: this.deployments.service, log });
+    this.autoscaling = createAutoscaling({ dataSource: this.dataSource, work, deployments: this.deployments.service, log });
+    this.leadership = this.createLeadership(url, new Housekeeping(this.dataSource, log), sequencer);
+    // Whoever may not lead here must not open a port either.
+    await this.leadership.start();
+    this.listener = this.createListener(url, sequencer);
+    // Replicas and gateway start on the other cores while this one makes the schema.
+    await Promise.all([this.listener.start(), this.startGateway(url), this.deployments.reconciler.firstPass()]);
+    await Promise.all([this.startApi(), this.events.start()]);
+    this.registry.validator.start();
+  }
+
+  async stop({ force, last }: StopOptions): Promise<void> {
+    const { config, log } = this.options;
+    const graceMs = force ? FORCED_MS : DRAIN_MS;
+    await quietly(log, () => this.api.close());
+    // What is VALIDATING stays so: the next start takes it up again.
+    await quietly(log, () => this.registry.validator.stop());
+    if (last) {
+      // The gateway first: what it took on still needs its replicas.
+      await quietly(log, () => this.gateway.stop({ graceMs }));
+      const fence = await this.becomeLeader();
+      if (fence) await quietly(log, () => this.endReplicas(fence, graceMs));
+      else await quietly(log, () => stopEverythingUnder(config.home, graceMs));
+    }
+    await this.letGo();
+    await quietly(log, () => (last ? this.database.stop({ force }) : this.database.leave()));
+  }
+
+  async abandon(): Promise<void> {
+    await this.letGo();
+    await quietly(this.options.log, () => this.database.leave());
+  }
+
+  /** Ends what a start that failed had begun, and nothing that was there before it. */
+  async undo(): Promise<void> {
+    const { log } = this.options;
+    const began = this.gateway && !this.gateway.adopted;
+    if (this.api) await quietly(log, () => this.api.close());
+    if (began) {
+      await quietly(log, () => this.gateway.stop({ graceMs: FORCED_MS }));
+      const { fence } = this;
+      if (fence) await quietly(log, () => this.endReplicas(fence, FORCED_MS));
+    }
+    await this.letGo();
+    if (this.database) await quietly(log, () => this.database.undo());
+  }
+
+  private async startGateway(url: string): Promise<void> {
+    const { config, log } = this.options;
+    this.gateway = await GatewaySupervisor.start({
+      home: config.home,
+      sockets: [{ name: 'http', host: config.host, port: config.httpPort, variable: 'PILOTHOUSE_HTTP_PORT' }],
+      workers: config.gateways,
+      environment: gatewayEnvironment(config, url),
+      serverEnvironment: childEnvironment(),
+      build: buildId(),
+      log: (message) => log.warn(message),
+    });
+  }
+
+  private async startApi(): Promise<void> {
+    const { config, log } = this.options;
+    const nodes = [this.registry, this.deployments, this.monitoring, this.autoscaling].flatMap((feature) => feature.nodes);
+    const tokens = new TokenResolver(this.tokens);
+    const instances = new ResolverInstances([
+      new AuditResolver(new AuditService(this.dataSource)),
+      tokens,
+      new EventResolver(this.events, async (name) => (await this.registry.projects.byName(name))?.id),
+      new NodeResolver([tokens.nodes, ...nodes]),
+      ...[this.registry, this.deployments, this.monitoring, this.autoscaling].flatMap((feature) => feature.resolvers),
+    ]);
+    instances.expectAll(RESOLVERS);
+    const { startApi } = await import('./api/http-server.js');
+    this.api = await startApi({
+      schema: createSchema(RESOLVERS, instances),
+      instances,
+      tokens: this.tokens,
+      events: this.events,
+      ready: databaseReadiness(this.dataSource),
+      log,
+      host: config.host,
+      port: config.port,
+      routes: this.registry.routes,
+    });
+  }
+
+  private createLeadership(url: string, housekeeping: Housekeeping, sequencer: Sequencer): Leadership {
+    const { config, log } = this.options;
+    return new Leadership({
+      url,
+      ...hostIdentity(config.home),
+      holder: `${hostname()}:${process.pid}`,
+      onError: (error) => log.warn({ err: error }, 'the lead was lost or could not be had'),
+      lead: (fence, signal) => {
+        log.info({ epoch: fence.epoch }, 'this server leads');
+        this.fence = fence;
+        signal.addEventListener('abort', () => (this.fence = undefined));
+        this.sequencing = sequencer.run(fence, signal).catch((error: unknown) => log.info({ err: error }, 'the sequencer stopped'));
+        this.deployments.reconciler.lead(fence, signal);
+        this.monitoring.scheduler.lead(fence, signal);
+        this.autoscaling.autoscaler.lead(fence, signal);
+        housekeeping.lead(fence, signal);
+        for (const tell of this.led.splice(0)) tell();
+      },
+    });
+  }
+
+  private createListener(url: string, sequencer: Sequencer): Listener {
+    const wakes: Readonly<Record<string, () => unknown>> = {
+      [CHANNEL.EVENTS]: () => this.events.wake().catch((error: unknown) => this.options.log.warn({ err: error }, 'the feed could not be read')),
+      [CHANNEL.UNSEQUENCED]: () => sequencer.wake(),
+      [CHANNEL.ROUTES]: () => this.tokens.invalidate(),
+      [CHANNEL.GATEWAYS]: () => this.deployments.reconciler.gatewaysChanged(),
+      [CHANNEL.RECONCILE]: () => this.deployments.reconciler.deploymentsChanged(),
+    };
+    return new Listener(Object.keys(wakes), { url, applicationName: 'pilothouse-server', onWake: (channel) => void wakes[channel]!() });
+  }
+
+  private async becomeLeader(): Promise<Fence | undefined> {
+    if (this.fence) return this.fence;
+    await Promise.race([new Promise<void>((resolve) => this.led.push(resolve)), new Promise((resolve) => setTimeout(resolve, LEAD_MS).unref())]);
+    return this.fence;
+  }
+
+  private async endReplicas(fence: Fence, graceMs: number): Promise<void> {
+    await this.deployments.reconciler.pause();
+    await this.engine.shutdown(graceMs, fence.epoch);
+    await park(new UnitOfWork(this.dataSource, this.notifier), fence);
+  }
+
+  private async letGo(): Promise<void> {
+    const { log } = this.options;
+    await quietly(log, async () => this.registry?.validator.stop());
+    this.gateway?.detach();
+    this.inference?.close();
+    await quietly(log, async () => this.leadership?.close());
+    await this.sequencing;
+    await quietly(log, async () => this.deployments?.reconciler.pause());
+    await quietly(log, async () => this.monitoring?.scheduler.idle());
+    await quietly(log, async () => this.autoscaling?.autoscaler.idle());
+    await quietly(log, async () => this.listener?.close());
+    this.engine?.detach();
+    await quietly(log, async () => this.notifier?.close());
+    if (this.dataSource?.isInitialized) await quietly(log, () => this.dataSource.destroy());
+  }
+}
+
+/** The end goes on whatever one part of it says. */
+async function quietly(log: Logger, work: () => Promise<unknown>): Promise<void> {
+  await work().catch((error: unknown) => log.warn({ err: error }, 'a part did not end as it should'));
+}
+
+async function databaseId(dataSource: DataSource): Promise<string> {
+  const rows: { epoch: string }[] = await dataSource.query('SELECT epoch FROM event_feed WHERE id = 1');
+  return rows[0]!.epoch;
+}
+
+function gatewayEnvironment(config: Config, url: string): Record<string, string> {
+  return {
+    DATABASE_URL: url,
+    PILOTHOUSE_HOME: config.home,
+    PILOTHOUSE_HOST: config.host,
+    PILOTHOUSE_GATEWAY_AUTH: config.gatewayAuth,
+    PILOTHOUSE_LOG_LEVEL: config.logLevel,
+  };
+}
+
+/** What tells one build of this program from another: a gateway of another build is replaced. */
+function buildId(): string {
+  try {
+    return readFileSync(compiled('.build-id'), 'utf8').trim();
+  } catch {
+    return 'unknown';
+  }
+}
+
+function readToken(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,95 @@
+/** Reads everything a pass of the reconciler needs, in a fixed number of statements. */
+import type { DataSource } from 'typeorm';
+import { GATEWAY_ALIVE_MS } from '../database/leadership.js';
+import { ProjectEntity } from '../registry/registry.entities.js';
+import { FAILURE_MEMORY_MS } from './backoff.js';
+import { DeploymentEntity, ReplicaEntity, RevisionEntity, RolloutEntity, RouteEntity, RouteTableEntity, type DeploymentSpec } from './deployment.entities.js';
+import type { GatewayView } from './plan.js';
+
+export interface Snapshot {
+  readonly deployment: DeploymentEntity;
+  readonly projectName: string;
+  readonly revision: RevisionEntity;
+  readonly rollout: RolloutEntity;
+  readonly route: RouteEntity | null;
+  /** Spec of the generation that the route carries. */
+  readonly routedSpec: DeploymentSpec | null;
+  readonly tableVersion: number;
+  /** Those that are not final, and those that FAILED of late, newest first. */
+  readonly replicas: readonly ReplicaEntity[];
+  readonly gateways: readonly GatewayView[];
+}
+
+export class DeploymentStore {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** undefined for a deployment that does not exist or is DELETED. */
+  async snapshot(deploymentId: string): Promise<Snapshot | undefined> {
+    const manager = this.dataSource.manager;
+    const deployment = await manager.findOneBy(DeploymentEntity, { id: deploymentId });
+    if (!deployment || deployment.phase === 'DELETED') return undefined;
+    const [project, revision, route, table, replicas, gateways] = await Promise.all([
+      manager.findOneByOrFail(ProjectEntity, { id: deployment.projectId }),
+      manager.findOneByOrFail(RevisionEntity, { deploymentId, number: deployment.generation }),
+      manager.findOneBy(RouteEntity, { deploymentId }),
+      manager.findOneByOrFail(RouteTableEntity, { id: 1 }),
+      manager
+        .createQueryBuilder(ReplicaEntity, 'r')
+        .where('r.deploymentId = :deploymentId', { deploymentId })
+        .andWhere(`(r.state NOT IN ('STOPPED', 'FAILED') OR (r.state = 'FAILED' AND r.stoppedAt > :since))`, {
+          since: new Date(Date.now() - FAILURE_MEMORY_MS),
+        })
+        .orderBy('r.stoppedAt', 'DESC', 'NULLS FIRST')
+        .addOrderBy('r.createdAt', 'DESC')
+        .limit(500)
+        .getMany(),
+      this.livingGateways(),
+    ]);
+    const rollout = await manager.findOneByOrFail(RolloutEntity, { revisionId: revision.id });
+    const routedGeneration = route?.document.generation;
+    const routed =
+      routedGeneration === undefined || routedGeneration === revision.number
+        ? revision
+        : await manager.findOneByOrFail(RevisionEntity, { deploymentId, number: routedGeneration });
+    return {
+      deployment,
+      projectName: project.name,
+      revision,
+      rollout,
+      route,
+      routedSpec: route ? routed.spec : null,
+      tableVersion: table.version,
+      replicas,
+      gateways,
+    };
+  }
+
+  /** Ids of every deployment that is not DELETED; with `unsettled`, only of those that are not as wanted yet. */
+  async ids(unsettled: boolean): Promise<string[]> {
+    const rows: { id: string }[] = await this.dataSource.query(
+      `SELECT id FROM deployment WHERE phase <> 'DELETED' AND ($1 = false OR phase NOT IN ('READY', 'FAILED') OR observed_generation <> generation OR deletion_requested_at IS NOT NULL)`,
+      [unsettled],
+    );
+    return rows.map((row) => row.id);
+  }
+
+  /** The deployments of replicas. */
+  async deploymentOf(replicaId: string): Promise<string | undefined> {
+    const row = await this.dataSource.manager.findOne(ReplicaEntity, { where: { id: replicaId }, select: { id: true, deploymentId: true } });
+    return row?.deploymentId;
+  }
+
+  /** Those of the given replica ids that are not final. */
+  async activeReplicas(ids: readonly string[]): Promise<Set<string>> {
+    const rows: { id: string }[] = await this.dataSource.query(`SELECT id FROM replica WHERE id = ANY($1) AND state NOT IN ('STOPPED', 'FAILED')`, [ids]);
+    return new Set(rows.map((row) => row.id));
+  }
+
+  private async livingGateways(): Promise<GatewayView[]> {
+    const rows: { version: string; in_flight: Record<string, number> }[] = await this.dataSource.query(
+      'SELECT acknowledged_version AS version, in_flight FROM gateway WHERE heartbeat_at > now() - make_interval(secs => $1)',
+      [GATEWAY_ALIVE_MS / 1000],
+    );
+    return rows.map((row) => ({ acknowledgedVersion: Number(row.version), inFlight: row.in_flight }));
+  }
+}

@@ -1,0 +1,166 @@
+/** Queries and mutations of deployments. */
+import { Arg, Args, Ctx, Mutation, Query, Resolver } from 'type-graphql';
+import type { DataSource } from 'typeorm';
+import type { ApiContext } from '../api/context.js';
+import { ConnectionArgs, payload, toConnection, type Connection } from '../api/conventions.types.js';
+import { expectNodeId } from '../api/node-id.js';
+import { pageOf } from '../database/pagination.js';
+import { DomainError } from '../errors.js';
+import type { ProjectService } from '../registry/project.service.js';
+import type { VersionService } from '../registry/version.service.js';
+import { DeploymentEntity, RolloutEntity } from './deployment.entities.js';
+import { DeleteDeploymentInput, DeployInput, DeploymentPayload, RollbackInput, ScaleInput, toRef, type TargetInput } from './deployment-inputs.types.js';
+import { toDeployment, toRollout } from './deployment.mappers.js';
+import type { DeploymentService } from './deployment.service.js';
+import { DeploymentConnection, DeploymentType } from './deployment.types.js';
+
+const MAX_REASON = 1_000;
+
+@Resolver(() => DeploymentType)
+export class DeploymentResolver {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly service: DeploymentService,
+    private readonly projects: ProjectService,
+    private readonly versions: VersionService,
+  ) {}
+
+  @Query(() => DeploymentConnection, { description: 'Deployments that are not DELETED, newest first.' })
+  async deployments(
+    @Args() args: ConnectionArgs,
+    @Arg('project', () => String, { nullable: true, description: 'Only those of this project, by name.' }) project?: string,
+  ): Promise<Connection<DeploymentType>> {
+    const inProject = project == null ? undefined : await this.projects.expect(project);
+    const page = await pageOf(this.dataSource.manager, DeploymentEntity, args, {
+      orderBy: 'createdAt',
+      direction: 'DESC',
+      where: `phase <> 'DELETED' AND ($1::uuid IS NULL OR project_id = $1)`,
+      parameters: [inProject?.id ?? null],
+    });
+    return toConnection(page, toDeployment);
+  }
+
+  @Query(() => DeploymentType, { nullable: true, description: 'A deployment by its name; null where there is none.' })
+  async deployment(
+    @Arg('name', () => String, { description: "The deployment's name." }) name: string,
+    @Arg('project', () => String, { defaultValue: 'default', description: "The project's name." }) project: string,
+  ): Promise<DeploymentType | null> {
+    const row = await this.service.byName(project, name);
+    return row ? toDeployment(row) : null;
+  }
+
+  @Mutation(() => DeploymentPayload, {
+    description: 'Creates a deployment, or changes its spec. Answers at once; `rollout` and `deploymentEvents` tell how it goes.',
+  })
+  async deploy(
+    @Arg('input', () => DeployInput, { description: 'What is wanted.' }) input: DeployInput,
+    @Ctx() { actor, events }: ApiContext,
+  ): Promise<DeploymentPayload> {
+    return payload(async () => {
+      const eventsAfter = await events.head();
+      const { project, name, targets, reason, expectedGeneration, idempotencyKey, replicas, timeoutMs, maxConcurrency, maxQueue, threads } = input;
+      const spec = {
+        replicas,
+        timeoutMs,
+        maxConcurrency,
+        maxQueue,
+        threads,
+        memoryLimitBytes: input.memoryLimitBytes == null ? input.memoryLimitBytes : toBytes(input.memoryLimitBytes),
+        targets: targets ? await this.resolveTargets(project, targets) : undefined,
+      };
+      return this.answer(
+        await this.service.deploy(actor, { project, name, spec, reason: checkReason(reason), expectedGeneration, idempotencyKey, input }),
+        eventsAfter,
+      );
+    });
+  }
+
+  @Mutation(() => DeploymentPayload, { description: 'Changes the number of replicas of each target.' })
+  async scale(
+    @Arg('input', () => ScaleInput, { description: 'How many.' }) input: ScaleInput,
+    @Ctx() { actor, events }: ApiContext,
+  ): Promise<DeploymentPayload> {
+    const { replicas, expectedGeneration } = input;
+    return payload(async () => {
+      const eventsAfter = await events.head();
+      return this.answer(
+        await this.service.scale(actor, { ref: toRef(input.deployment, 'deployment'), replicas, reason: checkReason(input.reason), expectedGeneration }),
+        eventsAfter,
+      );
+    });
+  }
+
+  @Mutation(() => DeploymentPayload, { description: 'Makes a new revision with the spec of an earlier one.' })
+  async rollback(
+    @Arg('input', () => RollbackInput, { description: 'Back to what.' }) input: RollbackInput,
+    @Ctx() { actor, events }: ApiContext,
+  ): Promise<DeploymentPayload> {
+    const { toRevision, expectedGeneration } = input;
+    return payload(async () => {
+      const eventsAfter = await events.head();
+      return this.answer(
+        await this.service.rollback(actor, { ref: toRef(input.deployment, 'deployment'), toRevision, reason: checkReason(input.reason), expectedGeneration }),
+        eventsAfter,
+      );
+    });
+  }
+
+  @Mutation(() => DeploymentPayload, { description: 'Withdraws the route, drains and stops every replica, then frees the name.' })
+  async deleteDeployment(
+    @Arg('input', () => DeleteDeploymentInput, { description: 'Which one.' }) input: DeleteDeploymentInput,
+    @Ctx() { actor, events }: ApiContext,
+  ): Promise<DeploymentPayload> {
+    const { expectedGeneration } = input;
+    return payload(async () => {
+      const eventsAfter = await events.head();
+      return this.answer(
+        await this.service.delete(actor, { ref: toRef(input.deployment, 'deployment'), reason: checkReason(input.reason), expectedGeneration }),
+        eventsAfter,
+      );
+    });
+  }
+
+  private async answer(row: DeploymentEntity, eventsAfter: string): Promise<Omit<DeploymentPayload, 'userErrors'>> {
+    const rollout = await this.dataSource.manager
+      .createQueryBuilder(RolloutEntity, 'o')
+      .innerJoin('o.revision', 'r')
+      .where('o.deploymentId = :id AND r.number = :number', { id: row.id, number: row.generation })
+      .getOne();
+    return { deployment: toDeployment(row), rollout: rollout ? toRollout(rollout) : null, eventsAfter };
+  }
+
+  private async resolveTargets(project: string, targets: readonly TargetInput[]): Promise<{ versionId: string; weight: number }[]> {
+    return Promise.all(
+      targets.map(async (target, i) => ({ versionId: await this.resolveVersion(project, target, ['targets', String(i)]), weight: target.weight })),
+    );
+  }
+
+  private async resolveVersion(project: string, { versionId, model, version }: TargetInput, field: string[]): Promise<string> {
+    if ((versionId == null) === (model == null)) throw new DomainError('INVALID', 'name a version either by `versionId` or by `model` and `version`', field);
+    if (versionId != null) return this.expectSameProject(project, expectNodeId('Version', versionId, ...field, 'versionId'), [...field, 'versionId']);
+    const found = version == null ? await this.versions.latestReady(project, model!) : await this.versions.byName(project, model!, version);
+    if (found) return found.id;
+    const what = version == null ? `model "${model}" has no READY version` : `model "${model}" has no version ${version}`;
+    throw new DomainError('NOT_FOUND', `${what} in project "${project}"`, [...field, version == null ? 'model' : 'version']);
+  }
+
+  /** A project is a boundary: a version of another one is as good as absent. */
+  private async expectSameProject(project: string, id: string, field: string[]): Promise<string> {
+    const owner = await this.versions.projectNameOf(id);
+    if (owner !== project) throw new DomainError('NOT_FOUND', `project "${project}" has no version with this id`, field);
+    return id;
+  }
+}
+
+function checkReason(reason: string): string {
+  if (reason.length > MAX_REASON)
+    throw new DomainError('LIMIT_EXCEEDED', `reason has ${reason.length} characters; at most ${MAX_REASON} are allowed`, ['reason']);
+  return reason;
+}
+
+function toBytes(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new DomainError('INVALID', `memoryLimitBytes is "${text.slice(0, 40)}"; it must be a whole number of bytes, as text`, ['memoryLimitBytes']);
+  return value;
+}

@@ -1,0 +1,69 @@
+/** The `infer` mutation. */
+import { Arg, Field, InputType, Int, Mutation, ObjectType, Resolver } from 'type-graphql';
+import type { DataSource } from 'typeorm';
+import { payload, PayloadType } from '../api/conventions.types.js';
+import { JsonScalar } from '../api/scalars.js';
+import { ProjectEntity } from '../registry/registry.entities.js';
+import { DeploymentRefInput, toRef } from './deployment-inputs.types.js';
+import type { DeploymentService } from './deployment.service.js';
+import type { InferenceService } from './inference.service.js';
+import { modelNameOf } from './route-writer.js';
+
+@InputType({ description: 'A tensor of a request.' })
+export class TensorInput {
+  @Field(() => String, { description: "The input's name in the signature." }) name!: string;
+  @Field(() => [Int], { description: 'Its dimensions. Empty for a scalar.' }) shape!: number[];
+  @Field(() => String, { description: 'Its datatype by its Open Inference Protocol name: `FP32`.' }) datatype!: string;
+  @Field(() => JsonScalar, {
+    description: 'Its elements, row-major, nested or flat. 64-bit integers may be strings; `"NaN"`, `"Infinity"` and `"-Infinity"` are.',
+  })
+  data!: unknown;
+}
+
+@InputType({ description: 'A request to a deployment.' })
+export class InferInput {
+  @Field(() => DeploymentRefInput, { description: 'Which deployment.' }) deployment!: DeploymentRefInput;
+  @Field(() => [TensorInput], { description: 'One tensor for each input of the signature.' }) inputs!: TensorInput[];
+  @Field(() => [String], { nullable: true, description: 'Names of the outputs wanted; all of them where it is left out.' }) outputs?: string[] | null;
+}
+
+@ObjectType('Tensor', { description: 'A tensor of an answer.' })
+export class TensorType {
+  @Field(() => String, { description: "The output's name in the signature." }) name!: string;
+  @Field(() => [Int], { description: 'Its dimensions. Empty for a scalar.' }) shape!: readonly number[];
+  @Field(() => String, { description: 'Its datatype by its Open Inference Protocol name.' }) datatype!: string;
+  @Field(() => JsonScalar, { description: 'Its elements, row-major and flat. 64-bit integers, NaN and Infinity are strings.' }) data!: readonly unknown[];
+}
+
+@ObjectType('InferPayload', { description: 'The answer of a model.' })
+export class InferPayload extends PayloadType {
+  @Field(() => [TensorType], { nullable: true, description: 'The outputs; null when there is no answer.' }) outputs?: readonly TensorType[] | null;
+  @Field(() => Int, { nullable: true, description: 'Number of the version that answered.' }) versionNumber?: number | null;
+}
+
+@Resolver()
+export class InferenceResolver {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly deployments: DeploymentService,
+    private readonly inference: InferenceService,
+  ) {}
+
+  @Mutation(() => InferPayload, { description: 'Sends a request to a deployment, through the gateway as any other client.' })
+  async infer(@Arg('input', () => InferInput, { description: 'The request.' }) input: InferInput): Promise<InferPayload> {
+    return payload(async () => {
+      const { inputs, outputs } = input;
+      const answer = await this.inference.infer({ model: await this.modelName(input), inputs, outputs });
+      return { outputs: answer.outputs, versionNumber: answer.version };
+    });
+  }
+
+  /** A name needs no look-up: the gateway knows best what it serves. */
+  private async modelName({ deployment }: InferInput): Promise<string> {
+    const ref = toRef(deployment, 'deployment');
+    if ('name' in ref) return modelNameOf(ref.project, ref.name);
+    const row = await this.deployments.get(ref);
+    const project = await this.dataSource.manager.findOneByOrFail(ProjectEntity, { id: row.projectId });
+    return modelNameOf(project.name, row.name);
+  }
+}

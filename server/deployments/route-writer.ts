@@ -1,0 +1,66 @@
+/** Builds route documents and writes them, with the table's version, in the transaction of the change. */
+import type { EntityManager } from 'typeorm';
+import type { Change } from '../database/unit-of-work.js';
+import { CHANNEL, type RouteDocument } from '../gateway/route.js';
+import type { VersionEntity } from '../registry/registry.entities.js';
+import { RouteEntity, type DeploymentSpec, type ReplicaEntity } from './deployment.entities.js';
+import type { RouteView } from './plan.js';
+
+export const DEFAULT_PROJECT = 'default';
+
+/** The Open Inference Protocol's model name of a deployment. Neither name can hold a dot, so that it reads back uniquely. */
+export const modelNameOf = (project: string, deployment: string): string => (project === DEFAULT_PROJECT ? deployment : `${project}.${deployment}`);
+
+export interface RouteParts {
+  readonly deploymentId: string;
+  readonly project: string;
+  readonly name: string;
+  readonly spec: DeploymentSpec;
+  readonly versions: ReadonlyMap<string, VersionEntity>;
+  readonly replicas: ReadonlyMap<string, Pick<ReplicaEntity, 'address'>>;
+}
+
+export function routeDocument(view: RouteView, { deploymentId, project, name, spec, versions, replicas }: RouteParts): RouteDocument {
+  return {
+    deploymentId,
+    name: modelNameOf(project, name),
+    project,
+    generation: view.generation,
+    timeoutMs: spec.timeoutMs,
+    maxConcurrency: spec.maxConcurrency,
+    maxQueue: spec.maxQueue,
+    targets: view.targets.map(({ versionId, weight, replicaIds }) => {
+      const version = versions.get(versionId)!;
+      return {
+        versionId,
+        versionNumber: version.number,
+        versionDigest: version.digest,
+        runtime: version.runtime,
+        format: version.format,
+        signature: version.signature!,
+        weight,
+        replicas: replicaIds.map((replicaId) => ({ replicaId, address: replicas.get(replicaId)!.address! })),
+      };
+    }),
+  };
+}
+
+/** The part of a document that a plan compares. */
+export const routeView = (document: RouteDocument): RouteView => ({
+  generation: document.generation,
+  targets: document.targets.map((t) => ({ versionId: t.versionId, weight: t.weight, replicaIds: t.replicas.map((r) => r.replicaId) })),
+});
+
+/** Writes a route, or removes it; answers the table's new version. */
+export async function writeRoute(change: Change, deploymentId: string, document: RouteDocument | null): Promise<number> {
+  const version = await nextTableVersion(change.manager);
+  if (document) await change.manager.upsert(RouteEntity, { deploymentId, version, document: document as never, updatedAt: change.now }, ['deploymentId']);
+  else await change.manager.delete(RouteEntity, { deploymentId });
+  change.wake(CHANNEL.ROUTES);
+  return version;
+}
+
+async function nextTableVersion(manager: EntityManager): Promise<number> {
+  const [rows]: [{ version: string }[]] = await manager.query('UPDATE route_table SET version = version + 1 WHERE id = 1 RETURNING version');
+  return Number(rows[0]!.version);
+}

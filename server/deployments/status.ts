@@ -1,0 +1,56 @@
+/** The status of a deployment, derived from what is. Pure. */
+import type { Condition, ConditionStatus, DeploymentPhase } from './deployment.entities.js';
+import { isComplete, isRouted, isServable, servingGeneration, type World } from './plan.js';
+import { hasProcess } from './replica-states.js';
+
+export interface Status {
+  readonly phase: DeploymentPhase;
+  readonly conditions: readonly Condition[];
+}
+
+/** @param failure why the desired generation's rollout FAILED, if it did */
+export function statusOf(world: World, failure: string | null, before: readonly Condition[]): Status {
+  const phase = phaseOf(world, failure);
+  const serving = servingGeneration(world);
+  const available = serving !== null && isServable(world, serving) && isRouted(world, serving);
+  const settled = phase === 'READY' || phase === 'FAILED' || phase === 'DELETED';
+  const degraded = failure ?? shortage(world);
+  const wanted: Omit<Condition, 'lastTransitionAt'>[] = [
+    available
+      ? { type: 'Available', status: 'TRUE', reason: 'Serving', message: `generation ${serving.generation} is served` }
+      : { type: 'Available', status: 'FALSE', reason: 'NoReadyReplica', message: 'no gateway can serve every target yet' },
+    settled
+      ? { type: 'Progressing', status: 'FALSE', reason: failure ? 'RolloutFailed' : 'Settled', message: failure ?? 'nothing is left to do' }
+      : { type: 'Progressing', status: 'TRUE', reason: 'Reconciling', message: `generation ${world.desired.generation} is on its way` },
+    degraded
+      ? { type: 'Degraded', status: 'TRUE', reason: failure ? 'RolloutFailed' : 'ReplicasMissing', message: degraded }
+      : { type: 'Degraded', status: 'FALSE', reason: 'AsWanted', message: '' },
+  ];
+  return { phase, conditions: wanted.map((condition) => withTransition(condition, before, world.now)) };
+}
+
+function phaseOf(world: World, failure: string | null): DeploymentPhase {
+  if (world.deleting) return world.route === null && !world.replicas.some((r) => hasProcess(r.state)) ? 'DELETED' : 'DELETING';
+  if (failure !== null) return 'FAILED';
+  const { desired } = world;
+  const settledBefore = world.rollout.state === 'SUCCEEDED';
+  if (isRouted(world, desired) && (settledBefore ? isServable(world, desired) : isComplete(world, desired))) return 'READY';
+  const states = new Set(
+    world.replicas.filter((r) => desired.targets.some((t) => t.versionId === r.versionId && t.template === r.template)).map((r) => r.state),
+  );
+  // What is READY but not yet routed is still loading as far as a caller can tell.
+  if (states.has('LOADING') || states.has('READY')) return 'LOADING';
+  return states.has('STARTING') ? 'STARTING' : 'PENDING';
+}
+
+function shortage(world: World): string | null {
+  if (world.deleting || world.rollout.state !== 'SUCCEEDED' || isComplete(world, world.desired)) return null;
+  const failed = world.replicas.find((r) => r.state === 'FAILED');
+  return `fewer replicas are READY than wanted${failed?.reason ? `; the last one to fail said: ${failed.reason}` : ''}`;
+}
+
+function withTransition(condition: Omit<Condition, 'lastTransitionAt'>, before: readonly Condition[], now: Date): Condition {
+  const previous = before.find((c) => c.type === condition.type);
+  const status: ConditionStatus | undefined = previous?.status;
+  return { ...condition, lastTransitionAt: status === condition.status ? previous!.lastTransitionAt : now.toISOString() };
+}

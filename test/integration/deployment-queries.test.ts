@@ -1,0 +1,137 @@
+/** Deployments over GraphQL where nothing reconciles: what may be asked, at what price, and what two callers at once get. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createDeployments, type Deployments } from '../../server/deployments/deployments.js';
+import { InferenceService } from '../../server/deployments/inference.service.js';
+import type { ReplicaEngine } from '../../server/engines/engine.js';
+import { startTestApi, type TestApi } from '../support/api.js';
+import { countStatements } from '../support/count-statements.js';
+import { eventually } from '../support/eventually.js';
+import { createTestRegistry, READY, type TestRegistry } from '../support/registry.js';
+
+let api: TestApi;
+let registry: TestRegistry;
+let deployments: Deployments;
+let model: string;
+
+/** Nobody leads here, so that the engine is never asked. */
+const noEngine: ReplicaEngine = {
+  start: () => Promise.reject(new Error('nothing is started here')),
+  observe: () => Promise.resolve([]),
+  stop: () => Promise.resolve(),
+  logs: () => Promise.resolve(''),
+  onChange: () => () => undefined,
+};
+
+beforeAll(async () => {
+  api = await startTestApi({
+    features: async ({ work, log }) => {
+      registry = await createTestRegistry({ work, log, validate: async () => READY });
+      const nowhere = new InferenceService(
+        () => ({ host: '127.0.0.1', port: 1 }),
+        () => undefined,
+      );
+      deployments = createDeployments({ ...registry, work, engine: noEngine, inference: nowhere, log });
+      return { resolvers: [...registry.resolvers, ...deployments.resolvers], nodes: [...registry.nodes, ...deployments.nodes] };
+    },
+  });
+  model = await registry.newModel();
+  const digest = await registry.upload('weights');
+  const { id } = await registry.versions.create('token:test', {
+    project: 'default',
+    model,
+    files: [{ path: 'model.onnx', digest }],
+    description: '',
+    lineage: {},
+  });
+  registry.validator.start();
+  await eventually(async () => (await registry.versions.get(id)).state === 'READY', 'the version is READY');
+});
+afterAll(async () => {
+  await registry.close();
+  await api.close();
+});
+
+async function ask<T>(query: string, variables?: Record<string, unknown>): Promise<T> {
+  const answer = await api.graphql(query, variables);
+  expect(answer.errors).toBeUndefined();
+  return answer.data as T;
+}
+
+interface Payload {
+  deployment: { id: string; generation: number } | null;
+  userErrors: { code: string; message: string; field: string[] }[];
+}
+
+const deploy = async (input: object): Promise<Payload> =>
+  (
+    await ask<{ deploy: Payload }>(
+      'mutation ($input: DeployInput!) { deploy(input: $input) { deployment { id generation } userErrors { code message field } } }',
+      {
+        input: { targets: [{ model }], ...input },
+      },
+    )
+  ).deploy;
+
+const EVERYTHING = `{ deployments(first: 8) { nodes {
+  endpoint project { name } targets { weight version { number model { name project { name } } } deployment { name } replicas { state } }
+  replicas(first: 5) { nodes { state version { number } deployment { name } } } route { generation }
+  revisions(first: 5) { nodes { number deployment { name } targets { version { number } } rollout { state } } } rollouts(first: 5) { nodes { state revision { number } deployment { name } } }
+  events(first: 5) { nodes { type deployment { name } } } } }
+  projects(first: 5) { nodes { deployments(first: 5) { nodes { name } } models(first: 5) { nodes { versions(first: 5) { nodes { deployments { name } } } } } } } }`;
+
+test('the number of statements does not grow with the deployments', async () => {
+  await deploy({ name: 'first' });
+  const few = await countStatements(api.database.dataSource, () => ask(EVERYTHING));
+  for (const name of ['second', 'third', 'fourth']) await deploy({ name, replicas: 2 });
+  await deploy({ name: 'second', timeoutMs: 5_000, reason: 'slower' });
+  const many = await countStatements(api.database.dataSource, () => ask(EVERYTHING));
+  expect(JSON.stringify(many.result).length).toBeGreaterThan(2 * JSON.stringify(few.result).length);
+  expect(many.count).toBe(few.count);
+});
+
+test('the same key makes one deployment, however many ask at once; another input with it is a CONFLICT', async () => {
+  const input = { name: 'once', idempotencyKey: 'k1' };
+  const answers = await Promise.all(Array.from({ length: 30 }, () => deploy(input)));
+  expect(new Set(answers.map((answer) => answer.deployment?.id)).size).toBe(1);
+  expect(answers.flatMap((answer) => answer.userErrors)).toEqual([]);
+  const [{ revisions }] = (await api.database.dataSource.query(
+    `SELECT count(*)::int AS revisions FROM revision r JOIN deployment d ON d.id = r.deployment_id WHERE d.name = 'once'`,
+  )) as [{ revisions: number }];
+  expect(revisions).toBe(1);
+  expect((await deploy({ ...input, replicas: 5 })).userErrors).toMatchObject([{ code: 'CONFLICT', field: ['input', 'idempotencyKey'] }]);
+});
+
+test('of two changes that read the same generation, one is a CONFLICT', async () => {
+  const { deployment } = await deploy({ name: 'raced' });
+  const expectedGeneration = deployment!.generation;
+  const answers = await Promise.all([2, 3, 4].map((replicas) => deploy({ name: 'raced', replicas, expectedGeneration })));
+  expect(answers.filter((answer) => answer.deployment).map((answer) => answer.deployment!.generation)).toEqual([2]);
+  expect(answers.flatMap((answer) => answer.userErrors).map((error) => error.code)).toEqual(['CONFLICT', 'CONFLICT']);
+});
+
+test('a spec that changes nothing makes no revision', async () => {
+  await deploy({ name: 'same', replicas: 2 });
+  expect((await deploy({ name: 'same', replicas: 2 })).deployment!.generation).toBe(1);
+  expect((await deploy({ name: 'same', replicas: 3 })).deployment!.generation).toBe(2);
+});
+
+test('rollback and scale say what they cannot do', async () => {
+  await deploy({ name: 'young' });
+  const rollback = (input: object): Promise<{ rollback: Payload }> =>
+    ask('mutation ($input: RollbackInput!) { rollback(input: $input) { deployment { id generation } userErrors { code message field } } }', { input });
+  const errors = async (input: object): Promise<Payload['userErrors']> => (await rollback(input)).rollback.userErrors;
+  expect(await errors({ deployment: { name: 'young' } })).toMatchObject([
+    { code: 'FAILED_PRECONDITION', message: expect.stringContaining('nothing to go back to') },
+  ]);
+  expect(await errors({ deployment: { name: 'young' }, toRevision: 7 })).toMatchObject([{ code: 'NOT_FOUND', field: ['input', 'toRevision'] }]);
+  expect(await errors({ deployment: { name: 'young' }, toRevision: 1 })).toMatchObject([{ code: 'INVALID', field: ['input', 'toRevision'] }]);
+  expect(await errors({ deployment: { name: 'nobody' } })).toMatchObject([{ code: 'NOT_FOUND', field: ['input', 'deployment'] }]);
+  expect(await errors({ deployment: {} })).toMatchObject([{ code: 'INVALID', field: ['input', 'deployment'] }]);
+});
+
+test('infer says so when the gateway cannot be reached', async () => {
+  const { infer } = await ask<{ infer: { outputs: unknown; userErrors: { code: string; message: string }[] } }>(
+    'mutation { infer(input: { deployment: { name: "young" }, inputs: [{ name: "x", datatype: "FP32", shape: [1, 4], data: [1, 2, 3, 4] }] }) { outputs { name } userErrors { code message } } }',
+  );
+  expect(infer).toMatchObject({ outputs: null, userErrors: [{ code: 'UNAVAILABLE', message: expect.stringContaining('gateway cannot be reached') }] });
+});
