@@ -2,11 +2,12 @@ import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, type Relat
 import { timestampColumn } from '../database/columns.js';
 import { DeploymentEntity } from '../deployments/deployment.entities.js';
 
-/** How a deployment's replicas follow its load. One a deployment. */
+/** How a deployment's replicas follow its load. At most one a deployment that is not deleted; the ledger keeps the deleted ones. */
 @Entity('scaling_policy')
+@Index('scaling_policy_deployment', ['deploymentId'], { unique: true, where: 'deleted_at IS NULL' })
 export class ScalingPolicyEntity {
   @PrimaryColumn('uuid') id!: string;
-  @Column('uuid', { unique: true }) deploymentId!: string;
+  @Column('uuid') deploymentId!: string;
   @ManyToOne(() => DeploymentEntity) @JoinColumn({ name: 'deployment_id' }) deployment?: Relation<DeploymentEntity>;
   @Column('int') generation!: number;
   @Column('int') minReplicas!: number;
@@ -20,6 +21,7 @@ export class ScalingPolicyEntity {
   @Column('text') createdBy!: string;
   @Column(timestampColumn) createdAt!: Date;
   @Column(timestampColumn) updatedAt!: Date;
+  @Column({ ...timestampColumn, nullable: true }) deletedAt!: Date | null;
 }
 
 export type ScalingAction = 'SCALE_UP' | 'SCALE_DOWN' | 'HOLD';
@@ -27,6 +29,7 @@ export type ScalingAction = 'SCALE_UP' | 'SCALE_DOWN' | 'HOLD';
 /** One decision of the autoscaler, with what it saw and why. A HOLD is written when its reason changes, not each time. */
 @Entity('scaling_decision')
 @Index(['deploymentId', 'at'])
+@Index('scaling_decision_policy', ['policyId', 'at'])
 export class ScalingDecisionEntity {
   @PrimaryColumn('uuid') id!: string;
   @Column('uuid') deploymentId!: string;

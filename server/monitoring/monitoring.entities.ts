@@ -91,6 +91,7 @@ export type AlertState = 'FIRING' | 'RESOLVED';
 
 /** One firing of a rule, from its first run over the threshold to its resolution. */
 @Entity('alert')
+@Index('alert_rule_fired', ['ruleId', 'firedAt'])
 @Index('alert_firing', ['ruleId'], { unique: true, where: "state = 'FIRING'" })
 export class AlertEntity {
   @PrimaryColumn('uuid') id!: string;
@@ -100,7 +101,9 @@ export class AlertEntity {
   @Column('text') state!: AlertState;
   /** The value of the run that fired it. */
   @Column('double precision') value!: number;
+  /** Why it fired, in a sentence with its numbers. */
   @Column('text') reason!: string;
   @Column(timestampColumn) firedAt!: Date;
   @Column({ ...timestampColumn, nullable: true }) resolvedAt!: Date | null;
+  @Column('text', { nullable: true }) resolvedReason!: string | null;
 }

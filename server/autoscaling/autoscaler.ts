@@ -1,0 +1,121 @@
+/** Lets the replicas of deployments with a scaling policy follow their load, in the leader alone. One transaction a policy. */
+import nodeCron from 'node-cron';
+import type { Logger } from 'pino';
+import type { EntityManager } from 'typeorm';
+import { NotLeaderError, type Fence } from '../database/leadership.js';
+import type { UnitOfWork } from '../database/unit-of-work.js';
+import type { DeploymentEntity } from '../deployments/deployment.entities.js';
+import type { MetricWindows } from '../monitoring/metric-windows.js';
+import { ScalingDecisionEntity, type ScalingPolicyEntity } from './autoscaling.entities.js';
+import { pruneDecisions } from './decision-retention.js';
+import { decide, type Decision } from './decide.js';
+import { loadRange, observeLoad } from './load.js';
+import { livePolicy, lockDeployment, replicasOf, type ScalingPolicyService } from './scaling-policy.service.js';
+
+export const AUTOSCALER_ACTOR = 'system:autoscaler';
+
+export interface AutoscalerDependencies {
+  readonly work: UnitOfWork;
+  readonly windows: MetricWindows;
+  readonly policies: ScalingPolicyService;
+  readonly log: Logger;
+  readonly clock?: () => Date;
+}
+
+const EVERY = '*/5 * * * * *';
+const PRUNE = '47 3 * * * *';
+
+export class Autoscaler {
+  private passing: Promise<void> = Promise.resolve();
+
+  constructor(private readonly parts: AutoscalerDependencies) {}
+
+  /** Evaluates every policy every few seconds until `signal` aborts. */
+  lead(fence: Fence, signal: AbortSignal): void {
+    const { log, work, clock = () => new Date() } = this.parts;
+    const pass = nodeCron.schedule(EVERY, () => (this.passing = this.evaluateAll(fence, signal)), {
+      noOverlap: true,
+      name: 'autoscaler',
+      suppressMissedWarning: true,
+    });
+    const prune = nodeCron.schedule(
+      PRUNE,
+      () =>
+        pruneDecisions(work.dataSource, fence, clock()).catch((error: unknown) => {
+          if (!(error instanceof NotLeaderError)) log.warn({ err: error }, 'old scaling decisions could not be removed; the next try is in an hour');
+        }),
+      { noOverlap: true, suppressMissedWarning: true },
+    );
+    signal.addEventListener('abort', () => {
+      void pass.destroy();
+      void prune.destroy();
+    });
+  }
+
+  /** Waits for the pass under way. */
+  async idle(): Promise<void> {
+    await this.passing;
+  }
+
+  /** One look at every policy. Never rejects: a policy that fails does not hold up the others. */
+  async evaluateAll(fence: Fence, signal?: AbortSignal): Promise<void> {
+    const { log } = this.parts;
+    try {
+      const rows: { deployment_id: string }[] = await this.parts.work.dataSource.query(
+        'SELECT deployment_id FROM scaling_policy WHERE deleted_at IS NULL ORDER BY deployment_id',
+      );
+      for (const { deployment_id: deploymentId } of rows) {
+        if (signal?.aborted) return;
+        await this.evaluate(deploymentId, fence).catch((error: unknown) => {
+          if (error instanceof NotLeaderError) throw error;
+          log.error({ err: error, deploymentId }, 'a scaling policy could not be evaluated; the next try is in a few seconds');
+        });
+      }
+    } catch (error) {
+      if (!(error instanceof NotLeaderError)) log.warn({ err: error }, 'the scaling policies could not be listed');
+    }
+  }
+
+  /**
+   * Decides for one deployment, now.
+   * @returns the decision; undefined where there is no policy any more
+   * @throws NotLeaderError, and then nothing was written
+   */
+  async evaluate(deploymentId: string, fence: Fence): Promise<Decision | undefined> {
+    const { work, policies } = this.parts;
+    return work.run(AUTOSCALER_ACTOR, async (change) => {
+      await fence.check(change.manager);
+      const deployment = await lockDeployment(change.manager, deploymentId);
+      const policy = await livePolicy(change.manager, deploymentId);
+      if (!policy) return undefined;
+      if (deployment.deletionRequestedAt) {
+        await policies.retire(change, deployment, policy);
+        return undefined;
+      }
+      const decision = decide(policy, replicasOf(deployment), await this.observe(change.manager, deployment, policy, change.now));
+      const repeated = decision.action === 'HOLD' && deployment.scaledReplicas !== null && (await this.isRepeated(change.manager, policy, decision));
+      if (!repeated) await policies.carryOut(change, deployment, policy, decision);
+      return decision;
+    });
+  }
+
+  private async observe(manager: EntityManager, deployment: DeploymentEntity, policy: ScalingPolicyEntity, now: Date) {
+    const { windows } = this.parts;
+    const versionIds = deployment.spec.targets.filter((target) => target.weight > 0).map((target) => target.versionId);
+    const query = { ...policy, versionIds, nowMs: now.getTime() };
+    const { fromMs, toMs } = loadRange(query);
+    const rows = await windows.load(manager, deployment.id, new Date(fromMs), new Date(toMs));
+    return observeLoad(query, rows, await windows.liveGateways(manager, now));
+  }
+
+  /** A HOLD is news only when another part of the rule holds than before. */
+  private async isRepeated(manager: EntityManager, policy: ScalingPolicyEntity, decision: Decision): Promise<boolean> {
+    const last = await manager
+      .createQueryBuilder(ScalingDecisionEntity, 'd')
+      .where('d.policyId = :id', { id: policy.id })
+      .orderBy('d.at', 'DESC')
+      .limit(1)
+      .getOne();
+    return last?.action === 'HOLD' && last.inputs['rule'] === decision.rule && last.toReplicas === decision.to;
+  }
+}

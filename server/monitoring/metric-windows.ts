@@ -1,0 +1,170 @@
+/**
+ * Reads the windows that gateways write. No row means "nobody reported", never "nothing happened": an idle target has rows with
+ * zeros, so every answer says how much of the asked range was reported at all.
+ */
+import type { EntityManager } from 'typeorm';
+import { GATEWAY_ALIVE_MS } from '../database/leadership.js';
+import { addCounts } from '../gateway/histogram.js';
+
+/** What was reported of one target, or of all targets of a deployment, over a range of time. */
+export interface WindowSummary {
+  readonly requests: number;
+  /** Failed requests by kind. */
+  readonly errors: Readonly<Record<string, number>>;
+  /** Counts by latency bucket (`gateway/histogram.ts`). */
+  readonly latency: readonly number[];
+  /** How much of the range at least one gateway reported on; 0 when nothing is known. */
+  readonly coveredMs: number;
+  /** Mean of the requests accepted and not yet answered, waiting ones included, over all gateways; null when nothing is known. */
+  readonly inFlight: number | null;
+  /** The most that one gateway had under way at one time for one target. */
+  readonly inFlightMax: number | null;
+  /** Mean of those of them that wait for a replica. */
+  readonly queue: number | null;
+  readonly queueMax: number | null;
+}
+
+export interface DeploymentWindows {
+  readonly from: Date;
+  readonly to: Date;
+  readonly total: WindowSummary;
+  readonly byVersion: ReadonlyMap<string, WindowSummary>;
+}
+
+/** Load of one target at one gateway in one window. */
+export interface LoadWindow {
+  readonly gatewayId: string;
+  readonly deploymentId: string;
+  readonly versionId: string;
+  readonly startMs: number;
+  readonly windowMs: number;
+  /** Requests accepted and not yet answered, in request-milliseconds. Those that wait are among them: the queue is not added. */
+  readonly loadMs: number;
+}
+
+/** A gateway that was heard of lately. */
+export interface LiveGateway {
+  readonly id: string;
+  readonly startedMs: number;
+}
+
+/** After an outage of the database a gateway may hand in one long window for many short ones: rows are looked for this far before a range. */
+const LONGEST_WINDOW_MS = 3_600_000;
+
+const NOTHING: WindowSummary = { requests: 0, errors: {}, latency: [], coveredMs: 0, inFlight: null, inFlightMax: null, queue: null, queueMax: null };
+
+interface SummaryRow {
+  readonly deployment_id: string;
+  /** null in the row of the whole deployment. */
+  readonly version_id: string | null;
+  readonly requests: string;
+  readonly in_flight_ms: number;
+  readonly in_flight_max: number;
+  readonly queue_ms: number;
+  readonly queue_max: number;
+  readonly covered_ms: number;
+  readonly errors: Readonly<Record<string, number>> | null;
+  readonly latency: readonly string[] | null;
+}
+
+/**
+ * A window belongs to the range that its middle lies in, so that neighbouring ranges count every window once. One that is still open
+ * is written with the length that it has so far: its middle is in the past.
+ */
+const IN_RANGE = `deployment_id = ANY($1) AND window_start >= $2::timestamptz - $4 * interval '1 ms' AND window_start < $3
+  AND window_start + window_ms * interval '0.5 ms' >= $2 AND window_start + window_ms * interval '0.5 ms' < $3`;
+
+const SUMMARY = `
+  WITH w AS (SELECT * FROM metric_window WHERE ${IN_RANGE}),
+  base AS (
+    SELECT deployment_id, version_id, sum(requests) AS requests, sum(in_flight_ms) AS in_flight_ms, max(in_flight_max) AS in_flight_max,
+           sum(queue_ms) AS queue_ms, max(queue_max) AS queue_max,
+           range_agg(tstzrange(window_start, window_start + window_ms * interval '1 ms')) * tstzmultirange(tstzrange($2, $3)) AS covered
+    FROM w GROUP BY GROUPING SETS ((deployment_id), (deployment_id, version_id))),
+  errors AS (
+    SELECT deployment_id, version_id, jsonb_object_agg(kind, count) AS errors
+    FROM (SELECT deployment_id, version_id, kind, sum(count::bigint) AS count FROM w, jsonb_each_text(w.errors) AS e(kind, count) GROUP BY 1, 2, 3) kinds
+    GROUP BY 1, 2),
+  latency AS (
+    SELECT deployment_id, version_id, array_agg(count ORDER BY bucket) AS latency
+    FROM (SELECT deployment_id, version_id, bucket, sum(count)::bigint AS count FROM w, unnest(w.latency) WITH ORDINALITY AS l(count, bucket)
+          WHERE w.requests > 0 GROUP BY 1, 2, 3) buckets
+    GROUP BY 1, 2)
+  SELECT base.deployment_id, base.version_id, requests, in_flight_ms, in_flight_max, queue_ms, queue_max, errors, latency,
+         (SELECT coalesce(sum(extract(epoch FROM upper(r) - lower(r))), 0)::float8 * 1000 FROM unnest(covered) AS r) AS covered_ms
+  FROM base LEFT JOIN errors USING (deployment_id, version_id) LEFT JOIN latency USING (deployment_id, version_id)`;
+
+export class MetricWindows {
+  /** The windows of each deployment in [from, to), added up. One statement, however many deployments. */
+  async summarise(manager: EntityManager, deploymentIds: readonly string[], from: Date, to: Date): Promise<Map<string, DeploymentWindows>> {
+    const rows: SummaryRow[] = await manager.query(SUMMARY, [deploymentIds, from, to, LONGEST_WINDOW_MS]);
+    return new Map(
+      deploymentIds.map((id) => [
+        id,
+        toDeploymentWindows(
+          rows.filter((row) => row.deployment_id === id),
+          from,
+          to,
+        ),
+      ]),
+    );
+  }
+
+  /** What the scaler looks at: every window that ends in (from, to], oldest first, without its histogram. */
+  async load(manager: EntityManager, deploymentId: string, from: Date, to: Date): Promise<LoadWindow[]> {
+    const rows: { gateway_id: string; version_id: string; start_ms: number; window_ms: number; load_ms: number }[] = await manager.query(
+      `SELECT gateway_id, version_id, extract(epoch FROM window_start)::float8 * 1000 AS start_ms, window_ms, in_flight_ms AS load_ms
+       FROM metric_window
+       WHERE deployment_id = $1 AND window_start >= $2::timestamptz - $4 * interval '1 ms' AND window_start < $3
+         AND window_start + window_ms * interval '1 ms' > $2 AND window_start + window_ms * interval '1 ms' <= $3
+       ORDER BY window_start`,
+      [deploymentId, from, to, LONGEST_WINDOW_MS],
+    );
+    return rows.map((row) => ({
+      gatewayId: row.gateway_id,
+      deploymentId,
+      versionId: row.version_id,
+      startMs: Math.round(row.start_ms),
+      windowMs: row.window_ms,
+      loadMs: row.load_ms,
+    }));
+  }
+
+  /** Gateways whose last heartbeat is recent; each of them should be reporting. */
+  async liveGateways(manager: EntityManager, now: Date): Promise<LiveGateway[]> {
+    const rows: { id: string; started_at: Date }[] = await manager.query('SELECT id, started_at FROM gateway WHERE heartbeat_at > $1 ORDER BY started_at, id', [
+      new Date(now.getTime() - GATEWAY_ALIVE_MS),
+    ]);
+    return rows.map((row) => ({ id: row.id, startedMs: row.started_at.getTime() }));
+  }
+}
+
+function toDeploymentWindows(rows: readonly SummaryRow[], from: Date, to: Date): DeploymentWindows {
+  const byVersion = new Map<string, WindowSummary>();
+  const errors: Record<string, number> = {};
+  const latency: number[] = [];
+  for (const row of rows) {
+    if (row.version_id === null) continue;
+    const summary = toSummary(row, row.errors ?? {}, (row.latency ?? []).map(Number));
+    byVersion.set(row.version_id, summary);
+    for (const [kind, count] of Object.entries(summary.errors)) errors[kind] = (errors[kind] ?? 0) + count;
+    addCounts(latency, summary.latency);
+  }
+  const whole = rows.find((row) => row.version_id === null);
+  return { from, to, byVersion, total: whole ? toSummary(whole, errors, latency) : NOTHING };
+}
+
+function toSummary(row: SummaryRow, errors: Readonly<Record<string, number>>, latency: readonly number[]): WindowSummary {
+  const coveredMs = Math.round(row.covered_ms);
+  const mean = (sum: number): number | null => (coveredMs > 0 ? sum / coveredMs : null);
+  return {
+    requests: Number(row.requests),
+    errors,
+    latency,
+    coveredMs,
+    inFlight: mean(row.in_flight_ms),
+    inFlightMax: row.in_flight_max,
+    queue: mean(row.queue_ms),
+    queueMax: row.queue_max,
+  };
+}

@@ -1,0 +1,77 @@
+/** The feature as app.ts puts it together. */
+import type { Logger } from 'pino';
+import type { DataSource } from 'typeorm';
+import type { ResolverClass } from '../api/create-schema.js';
+import type { NodeSource } from '../api/node.resolver.js';
+import type { UnitOfWork } from '../database/unit-of-work.js';
+import type { DeploymentService } from '../deployments/deployment.service.js';
+import { ProjectService } from '../registry/project.service.js';
+import { AlertOfEventResolver, AlertResolver, AlertRuleResolver, DeploymentAlertsResolver, MonitorRulesResolver } from './alert.resolver.js';
+import { MetricWindows } from './metric-windows.js';
+import { DeploymentMetricsResolver, TargetMetricsOfTargetResolver, TargetMetricsResolver } from './metrics.resolver.js';
+import { MonitorRunner } from './monitor-runner.js';
+import { MonitorScheduler } from './monitor-scheduler.js';
+import { DeploymentMonitorsResolver, MonitorResolver, MonitorRunResolver } from './monitor.resolver.js';
+import { MonitorService } from './monitor.service.js';
+
+export interface MonitoringOptions {
+  readonly dataSource: DataSource;
+  readonly work: UnitOfWork;
+  readonly deployments: DeploymentService;
+  readonly log: Logger;
+  readonly clock?: () => Date;
+}
+
+export interface Monitoring {
+  readonly service: MonitorService;
+  readonly runner: MonitorRunner;
+  /** Its `lead` runs in the leader alone. */
+  readonly scheduler: MonitorScheduler;
+  readonly resolvers: readonly object[];
+  readonly nodes: readonly NodeSource[];
+}
+
+/** Every class of the feature with resolvers; `createMonitoring` gives an instance of each. */
+export const MONITORING_RESOLVERS: readonly ResolverClass[] = [
+  MonitorResolver,
+  MonitorRunResolver,
+  DeploymentMonitorsResolver,
+  AlertResolver,
+  AlertRuleResolver,
+  DeploymentAlertsResolver,
+  MonitorRulesResolver,
+  AlertOfEventResolver,
+  DeploymentMetricsResolver,
+  TargetMetricsOfTargetResolver,
+  TargetMetricsResolver,
+];
+
+export function createMonitoring({ dataSource, work, deployments, log, clock = () => new Date() }: MonitoringOptions): Monitoring {
+  const windows = new MetricWindows();
+  const runner = new MonitorRunner(work, windows, clock);
+  const service = new MonitorService(work, deployments, runner, () => scheduler.changed());
+  const scheduler = new MonitorScheduler({ work, runner, monitors: service, log, clock });
+  const monitor = new MonitorResolver(dataSource, service);
+  const alert = new AlertResolver(dataSource, service, deployments, new ProjectService(work));
+  const rule = new AlertRuleResolver(dataSource, service);
+  const metrics = new DeploymentMetricsResolver(dataSource, windows, clock);
+  return {
+    service,
+    runner,
+    scheduler,
+    nodes: [...monitor.nodes, ...alert.nodes, ...rule.nodes],
+    resolvers: [
+      monitor,
+      alert,
+      rule,
+      metrics,
+      new MonitorRunResolver(dataSource),
+      new DeploymentMonitorsResolver(dataSource),
+      new DeploymentAlertsResolver(dataSource),
+      new MonitorRulesResolver(dataSource),
+      new AlertOfEventResolver(dataSource),
+      new TargetMetricsOfTargetResolver(metrics),
+      new TargetMetricsResolver(dataSource),
+    ],
+  };
+}

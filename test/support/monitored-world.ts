@@ -1,0 +1,205 @@
+/** Deployments with metric windows, as gateways would have written them, and a clock that the test moves. */
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { createAutoscaling, type Autoscaling } from '../../server/autoscaling/autoscaling.js';
+import { NotLeaderError, type Fence } from '../../server/database/leadership.js';
+import { Notifier } from '../../server/database/notifications.js';
+import { UnitOfWork } from '../../server/database/unit-of-work.js';
+import { DeploymentEntity, GatewayEntity } from '../../server/deployments/deployment.entities.js';
+import { createDeployments, type Deployments } from '../../server/deployments/deployments.js';
+import { BUCKETS, bucketOf } from '../../server/gateway/histogram.js';
+import { createMonitoring, type Monitoring } from '../../server/monitoring/monitoring.js';
+import { MetricWindowEntity } from '../../server/monitoring/monitoring.entities.js';
+import { ModelEntity, ProjectEntity, VersionEntity } from '../../server/registry/registry.entities.js';
+import { createRegistry, type Registry } from '../../server/registry/registry.js';
+import { createTestDatabase, type TestDatabase } from './database.js';
+
+export const ACTOR = 'token:test';
+/** A fence of a server that leads. */
+export const leads: Fence = { epoch: 1, check: async () => undefined };
+/** A fence of a server that does not lead any more. */
+export const lost: Fence = {
+  epoch: 1,
+  check: async () => {
+    throw new NotLeaderError('epoch 1 is over, 2 began');
+  },
+};
+
+export interface WindowValues {
+  readonly requests?: number;
+  readonly errors?: Readonly<Record<string, number>>;
+  /** Every request took so long. */
+  readonly latencyMs?: number;
+  /** Mean requests in flight. */
+  readonly inFlight?: number;
+  readonly inFlightMax?: number;
+  readonly queue?: number;
+  readonly queueMax?: number;
+  readonly windowMs?: number;
+}
+
+export interface TestDeployment {
+  readonly id: string;
+  readonly versionIds: readonly string[];
+}
+
+export class MonitoredWorld {
+  /** On a whole slot of 5 s, and a little. */
+  now = new Date(Date.parse('2030-01-01T12:00:03.000Z'));
+  gatewayId!: string;
+
+  private constructor(
+    readonly database: TestDatabase,
+    readonly work: UnitOfWork,
+    readonly registry: Registry,
+    readonly deployments: Deployments,
+    readonly monitoring: Monitoring,
+    readonly autoscaling: Autoscaling,
+    readonly projectId: string,
+    private readonly modelId: string,
+    private readonly close: () => Promise<void>,
+  ) {}
+
+  /** @param given a database, and what its API wakes; else the world has its own */
+  static async create(given?: { database: TestDatabase; notifier: Notifier }): Promise<MonitoredWorld> {
+    const database = given?.database ?? (await createTestDatabase());
+    const { dataSource } = database;
+    const notifier = given?.notifier ?? new Notifier((sql, parameters) => dataSource.query(sql, parameters));
+    const log = pino({ level: 'silent' });
+    const home = await mkdtemp(join(tmpdir(), 'pilothouse-monitored-'));
+    const clock = (): Date => world.now;
+    const work = new UnitOfWork(dataSource, notifier, clock);
+    const config = { home, runtimes: [], maxArtifactBytes: 1_000_000, validationTimeoutMs: 1_000, validationMemoryBytes: 1_000_000 };
+    const registry = await createRegistry({ config, dataSource, work, log });
+    // Nothing here reconciles or infers: replicas and gateways are rows.
+    const deployments = createDeployments({ ...registry, dataSource, work, engine: undefined as never, inference: undefined as never, log });
+    const monitoring = createMonitoring({ dataSource, work, deployments: deployments.service, log, clock });
+    const autoscaling = createAutoscaling({ dataSource, work, deployments: deployments.service, log });
+    const [projectId, modelId] = [randomUUID(), randomUUID()];
+    const world: MonitoredWorld = new MonitoredWorld(database, work, registry, deployments, monitoring, autoscaling, projectId, modelId, async () => {
+      await notifier.close();
+      if (!given) await database.drop();
+      await rm(home, { recursive: true, force: true });
+    });
+    const made = { createdBy: ACTOR, createdAt: world.now };
+    await dataSource.manager.insert(ProjectEntity, { id: projectId, name: 'default', ...made });
+    await dataSource.manager.insert(ModelEntity, { id: modelId, projectId, name: 'model', ...made });
+    world.gatewayId = await world.addGateway();
+    return world;
+  }
+
+  drop(): Promise<void> {
+    return this.close();
+  }
+
+  /** Lets time pass; gateways stay alive. */
+  async pass(ms: number): Promise<void> {
+    this.now = new Date(this.now.getTime() + ms);
+    await this.database.dataSource.manager.createQueryBuilder().update(GatewayEntity).set({ heartbeatAt: this.now }).execute();
+  }
+
+  async addGateway(): Promise<string> {
+    const id = randomUUID();
+    await this.database.dataSource.manager.insert(GatewayEntity, {
+      id,
+      pid: 1,
+      host: 'test',
+      startedAt: new Date(this.now.getTime() - 3_600_000),
+      heartbeatAt: this.now,
+    });
+    return id;
+  }
+
+  async addVersion(): Promise<string> {
+    const id = randomUUID();
+    const rows: { number: number }[] = await this.database.dataSource.query('SELECT count(*)::int + 1 AS number FROM version');
+    await this.database.dataSource.manager.insert(VersionEntity, {
+      id,
+      modelId: this.modelId,
+      number: rows[0]!.number,
+      format: 'onnx',
+      runtime: 'onnx',
+      digest: id,
+      lineage: {},
+      state: 'READY',
+      createdBy: ACTOR,
+      createdAt: this.now,
+    } as never);
+    return id;
+  }
+
+  async addDeployment(name: string, { replicas = 1, targets = 1 } = {}): Promise<TestDeployment> {
+    const versionIds: string[] = [];
+    for (let i = 0; i < targets; i++) versionIds.push(await this.addVersion());
+    const spec = { targets: versionIds.map((versionId) => ({ versionId, weight: 100 })), replicas };
+    const deployment = await this.deployments.service.deploy(ACTOR, { project: 'default', name, spec, reason: '', input: {} });
+    return { id: deployment.id, versionIds };
+  }
+
+  /** As `deleteDeployment` and then the reconciler would leave it. */
+  async deleteDeployment(id: string): Promise<void> {
+    await this.deployments.service.delete(ACTOR, { ref: { id }, reason: '' });
+  }
+
+  deployment(id: string): Promise<DeploymentEntity> {
+    return this.database.dataSource.manager.findOneByOrFail(DeploymentEntity, { id });
+  }
+
+  /** One window of 5 s each, the last of which ends `endsAgoMs` ago, on whole slots; null leaves one out. */
+  async addWindows(
+    { id, versionIds }: TestDeployment,
+    values: readonly (WindowValues | null)[],
+    { gatewayId = this.gatewayId, versionId = versionIds[0]!, endsAgoMs = 3_000 } = {},
+  ): Promise<void> {
+    const end = this.now.getTime() - endsAgoMs;
+    const rows = values.flatMap((value, i) =>
+      value === null ? [] : [{ deploymentId: id, versionId, gatewayId, ...toRow(value, end - (values.length - i) * 5_000) }],
+    );
+    await this.database.dataSource.manager.upsert(MetricWindowEntity, rows as never[], ['gatewayId', 'windowStart', 'deploymentId', 'versionId']);
+  }
+
+  async count(table: string): Promise<number> {
+    const rows: { n: string }[] = await this.database.dataSource.query(`SELECT count(*) AS n FROM ${table}`);
+    return Number(rows[0]!.n);
+  }
+
+  /** How many rows there are of everything that a change may write. */
+  async footprint(): Promise<Record<string, unknown>> {
+    const counts: Record<string, unknown> = {};
+    for (const table of ['monitor', 'monitor_run', 'alert_rule', 'alert', 'scaling_policy', 'scaling_decision', 'event', 'audit_entry', 'idempotency_record'])
+      counts[table] = await this.count(table);
+    const rows: unknown[] = await this.database.dataSource.query('SELECT id, generation, scaled_replicas, updated_at FROM deployment ORDER BY id');
+    return { ...counts, deployments: rows };
+  }
+}
+
+function toRow(
+  {
+    requests = 0,
+    errors = {},
+    latencyMs = 10,
+    inFlight = 0,
+    inFlightMax = Math.ceil(inFlight),
+    queue = 0,
+    queueMax = Math.ceil(queue),
+    windowMs = 5_000,
+  }: WindowValues,
+  startMs: number,
+): object {
+  const latency = new Array<number>(BUCKETS).fill(0);
+  latency[bucketOf(latencyMs)] = requests;
+  return {
+    windowStart: new Date(startMs),
+    windowMs,
+    requests,
+    errors,
+    latency,
+    inFlightMs: inFlight * windowMs,
+    inFlightMax,
+    queueMs: queue * windowMs,
+    queueMax,
+  };
+}
