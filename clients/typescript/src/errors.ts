@@ -1,0 +1,66 @@
+/** What can go wrong between a caller and Pilothouse, as one class. */
+
+/** One thing about the input of a mutation that the caller can act on. */
+export interface UserError {
+  readonly code: string;
+  /** What was wrong, where, and what would be right. */
+  readonly message: string;
+  /** Path of the offending field, from `input` down; empty where it is not one field. */
+  readonly field: readonly string[];
+}
+
+export interface PilothouseErrorDetail {
+  readonly userErrors?: readonly UserError[];
+  /** HTTP status of the answer, where there was one. */
+  readonly status?: number;
+  /** After how long another attempt makes sense, where the answer said so. */
+  readonly retryAfterMs?: number;
+  /** Id under which the server logged a fault of its own. */
+  readonly errorId?: string;
+  readonly cause?: unknown;
+}
+
+/**
+ * Thrown by every method of the client.
+ * `code` is one of the schema's `ErrorCode`, or `INTERNAL` for a fault of the server. What never reached the server, or got no
+ * answer from it, is `UNAVAILABLE`; what the caller gave up itself is its own AbortSignal's reason, not this.
+ */
+export class PilothouseError extends Error {
+  override readonly name = 'PilothouseError';
+  readonly userErrors: readonly UserError[];
+  readonly status: number | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly errorId: string | undefined;
+
+  constructor(
+    readonly code: string,
+    message: string,
+    { userErrors = [], status, retryAfterMs, errorId, cause }: PilothouseErrorDetail = {},
+  ) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.userErrors = userErrors;
+    this.status = status;
+    this.retryAfterMs = retryAfterMs;
+    this.errorId = errorId;
+  }
+}
+
+/** A GraphQL error as it stands in an answer. */
+export interface GraphQLErrorJson {
+  readonly message: string;
+  readonly path?: readonly (string | number)[];
+  readonly extensions?: { readonly code?: string; readonly errorId?: string };
+}
+
+/** The first of the errors of an answer as an exception; the others stand in its message. */
+export function fromGraphQLErrors(errors: readonly GraphQLErrorJson[], status?: number): PilothouseError {
+  const { code, errorId } = errors[0]?.extensions ?? {};
+  const message = errors.map((error) => error.message).join('; ');
+  return new PilothouseError(code ?? 'INTERNAL', message, { ...(status !== undefined && { status }), ...(errorId !== undefined && { errorId }) });
+}
+
+/** The `userErrors` of a payload as an exception. */
+export function fromUserErrors(userErrors: readonly UserError[]): PilothouseError {
+  const message = userErrors.map(({ message: text, field }) => (field.length > 0 ? `${field.join('.')}: ${text}` : text)).join('; ');
+  return new PilothouseError(userErrors[0]!.code, message, { userErrors });
+}

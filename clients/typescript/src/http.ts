@@ -1,0 +1,75 @@
+/** One HTTP exchange with Pilothouse, its failures told apart. */
+import { PilothouseError } from './errors.js';
+
+export interface Exchange {
+  readonly url: string;
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT';
+  readonly token?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** @throws PilothouseError UNAVAILABLE when there is no answer; the signal's reason when the caller gave up */
+export async function exchange({ url, method, token, headers, body, signal }: Exchange): Promise<Response> {
+  const streamed = body !== undefined && typeof body !== 'string' && !(body instanceof Uint8Array);
+  try {
+    return await fetch(url, {
+      method,
+      headers: { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...headers },
+      ...(body !== undefined && { body: body as RequestInit['body'] }),
+      ...(streamed && { duplex: 'half' }),
+      ...(signal && { signal }),
+    } as RequestInit);
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw new PilothouseError('UNAVAILABLE', `${method} ${url}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** fetch says "fetch failed", and why in its cause. */
+export function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause instanceof Error && cause.message !== '' ? cause.message : message;
+}
+
+const CODES: Readonly<Record<number, string>> = {
+  400: 'INVALID',
+  401: 'UNAUTHENTICATED',
+  403: 'FORBIDDEN',
+  404: 'NOT_FOUND',
+  408: 'DEADLINE_EXCEEDED',
+  409: 'CONFLICT',
+  413: 'LIMIT_EXCEEDED',
+  422: 'INVALID',
+  429: 'LIMIT_EXCEEDED',
+  502: 'UNAVAILABLE',
+  503: 'UNAVAILABLE',
+  504: 'DEADLINE_EXCEEDED',
+};
+
+/** An answer that is not a success as an exception: the message of its `{"error": …}` body, or of an `{"errors": […]}`, or its status. */
+export async function fromResponse(response: Response, what: string): Promise<PilothouseError> {
+  const text = await response.text().catch(() => '');
+  const body = parse(text);
+  const code = body?.code ?? CODES[response.status] ?? (response.status >= 500 ? 'INTERNAL' : 'INVALID');
+  const seconds = Number(response.headers.get('retry-after'));
+  const retryAfterMs = response.headers.has('retry-after') && Number.isFinite(seconds) ? { retryAfterMs: seconds * 1000 } : {};
+  return new PilothouseError(code, `${what}: ${body?.message ?? (text.slice(0, 500) || `status ${response.status}`)}`, {
+    status: response.status,
+    ...retryAfterMs,
+  });
+}
+
+function parse(text: string): { code?: string; message: string } | undefined {
+  try {
+    const { error, code, message } = JSON.parse(text) as { error?: unknown; code?: unknown; message?: unknown };
+    const nested =
+      typeof error === 'object' && error !== null
+        ? (error as { code?: unknown; message?: unknown })
+        : { code, message: typeof error === 'string' ? error : message };
+    return typeof nested.message === 'string' ? { message: nested.message, ...(typeof nested.code === 'string' && { code: nested.code }) } : undefined;
+  } catch {
+    return undefined;
+  }
+}
