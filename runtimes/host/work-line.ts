@@ -12,6 +12,8 @@ export class WorkLine {
   private readonly waiting = new Set<Job>();
   private running = 0;
   private idle: (() => void) | undefined;
+  /** A long job has just ended, and the sockets are read before the next begins. */
+  private listening = false;
 
   constructor(private readonly limit: number) {}
 
@@ -41,7 +43,7 @@ export class WorkLine {
   }
 
   private next(): void {
-    while (this.running < this.limit) {
+    while (this.running < this.limit && !this.listening) {
       const [job] = this.waiting;
       if (!job) return;
       this.waiting.delete(job);
@@ -62,9 +64,15 @@ export class WorkLine {
    * ended in their own turn. A short job is not worth a turn.
    */
   private afterJob(lastedMs: number): void {
-    if (this.waiting.size === 0) return;
-    if (lastedMs < READ_SOCKETS_AFTER_MS) this.next();
-    else setImmediate(() => setImmediate(() => this.next()));
+    if (lastedMs < READ_SOCKETS_AFTER_MS) return this.next();
+    // Also where nothing waits yet: the next look at the sockets may bring requests and their cancellations in one piece.
+    this.listening = true;
+    setImmediate(() =>
+      setImmediate(() => {
+        this.listening = false;
+        this.next();
+      }),
+    );
   }
 
   private settle(): void {
