@@ -116,7 +116,7 @@ function restoreUtil(): void {
 
 /** Read by the native library when it is loaded. What the operator has set stays. */
 function setEnvironment(values: Readonly<Record<string, string>>): void {
-  // eslint-disable-next-line no-restricted-properties
+  // eslint-disable-next-line no-restricted-properties -- the native library reads nothing but the environment
   for (const [name, value] of Object.entries(values)) process.env[name] ??= value;
 }
 

@@ -27,11 +27,11 @@ async function showSample(app: App, { sample, version }: RegisteredSample, signa
 }
 
 /** Answers the deployment's id; undefined where it was deleted by somebody since: it does not come back by itself. */
-async function deploy({ dataSource, deployments }: App, name: string, versionId: string): Promise<string | undefined> {
+async function deploy({ dataSource, deployments, registry }: App, name: string, versionId: string): Promise<string | undefined> {
   const present = await deployments.service.byName(DEFAULT_PROJECT, name);
   if (present) return present.id;
-  const project = (await dataSource.query('SELECT id FROM project WHERE name = $1', [DEFAULT_PROJECT])) as { id: string }[];
-  if (await dataSource.manager.existsBy(DeploymentEntity, { projectId: project[0]!.id, name })) return undefined;
+  const { id: projectId } = await registry.projects.expect(DEFAULT_PROJECT);
+  if (await dataSource.manager.existsBy(DeploymentEntity, { projectId, name })) return undefined;
   const spec = { targets: [{ versionId, weight: 100 }] };
   const made = await deployments.service.deploy(SAMPLES_ACTOR, {
     project: DEFAULT_PROJECT,
