@@ -28,6 +28,7 @@ export function routeDocument(view: RouteView, { deploymentId, project, name, sp
     timeoutMs: spec.timeoutMs,
     maxConcurrency: spec.maxConcurrency,
     maxQueue: spec.maxQueue,
+    stickyHeader: null,
     targets: view.targets.map(({ versionId, weight, replicaIds }) => {
       const version = versions.get(versionId)!;
       return {
@@ -38,6 +39,8 @@ export function routeDocument(view: RouteView, { deploymentId, project, name, sp
         format: version.format,
         signature: version.signature!,
         weight,
+        shadowPercent: 0,
+        batching: null,
         replicas: replicaIds.map((replicaId) => ({ replicaId, address: replicas.get(replicaId)!.address! })),
       };
     }),

@@ -6,7 +6,10 @@ import type { InferRequest } from '../../runtimes/open-inference/message.js';
 import { TensorError, type TensorSpec } from '../../runtimes/tensor.js';
 import { GatewayError } from './gateway-error.js';
 import { MAX_TIMEOUT_MS } from './limits.js';
-import { Call, type Answer } from './pending.js';
+import type { RequestObserver } from './observer.js';
+import { Call, type Answer, type CallContext } from './pending.js';
+import type { TargetRoute } from './route.js';
+import type { TargetStatistics } from './statistics.js';
 import { assertRequest, type Deployment, type Router, type Target } from './router.js';
 
 export interface ModelMetadata {
@@ -21,6 +24,7 @@ export interface DataPlaneOptions {
   readonly router: Router;
   readonly now: () => number;
   readonly serverVersion: string;
+  readonly observe?: RequestObserver;
 }
 
 export class DataPlane {
@@ -29,8 +33,8 @@ export class DataPlane {
   constructor(private readonly options: DataPlaneOptions) {}
 
   /** A request arrives now. */
-  call(): Call {
-    return new Call(this.options.now());
+  call(context: CallContext): Call {
+    return new Call(this.options.now(), context);
   }
 
   /** Whether new requests may come: a table is there, and the gateway is not about to end. */
@@ -52,6 +56,32 @@ export class DataPlane {
     return { name, versions, platform: `${route.runtime}_${route.format}`, inputs, outputs };
   }
 
+  /** The route of the target that a name and a version stand for. @throws GatewayError NOT_FOUND, UNAVAILABLE */
+  targetRoute(name: string, version?: number): TargetRoute {
+    const { router } = this.options;
+    return router.representative(router.find(name), version).route;
+  }
+
+  /** Every version that some deployment routes to, by the deployments' names. */
+  models(): { name: string; version: number; ready: boolean }[] {
+    const models = [...this.options.router.deployments].flatMap(({ route, targets }) =>
+      targets.map((target) => ({ name: route.name, version: target.route.versionNumber, ready: !this.draining && target.dispatcher.available })),
+    );
+    return models.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.version - b.version));
+  }
+
+  /** Totals of one version, of all of a deployment, or of everything routed. @throws GatewayError NOT_FOUND */
+  statistics(name?: string, version?: number): TargetStatistics[] {
+    const { router } = this.options;
+    const deployments = name === undefined ? [...router.deployments] : [router.find(name)];
+    if (name !== undefined && version !== undefined) router.representative(deployments[0]!, version);
+    return deployments.flatMap(({ route, targets }) =>
+      targets
+        .filter((target) => version === undefined || target.route.versionNumber === version)
+        .map((target) => target.meter.statistics(route.name, target.route.versionNumber)),
+    );
+  }
+
   /** Whether some replica would take a request for the model now. @throws GatewayError NOT_FOUND, UNAVAILABLE */
   modelReady(name: string, version?: number): boolean {
     if (this.draining) return false;
@@ -67,11 +97,24 @@ export class DataPlane {
    * @throws GatewayError
    */
   async infer(call: Call, name: string, version: number | undefined, decode: () => InferRequest): Promise<Answer> {
+    const { now, observe } = this.options;
+    try {
+      const answer = await this.answer(call, name, version, decode);
+      observe?.({ call, model: name, version: answer.version, endedAt: now(), failure: undefined, timing: answer.timing });
+      return answer;
+    } catch (error) {
+      const failure = error instanceof GatewayError ? error.kind : 'INTERNAL';
+      observe?.({ call, model: name, version: undefined, endedAt: now(), failure, timing: undefined });
+      throw error;
+    }
+  }
+
+  private answer(call: Call, name: string, version: number | undefined, decode: () => InferRequest): Promise<Answer> {
     const { router } = this.options;
     const deployment = router.find(name);
     const { request, timeoutMs } = this.checked(
       () => router.representative(deployment, version),
-      () => this.decoded(deployment, decode),
+      () => this.decoded(deployment, call, decode),
     );
     const target = router.pick(deployment, version);
     this.checked(
@@ -81,12 +124,12 @@ export class DataPlane {
     return target.dispatcher.submit(call, request, timeoutMs, version);
   }
 
-  private decoded({ route }: Deployment, decode: () => InferRequest): { request: InferRequest; timeoutMs: number } {
+  private decoded({ route }: Deployment, { context }: Call, decode: () => InferRequest): { request: InferRequest; timeoutMs: number } {
     const { inputs, outputs, parameters } = decode();
     const { timeout, ...others } = parameters ?? {};
     // The caller's id stays here: on the inner hop frames are told apart by their own.
     const request: InferRequest = { inputs, ...(outputs && { outputs }), ...(Object.keys(others).length > 0 && { parameters: others }) };
-    return { request, timeoutMs: timeoutOf(timeout, route.timeoutMs) };
+    return { request, timeoutMs: Math.min(timeoutOf(timeout, context.timeoutMs ?? route.timeoutMs), context.timeoutMs ?? Infinity) };
   }
 
   /** Runs a check, and counts what it finds wrong at the target that would have served the request. */

@@ -25,7 +25,7 @@ export interface DispatcherOptions {
 }
 
 /** What a dispatcher needs of a link; `transport.ts` has the real one. */
-export type Link = Pick<ReplicaLink, 'usable' | 'inFlight' | 'exclusive' | 'send'>;
+export type Link = Pick<ReplicaLink, 'identity' | 'usable' | 'inFlight' | 'exclusive' | 'send'>;
 
 const RETRY_AFTER_SECONDS = 1;
 
@@ -68,6 +68,7 @@ export class Dispatcher {
         reject,
         done: false,
         suspect: false,
+        sentAt: 0,
         timer: undefined,
         abort: undefined,
         line: undefined,
@@ -150,10 +151,11 @@ export class Dispatcher {
 
   private send(pending: Pending, link: Link): void {
     const abort = (pending.abort = new AbortController());
+    pending.sentAt = this.options.now();
     link.send(pending.request, abort.signal).then(
       (response) => {
         link.exclusive = false;
-        this.succeed(pending, response);
+        this.succeed(pending, response, link);
         this.pump();
       },
       (error: Error) => {
@@ -202,9 +204,11 @@ export class Dispatcher {
     this.fail(pending, new GatewayError('DEADLINE_EXCEEDED', `the deadline of ${pending.timeoutMs} ms passed ${where}`));
   }
 
-  private succeed(pending: Pending, response: InferResponse): void {
+  private succeed(pending: Pending, response: InferResponse, { identity }: Link): void {
     if (!this.finish(pending)) return;
-    pending.resolve({ response, version: this.options.version });
+    const computeMs = Number(response.parameters?.['compute_ns'] ?? 0) / 1e6;
+    const timing = { sentAt: pending.sentAt, answeredAt: this.options.now(), computeMs, batchRows: 1, batchRequests: 1, replicaId: identity.replicaId };
+    pending.resolve({ response, version: this.options.version, timing });
   }
 
   private fail(pending: Pending, error: Error): void {

@@ -74,7 +74,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
 
   await firstTable(control, tables, path, log);
-  const front = new HttpFront({ routes: httpRoutes(dataPlane), gate, call: () => dataPlane.call(), log });
+  const front = new HttpFront({ routes: httpRoutes(dataPlane), gate, call: (context) => dataPlane.call(context), log });
   const http = await front.listen(options.http);
 
   return {

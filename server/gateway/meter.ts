@@ -6,6 +6,7 @@
 import type { ErrorKind } from './error-kinds.js';
 import { bucketOf, BUCKETS } from './histogram.js';
 import { MAX_METER_BYTES, WINDOW_MS } from './limits.js';
+import type { DurationTotal, TargetStatistics } from './statistics.js';
 import { coarsen, openWindow, type MetricWindow } from './metric-window.js';
 
 export { ERROR_KINDS, SERVER_ERROR_KINDS, type ErrorKind } from './error-kinds.js';
@@ -33,6 +34,7 @@ export class TargetMeter {
   private inFlight = 0;
   private queued = 0;
   readonly closed: MetricWindow[] = [];
+  private readonly totals = newTotals();
 
   constructor(
     private readonly deploymentId: string,
@@ -72,11 +74,31 @@ export class TargetMeter {
     if (this.queued > this.window.queueMax) this.window.queueMax = this.queued;
   }
 
-  /** A request ended, `latencyMs` after its arrival. */
-  leave(now: number, latencyMs: number, failure?: ErrorKind): void {
+  /** A request ended, `latencyMs` after its arrival. @param stages of an answered one */
+  leave(now: number, latencyMs: number, failure?: ErrorKind, stages?: Stages): void {
     this.advance(now);
     this.inFlight--;
     this.count(latencyMs, failure);
+    add(failure === undefined ? this.totals.success : this.totals.fail, latencyMs);
+    if (!stages) return;
+    this.totals.lastInferenceAt = now;
+    add(this.totals.queue, stages.queueMs);
+    add(this.totals.compute, stages.computeMs);
+    add(this.totals.transfer, stages.transferMs);
+  }
+
+  /** The runtime executed a batch. @param rows by the batch dimension; 1 without one */
+  executed(rows: number, computeMs: number): void {
+    const { totals } = this;
+    totals.inferenceCount += rows;
+    totals.executionCount++;
+    let batch = totals.batches.get(rows);
+    if (!batch) totals.batches.set(rows, (batch = { count: 0, ns: 0 }));
+    add(batch, computeMs);
+  }
+
+  statistics(model: string, version: number): TargetStatistics {
+    return { model, version, ...this.totals };
   }
 
   /** A request ended before it was accepted. */
@@ -137,6 +159,30 @@ export class TargetMeter {
   private open(now: number): MetricWindow {
     return openWindow(this.deploymentId, this.versionId, now, this.inFlight, this.queued);
   }
+}
+
+/** Where the time of an answered request went. */
+export interface Stages {
+  readonly queueMs: number;
+  readonly computeMs: number;
+  readonly transferMs: number;
+}
+
+const newTotals = () => ({
+  lastInferenceAt: 0,
+  inferenceCount: 0,
+  executionCount: 0,
+  success: { count: 0, ns: 0 },
+  fail: { count: 0, ns: 0 },
+  queue: { count: 0, ns: 0 },
+  transfer: { count: 0, ns: 0 },
+  compute: { count: 0, ns: 0 },
+  batches: new Map<number, DurationTotal>(),
+});
+
+function add(total: DurationTotal, ms: number): void {
+  total.count++;
+  total.ns += Math.round(ms * 1e6);
 }
 
 /** All targets' meters, and what of them is still to be written. */

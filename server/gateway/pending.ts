@@ -1,13 +1,32 @@
 /** A request on its way through the gateway, and the line it waits in. */
 import type { InferRequest, InferResponse } from '../../runtimes/open-inference/message.js';
 
+/** What a protocol knows of a request beside the tensors. */
+export interface CallContext {
+  readonly requestId: string;
+  readonly protocol: Protocol;
+  /** Who calls: the hash of the bearer token, or `''` where none is asked for. Queues are fair between callers. */
+  readonly caller: string;
+  /** Headers, or gRPC metadata, by lower-case name: the sticky key and `traceparent` are among them. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Bytes of the request as it came. */
+  readonly requestBytes: number;
+  /** The protocol's own deadline, counted from arrival, where it has one (gRPC). */
+  readonly timeoutMs?: number;
+}
+
+export type Protocol = 'oip-rest' | 'oip-grpc' | 'tfs-rest' | 'kserve-v1' | 'mlflow';
+
 /** One caller's request from the moment it arrived. The protocol calls `cancel` when the caller is gone. */
 export class Call {
   cancelled = false;
   private listener: (() => void) | undefined;
 
   /** @param arrivedAt by the gateway's clock: the deadline runs from here */
-  constructor(readonly arrivedAt: number) {}
+  constructor(
+    readonly arrivedAt: number,
+    readonly context: CallContext,
+  ) {}
 
   /** At most one room holds the call at a time. */
   onCancel(listener: (() => void) | undefined): void {
@@ -21,10 +40,24 @@ export class Call {
   }
 }
 
+/** Where the time of an answered request went, by the gateway's clock. */
+export interface Timing {
+  /** When it was sent to the replica that answered. */
+  readonly sentAt: number;
+  readonly answeredAt: number;
+  /** What the runtime itself took for the batch the request was in. */
+  readonly computeMs: number;
+  /** Rows of that batch, and requests merged into it. */
+  readonly batchRows: number;
+  readonly batchRequests: number;
+  readonly replicaId: string;
+}
+
 /** A replica's answer, and the number of the version that gave it. */
 export interface Answer {
   readonly response: InferResponse;
   readonly version: number;
+  readonly timing: Timing;
 }
 
 /** A request that is accepted and not yet answered. */
@@ -40,6 +73,8 @@ export interface Pending {
   done: boolean;
   /** It was under way when a replica crashed: it is tried again once, alone. */
   suspect: boolean;
+  /** When it was last sent to a replica. */
+  sentAt: number;
   timer: NodeJS.Timeout | undefined;
   /** While it is at a replica. */
   abort: AbortController | undefined;

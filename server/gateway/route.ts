@@ -10,6 +10,14 @@ export interface ReplicaRoute {
   readonly address: string;
 }
 
+/** How requests that wait for one target are merged along the batch dimension, the first one of every tensor. */
+export interface BatchingRoute {
+  /** Rows of one merged request, at least 2. */
+  readonly maxBatchSize: number;
+  /** How long a request may be held back to be merged while every replica is busy or would be sent less than a full batch; 0 merges only what waits anyway. */
+  readonly maxDelayMs: number;
+}
+
 export interface TargetRoute {
   readonly versionId: string;
   /** The version's number in its model, as callers see it. */
@@ -20,6 +28,10 @@ export interface TargetRoute {
   readonly format: string;
   readonly signature: Signature;
   readonly weight: number;
+  /** Percentage of the deployment's requests that this target gets a copy of, its answers unseen by callers; 0 for a target that is no shadow. A shadow has weight 0. */
+  readonly shadowPercent: number;
+  /** null where requests must not be merged: the rows of the version are not known to be independent, or the spec says OFF. */
+  readonly batching: BatchingRoute | null;
   readonly replicas: readonly ReplicaRoute[];
 }
 
@@ -33,6 +45,8 @@ export interface RouteDocument {
   /** Inferences under way at one replica; more wait in the gateway's queue. */
   readonly maxConcurrency: number;
   readonly maxQueue: number;
+  /** Header, in lower case, whose value keeps its callers on one target; null where every request is routed on its own. */
+  readonly stickyHeader: string | null;
   /** A target may have no replica for a while (its only one died): requests wait for the next until their deadline. */
   readonly targets: readonly TargetRoute[];
 }

@@ -7,6 +7,7 @@ const REMEMBERED = 1_024;
 
 export class TokenGate {
   private hashes: ReadonlySet<string> = new Set();
+  /** By header, to the token's hash. */
   private readonly passed = new Map<string, string>();
 
   constructor(private readonly required: boolean) {}
@@ -19,15 +20,19 @@ export class TokenGate {
 
   /**
    * @param authorization the header, or gRPC's metadata
+   * @returns who calls: the token's hash, or `''` where no token is asked for
    * @throws GatewayError UNAUTHENTICATED
    */
-  check(authorization: string | undefined): void {
-    if (!this.required || (authorization !== undefined && this.passed.has(authorization))) return;
+  check(authorization: string | undefined): string {
+    if (!this.required) return '';
+    const known = authorization === undefined ? undefined : this.passed.get(authorization);
+    if (known !== undefined) return known;
     const token = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
     if (token === undefined) throw new GatewayError('UNAUTHENTICATED', 'this gateway wants a token: send the header "Authorization: Bearer <token>"');
     const hash = createHash('sha256').update(token).digest('hex');
     if (!this.hashes.has(hash)) throw new GatewayError('UNAUTHENTICATED', 'the bearer token is unknown or was revoked');
     if (this.passed.size >= REMEMBERED) this.passed.clear();
     this.passed.set(authorization!, hash);
+    return hash;
   }
 }

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { ReplicaConnection } from '../../runtimes/open-inference/connection.js';
 import type { Signature } from '../../runtimes/tensor.js';
+import { Call } from '../../server/gateway/pending.js';
 import { CHANNEL, type RouteDocument, type TargetRoute } from '../../server/gateway/route.js';
 import { compiled } from '../../server/paths.js';
 import { eventually } from './eventually.js';
@@ -209,6 +210,8 @@ export function targetOf(replicas: readonly TestReplica[], more: Partial<TargetR
     runtime: 'engine-test',
     format: 'engine-test',
     weight: 1,
+    shadowPercent: 0,
+    batching: null,
     replicas: replicas.map(({ replicaId, address }) => ({ replicaId, address })),
     ...more,
     signature,
@@ -216,8 +219,12 @@ export function targetOf(replicas: readonly TestReplica[], more: Partial<TargetR
 }
 
 export function routeOf(targets: readonly TargetRoute[], more: Partial<RouteDocument> = {}): RouteDocument {
-  return { deploymentId: randomUUID(), name: 'm', project: 'default', generation: 1, timeoutMs: 5_000, maxConcurrency: 4, maxQueue: 100, targets, ...more };
+  const limits = { timeoutMs: 5_000, maxConcurrency: 4, maxQueue: 100, stickyHeader: null };
+  return { deploymentId: randomUUID(), name: 'm', project: 'default', generation: 1, ...limits, targets, ...more };
 }
+
+/** A request that arrives at this time, over no protocol in particular. */
+export const callAt = (arrivedAt: number): Call => new Call(arrivedAt, { requestId: 'r', protocol: 'oip-rest', caller: '', headers: {}, requestBytes: 0 });
 
 /** Makes these the route table, as the reconciler does: in one transaction, then the wake-up. Answers the table's version. */
 export async function publish(databaseUrl: string, routes: readonly RouteDocument[], notify = true): Promise<number> {

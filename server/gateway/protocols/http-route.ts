@@ -1,5 +1,5 @@
 /** What a protocol tells the HTTP server of one path. */
-import type { Call } from '../pending.js';
+import type { Call, Protocol } from '../pending.js';
 
 export interface HttpAnswer {
   readonly status: number;
@@ -14,6 +14,7 @@ export interface HttpRoute {
   readonly method: 'GET' | 'POST';
   /** Whether it is answered without a token. */
   readonly open: boolean;
+  readonly protocol: Protocol;
   /**
    * @param body of a POST, whole
    * @throws GatewayError; anything else is a fault of ours

@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import type { Logger } from 'pino';
-import type { Call } from '../pending.js';
+import type { Call, CallContext } from '../pending.js';
 import { FAILURE_KINDS, GatewayError } from '../gateway-error.js';
 import { DRAIN_IDLE_MS, DRAIN_LIMIT_MS, HEADERS_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_CONNECTIONS, MAX_HEADER_BYTES, REQUEST_TIMEOUT_MS } from '../limits.js';
 import type { TokenGate } from '../token-gate.js';
@@ -19,7 +19,7 @@ export type ListenAt = { readonly host: string; readonly port: number } | { read
 export interface HttpFrontOptions {
   readonly routes: HttpRoutes;
   readonly gate: TokenGate;
-  readonly call: () => Call;
+  readonly call: (context: CallContext) => Call;
   readonly log: Logger;
 }
 
@@ -95,9 +95,10 @@ export class HttpFront {
   private handle(request: IncomingMessage, response: ServerResponse): void {
     const requestId = requestIdOf(request.headers['x-request-id']);
     let route: HttpRoute;
+    let caller = '';
     try {
       route = this.routeOf(request, response);
-      if (!route.open) this.options.gate.check(request.headers.authorization);
+      if (!route.open) caller = this.options.gate.check(request.headers.authorization);
     } catch (error) {
       // What the caller still sends is read and forgotten, so that the connection can be used again.
       request.resume();
@@ -106,19 +107,23 @@ export class HttpFront {
     }
     if (route.method === 'GET') {
       request.resume();
-      return this.run(route, this.options.call(), NO_BODY, response, requestId);
+      return this.run(route, this.callOf(route, request, requestId, caller, 0), NO_BODY, response, requestId);
     }
     readBody(
       request,
       (error, body) => {
         if (error) return this.refuseBody(request, response, requestId, error);
         // The deadline runs from here: how long a caller takes to send is its own affair.
-        const call = this.options.call();
+        const call = this.callOf(route, request, requestId, caller, body.length);
         response.once('close', () => call.cancel());
         this.run(route, call, body, response, requestId);
       },
       () => undefined,
     );
+  }
+
+  private callOf({ protocol }: HttpRoute, { headers }: IncomingMessage, requestId: string, caller: string, requestBytes: number): Call {
+    return this.options.call({ requestId, protocol, caller, headers, requestBytes });
   }
 
   private run(route: HttpRoute, call: Call, body: Buffer, response: ServerResponse, requestId: string): void {

@@ -14,18 +14,19 @@ const MAX_NAME = 200;
 /** The routes of this protocol. @param segments of the path below `/v2`, still encoded */
 export function openInferenceRoute(dataPlane: DataPlane, segments: readonly string[]): HttpRoute | undefined {
   const [first, ...rest] = segments;
-  if (first === undefined) return { method: 'GET', open: false, answer: () => json(200, dataPlane.serverMetadata()) };
+  if (first === undefined) return { method: 'GET', open: false, protocol: 'oip-rest', answer: () => json(200, dataPlane.serverMetadata()) };
   if (first === 'health' && rest.length === 1) return healthRoute(dataPlane, rest[0]!);
   if (first !== 'models' || rest.length === 0) return undefined;
   return modelRoute(dataPlane, rest);
 }
 
 function healthRoute(dataPlane: DataPlane, what: string): HttpRoute | undefined {
-  if (what === 'live') return { method: 'GET', open: true, answer: () => json(200, { live: true }) };
+  if (what === 'live') return { method: 'GET', open: true, protocol: 'oip-rest', answer: () => json(200, { live: true }) };
   if (what !== 'ready') return undefined;
   return {
     method: 'GET',
     open: true,
+    protocol: 'oip-rest',
     answer: () => {
       const ready = dataPlane.ready();
       return json(ready ? 200 : 503, { ready });
@@ -42,11 +43,12 @@ function modelRoute(dataPlane: DataPlane, [encoded, ...rest]: readonly string[])
   const name = nameOf(encoded!);
   if (!known || excess.length > 0) return undefined;
   const version = versioned ? versionOf(rest[1]!) : undefined;
-  if (verb === undefined) return { method: 'GET', open: false, answer: () => json(200, metadata(dataPlane, name, version)) };
+  if (verb === undefined) return { method: 'GET', open: false, protocol: 'oip-rest', answer: () => json(200, metadata(dataPlane, name, version)) };
   if (verb === 'ready') {
     return {
       method: 'GET',
       open: true,
+      protocol: 'oip-rest',
       answer: () => {
         const ready = dataPlane.modelReady(name, version);
         return json(ready ? 200 : 503, { name, ready });
@@ -56,6 +58,7 @@ function modelRoute(dataPlane: DataPlane, [encoded, ...rest]: readonly string[])
   return {
     method: 'POST',
     open: false,
+    protocol: 'oip-rest',
     answer: async (call, body) => {
       // Decoding may have to wait for the deployment to be known: its failures are counted there.
       let id: string | undefined;

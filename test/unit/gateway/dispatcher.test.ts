@@ -3,11 +3,13 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { InferRequest, InferResponse } from '../../../runtimes/open-inference/message.js';
 import { Dispatcher, type Link, type QueueBudget } from '../../../server/gateway/dispatcher.js';
 import { TargetMeter } from '../../../server/gateway/meter.js';
-import { Call, type Answer, type Pending } from '../../../server/gateway/pending.js';
+import type { Answer, Call, Pending } from '../../../server/gateway/pending.js';
 import { NotExecutedError, ReplicaLostError } from '../../../server/gateway/transport.js';
+import { callAt } from '../../support/gateway.js';
 
 /** A replica whose answers, refusals and deaths the test decides: a real one cannot be made to die between two given messages. */
 class FakeLink implements Link {
+  readonly identity = { replicaId: 'r', address: 'unix:/r', versionDigest: 'd' };
   usable = true;
   inFlight = 0;
   exclusive = false;
@@ -65,7 +67,7 @@ interface Sent {
 }
 
 function submit(id: string, timeoutMs = 1_000): Sent {
-  const call = new Call(now());
+  const call = callAt(now());
   return { call, outcome: dispatcher.submit(call, { id, inputs: [] }, timeoutMs).catch((error) => error) };
 }
 const window = () => meter.unwritten(now())!.window;
@@ -136,7 +138,7 @@ describe('deadlines run from arrival', () => {
     const nowhere = submit('3', 300);
     await vi.advanceTimersByTimeAsync(300);
     expect(await nowhere.outcome).toMatchObject({ kind: 'UNAVAILABLE', retryAfterSeconds: 1 });
-    const late = new Call(now() - 50);
+    const late = callAt(now() - 50);
     await expect(dispatcher.submit(late, { inputs: [] }, 50)).rejects.toMatchObject({ kind: 'DEADLINE_EXCEEDED' });
   });
 });

@@ -3,10 +3,10 @@ import { describe, expect, test } from 'vitest';
 import type { InferRequest, InferResponse } from '../../../runtimes/open-inference/message.js';
 import type { Link } from '../../../server/gateway/dispatcher.js';
 import { Meter } from '../../../server/gateway/meter.js';
-import { Call } from '../../../server/gateway/pending.js';
 import type { RouteDocument, TargetRoute } from '../../../server/gateway/route.js';
 import { Router } from '../../../server/gateway/router.js';
 import { pickWeighted } from '../../../server/gateway/weighted.js';
+import { callAt } from '../../support/gateway.js';
 
 const signature = { inputs: [{ name: 'x', datatype: 'FP32', shape: [-1] }], outputs: [{ name: 'y', datatype: 'FP32', shape: [-1] }] } as const;
 const target = (number: number, weight: number, replicas: string[] = [`r${number}`]): TargetRoute => ({
@@ -17,6 +17,8 @@ const target = (number: number, weight: number, replicas: string[] = [`r${number
   format: 'onnx',
   signature,
   weight,
+  shadowPercent: 0,
+  batching: null,
   replicas: replicas.map((replicaId) => ({ replicaId, address: `unix:/${replicaId}` })),
 });
 const route = (targets: TargetRoute[], more: Partial<RouteDocument> = {}): RouteDocument => ({
@@ -27,12 +29,14 @@ const route = (targets: TargetRoute[], more: Partial<RouteDocument> = {}): Route
   timeoutMs: 1000,
   maxConcurrency: 1,
   maxQueue: 10,
+  stickyHeader: null,
   targets,
   ...more,
 });
 
 /** Answers at once with its replica's id. */
 class EchoLink implements Link {
+  readonly identity = { replicaId: 'r', address: 'unix:/r', versionDigest: 'd' };
   inFlight = 0;
   exclusive = false;
   constructor(
@@ -107,7 +111,7 @@ describe('a new table', () => {
     const router = makeRouter();
     dead.add('r1');
     router.apply([route([target(1, 1)])]);
-    const waiting = router.pick(router.find('digits')).dispatcher.submit(new Call(Date.now()), request, 1000);
+    const waiting = router.pick(router.find('digits')).dispatcher.submit(callAt(Date.now()), request, 1000);
     router.apply([route([target(2, 1)])]);
     expect(await waiting).toMatchObject({ version: 2, response: { id: 'r2' } });
   });
@@ -119,7 +123,7 @@ describe('a new table', () => {
     const wait = (version?: number) =>
       router
         .pick(router.find('digits'), version)
-        .dispatcher.submit(new Call(Date.now()), request, 1000, version)
+        .dispatcher.submit(callAt(Date.now()), request, 1000, version)
         .catch((error) => error);
     const pinned = wait(1);
     router.apply([route([target(2, 1)])]);

@@ -1,0 +1,58 @@
+/**
+ * What Triton's extensions of the Open Inference Protocol say of models: configuration, statistics, the repository's index. One
+ * place for REST and gRPC: the objects have the field names of Triton's protocol buffers, which its JSON has too.
+ */
+import type { TensorSpec } from '../../../runtimes/tensor.js';
+import type { DataPlane } from '../data-plane.js';
+import type { DurationTotal, TargetStatistics } from '../statistics.js';
+
+/** Triton calls BYTES a string in a configuration. */
+const dataType = (datatype: TensorSpec['datatype']): string => `TYPE_${datatype === 'BYTES' ? 'STRING' : datatype}`;
+
+/**
+ * The model's configuration. With `max_batch_size` above 0 the dimensions leave out the batch dimension, as in Triton.
+ * @throws GatewayError NOT_FOUND, UNAVAILABLE
+ */
+export function modelConfig(dataPlane: DataPlane, name: string, version?: number): Record<string, unknown> {
+  const { signature, runtime, format, batching } = dataPlane.targetRoute(name, version);
+  const specOf = (spec: TensorSpec) => ({ name: spec.name, data_type: dataType(spec.datatype), dims: batching ? spec.shape.slice(1) : spec.shape });
+  return {
+    name,
+    platform: `${runtime}_${format}`,
+    backend: runtime,
+    max_batch_size: batching?.maxBatchSize ?? 0,
+    input: signature.inputs.map(specOf),
+    output: signature.outputs.map(specOf),
+    ...(batching && { dynamic_batching: { preferred_batch_size: [], max_queue_delay_microseconds: Math.round(batching.maxDelayMs * 1000) } }),
+  };
+}
+
+/** Every version that a deployment routes to, and whether it can answer. */
+export function repositoryIndex(dataPlane: DataPlane, onlyReady: boolean): { name: string; version: string; state: string; reason: string }[] {
+  return dataPlane
+    .models()
+    .map(({ name, version, ready }) => ({ name, version: String(version), state: ready ? 'READY' : 'UNAVAILABLE', reason: ready ? '' : 'no replica is ready' }))
+    .filter(({ state }) => !onlyReady || state === 'READY');
+}
+
+/** @throws GatewayError NOT_FOUND */
+export function modelStatistics(dataPlane: DataPlane, name?: string, version?: number): { model_stats: Record<string, unknown>[] } {
+  return { model_stats: dataPlane.statistics(name, version).map(statisticsOf) };
+}
+
+const none: DurationTotal = { count: 0, ns: 0 };
+
+function statisticsOf(of: TargetStatistics): Record<string, unknown> {
+  // The gateway sees one way to the runtime and back; Triton splits it in two.
+  const half = { count: of.transfer.count, ns: Math.round(of.transfer.ns / 2) };
+  const inference = { success: of.success, fail: of.fail, queue: of.queue, compute_input: half, compute_infer: of.compute, compute_output: half };
+  return {
+    name: of.model,
+    version: String(of.version),
+    last_inference: Math.round(of.lastInferenceAt),
+    inference_count: of.inferenceCount,
+    execution_count: of.executionCount,
+    inference_stats: { ...inference, cache_hit: none, cache_miss: none },
+    batch_stats: [...of.batches].map(([rows, compute]) => ({ batch_size: rows, compute_input: none, compute_infer: compute, compute_output: none })),
+  };
+}
