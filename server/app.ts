@@ -102,6 +102,7 @@ class PilothouseApp implements App {
   inference!: InferenceService;
   events!: EventFeed;
   adminTokenPath!: string;
+  private gatewayStart: Promise<void> | undefined;
   private fence: Fence | undefined;
   private readonly led: (() => void)[] = [];
   private sequencing: Promise<void> = Promise.resolve();
@@ -121,10 +122,16 @@ class PilothouseApp implements App {
     await migrate(this.dataSource);
     this.notifier = new Notifier((sql, parameters) => this.dataSource.query(sql, parameters));
     const work = new UnitOfWork(this.dataSource, this.notifier);
+    const sequencer = new Sequencer(this.dataSource, this.notifier, { onError: (error) => log.warn({ err: error }, 'events wait for their positions') });
+    this.leadership = this.createLeadership(url, new Housekeeping(this.dataSource, log), sequencer);
+    // Whoever may not lead here must not open a port either.
+    await this.leadership.join();
+    // The gateway takes as long to start as all the rest, and needs nothing of it.
+    const gateway = (this.gatewayStart = this.startGateway(url));
+    gateway.catch(() => undefined);
     this.tokens = new TokenService(work);
     this.adminTokenPath = await this.tokens.ensureAdminToken(config.home);
     this.events = new EventFeed(this.dataSource);
-    const sequencer = new Sequencer(this.dataSource, this.notifier, { onError: (error) => log.warn({ err: error }, 'events wait for their positions') });
     this.registry = await createRegistry({ config, dataSource: this.dataSource, work, log });
     await this.registry.projects.ensureDefault('system:start');
     const epochScope = await databaseId(this.dataSource);
@@ -142,12 +149,10 @@ class PilothouseApp implements App {
     this.deployments = createDeployments({ ...this.registry, work, engine: this.engine, inference: this.inference, log });
     this.monitoring = createMonitoring({ dataSource: this.dataSource, work, deployments: this.deployments.service, log });
     this.autoscaling = createAutoscaling({ dataSource: this.dataSource, work, deployments: this.deployments.service, log });
-    this.leadership = this.createLeadership(url, new Housekeeping(this.dataSource, log), sequencer);
-    // Whoever may not lead here must not open a port either.
     await this.leadership.start();
     this.listener = this.createListener(url, sequencer);
     // Replicas and gateway start on the other cores while this one makes the schema.
-    await Promise.all([this.listener.start(), this.startGateway(url), this.deployments.reconciler.firstPass()]);
+    await Promise.all([this.listener.start(), gateway, this.deployments.reconciler.firstPass()]);
     await Promise.all([this.startApi(), this.events.start()]);
     this.registry.validator.start();
   }
@@ -177,6 +182,7 @@ class PilothouseApp implements App {
   /** Ends what a start that failed had begun, and nothing that was there before it. */
   async undo(): Promise<void> {
     const { log } = this.options;
+    await this.gatewayStart?.catch(() => undefined);
     const began = this.gateway && !this.gateway.adopted;
     if (this.api) await quietly(log, () => this.api.close());
     if (began) {

@@ -1,11 +1,21 @@
 /** Where this program's own files lie, whether it runs from `dist/` or, in tests, from its sources. */
-import { dirname, join, sep } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const here = dirname(fileURLToPath(import.meta.url));
+/** The folder that holds package.json, above the sources, dist/ and the bundles. */
+export const PROJECT_ROOT = rootOf(dirname(fileURLToPath(import.meta.url)));
 
-/** The folder that holds package.json. */
-export const PROJECT_ROOT = here.endsWith(`${sep}dist${sep}server`) ? join(here, '..', '..') : join(here, '..');
+function rootOf(folder: string): string {
+  return existsSync(join(folder, 'package.json')) ? folder : rootOf(dirname(folder));
+}
 
-/** A compiled file, for a process to run: child processes run from `dist/` in tests too. */
+/** A compiled file. */
 export const compiled = (...path: string[]): string => join(PROJECT_ROOT, 'dist', ...path);
+
+/** The programs of the processes; each has a bundle of its own. */
+export type Program =
+  'server/main' | 'server/stop-main' | 'server/gateway/main' | 'runtimes/host/main' | 'runtimes/host/validate-main' | 'runtimes/host/idle-main';
+
+/** The file that a process runs: tests run the same. */
+export const program = (name: Program): string => compiled('bundle', `${name}.js`);

@@ -14,6 +14,8 @@ import { join } from 'node:path';
 const root = join(import.meta.dirname, '..');
 const inCi = process.env.CI === 'true' || process.env.CI === '1';
 const reports = mkdtempSync(join(tmpdir(), 'pilothouse-test-'));
+/** What failed and why, told once more at the end, where it is looked for. */
+const failures = [];
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 
 /** @typedef {{ passed: number, failed: number, skipped?: number, note?: string }} Outcome */
@@ -61,6 +63,10 @@ const vitest = (folder, minutes) => async () => {
   // A file that does not even load has no test that could fail, and an error outside any test fails none: both must not look green.
   const unloaded = report.testResults.filter((suite) => suite.status === 'failed' && suite.assertionResults.every((test) => test.status !== 'failed')).length;
   const failed = report.numFailedTests + unloaded;
+  for (const suite of report.testResults)
+    for (const test of suite.assertionResults)
+      if (test.status === 'failed')
+        failures.push(`${suite.name.slice(root.length + 1)} > ${test.fullName}\n    ${(test.failureMessages[0] ?? '').split('\n').slice(0, 4).join('\n    ')}`);
   return {
     passed: report.numPassedTests,
     failed: failed === 0 && code !== 0 ? 1 : failed,
@@ -136,5 +142,7 @@ for (const r of results) {
 }
 const sum = (key) => results.reduce((n, r) => n + (r[key] ?? 0), 0);
 console.log(`${'total'.padEnd(20)}${' '.repeat(25)}${((performance.now() - total) / 1000).toFixed(1).padStart(9)}\n`);
-console.log(`${sum('passed')} passed, ${sum('failed')} failed${sum('skipped') > 0 ? `, ${sum('skipped')} skipped` : ''}`);
+for (const failure of failures) console.log(`FAILED ${failure}`);
+if (sum('skipped') > 0) console.log(`${sum('skipped')} skipped`);
+console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
 process.exit(sum('failed') === 0 ? 0 : 1);

@@ -40,6 +40,9 @@ export interface LeadershipOptions {
 export class Leadership {
   private client: pg.Client | undefined;
   private term: AbortController | undefined;
+  /** Holds the lock already. */
+  private joined: pg.Client | undefined;
+  private started = false;
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
 
@@ -50,12 +53,22 @@ export class Leadership {
   }
 
   /**
-   * Begins to stand for leadership, and does so until closed.
+   * Takes the place that a leader would have, where it is free, without leading yet: nobody else takes it meanwhile, and what must
+   * not happen beside a Pilothouse elsewhere may begin.
    * @throws DomainError FAILED_PRECONDITION when the database belongs to a home or host elsewhere that is alive: its replicas
    * cannot be seen from here, and a second leader would start doubles.
    */
+  async join(): Promise<void> {
+    const client = await this.connect();
+    if (await this.take(client)) this.joined = client;
+  }
+
+  /** Begins to stand for leadership, and does so until closed. @throws DomainError as `join` does */
   async start(): Promise<void> {
-    await this.attempt();
+    this.started = true;
+    if (this.joined && this.joined === this.client) await this.begin(this.joined);
+    else await this.attempt();
+    this.joined = undefined;
   }
 
   /** Gives leadership up at once, so that another server can take it. */
@@ -70,10 +83,14 @@ export class Leadership {
 
   private async attempt(): Promise<void> {
     const client = this.client ?? (await this.connect());
+    if (await this.take(client)) await this.begin(client);
+    else this.later(() => this.attempt(), RETRY_MS);
+  }
+
+  private async take(client: pg.Client): Promise<boolean> {
     const { rows } = await client.query<{ led: boolean }>('SELECT pg_try_advisory_lock($1) AS led', [LEADER_LOCK]);
     await this.refuseElsewhere(client, rows[0]!.led);
-    if (rows[0]!.led) await this.begin(client);
-    else this.later(() => this.attempt(), RETRY_MS);
+    return rows[0]!.led;
   }
 
   private async connect(): Promise<pg.Client> {
@@ -88,7 +105,7 @@ export class Leadership {
       this.client = undefined;
       this.resign();
       this.options.onError(error);
-      this.later(() => this.attempt(), RETRY_MS);
+      if (this.started) this.later(() => this.attempt(), RETRY_MS);
     };
     client.on('error', lost);
     client.on('end', () => lost(new Error("the database closed the leader's connection")));

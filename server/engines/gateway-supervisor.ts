@@ -9,7 +9,7 @@ import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { DomainError } from '../errors.js';
-import { compiled, PROJECT_ROOT } from '../paths.js';
+import { program, PROJECT_ROOT } from '../paths.js';
 import { HOLDER } from './gateway-holder.js';
 import {
   askToEnd,
@@ -233,7 +233,7 @@ function spawnHolder(options: GatewayOptions, launch: GatewayLaunch, descriptors
 
 function workerCommand({ command, environment, home, build }: GatewayOptions): WorkerCommand {
   return {
-    command: command ?? [process.execPath, compiled('server', 'gateway', 'main.js')],
+    command: command ?? [process.execPath, program('server/gateway/main')],
     environment: { ...environment, PILOTHOUSE_HOME: home, PILOTHOUSE_BUILD: build },
     cwd: PROJECT_ROOT,
   };

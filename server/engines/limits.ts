@@ -6,7 +6,7 @@
  */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { compiled } from '../paths.js';
+import { program } from '../paths.js';
 
 const MIB = 1024 ** 2;
 /** What starting up takes for a moment above the idle that is measured after it: parsing, compiling, the sample's JSON. */
@@ -108,7 +108,7 @@ export async function watchMemory(pid: number, budget: MemoryBudget, onExceeded:
 }
 
 async function measure(of: RuntimeOfProcess): Promise<IdleMemory> {
-  const args = [compiled('runtimes', 'host', 'idle-main.js'), of.runtime, String(of.threads ?? 1), ...(of.outsideModules ?? [])];
+  const args = [program('runtimes/host/idle-main'), of.runtime, String(of.threads ?? 1), ...(of.outsideModules ?? [])];
   const printed = await new Promise<string>((resolve) => {
     execFile(process.execPath, args, { timeout: MEASURE_TIMEOUT_MS, killSignal: 'SIGKILL' }, (_error, stdout) => resolve(stdout));
   });

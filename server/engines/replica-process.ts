@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { compiled } from '../paths.js';
+import { program } from '../paths.js';
 import { CLAIM } from './claim.js';
 import { IDENTIFY } from './process-identity.js';
 import type { ReplicaFolder } from './replica-folder.js';
@@ -42,7 +42,7 @@ export async function spawnReplica(options: SpawnOptions): Promise<void> {
   const { folder, environment, limits } = options;
   const log = openSync(options.logPath, 'a', 0o600);
   try {
-    const command = [process.execPath, compiled('runtimes', 'host', 'main.js'), folder.specPath];
+    const command = [process.execPath, program('runtimes/host/main'), folder.specPath];
     const shell = spawn('/bin/sh', ['-c', OUTER, 'pilothouse-replica', folder.path, inner(limits), ...command], {
       // Names of outside plugin modules are resolved from where the server runs.
       cwd: process.cwd(),

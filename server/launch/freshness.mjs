@@ -5,7 +5,7 @@ import { join, relative } from 'node:path';
 
 export const SOURCES = ['server', 'runtimes', 'migrations'];
 /** What runs for a command. */
-export const MAIN = { up: 'server/main.js', stop: 'server/stop-main.js' };
+export const MAIN = { up: 'bundle/server/main.js', stop: 'bundle/server/stop-main.js' };
 
 /** Whether this is a clone, where dependencies and build are ours to make: a published package never holds its lock file. */
 export const isClone = (root) => existsSync(join(root, 'package-lock.json')) && existsSync(join(root, 'tsconfig.json'));
@@ -45,7 +45,7 @@ export function listSources(root) {
     }
   };
   for (const folder of SOURCES) if (existsSync(join(root, folder))) walk(join(root, folder));
-  return [...found.sort(), join(root, 'tsconfig.json')];
+  return [...found.sort(), ...['tsconfig.json', 'server/launch/compile.mjs'].map((path) => join(root, path)).filter(existsSync)];
 }
 
 const hashed = (parts) => {

@@ -103,6 +103,6 @@ function defaultCommands(root) {
   // that there are would ask hosts other than the registry; older versions of npm do not know package.json's allowScripts.
   return {
     install: [...npm, 'ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
-    build: [process.execPath, join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json', '--pretty', 'false'],
+    build: [process.execPath, join(root, 'server', 'launch', 'compile.mjs')],
   };
 }

@@ -8,7 +8,7 @@ import type { AnsweredTensor, ValidateReport, ValidateRequest } from '../../runt
 import type { SampleTensor } from '../../runtimes/sample.js';
 import type { Signature } from '../../runtimes/tensor.js';
 import { limitedCommand, watchMemory, type MemoryBudget } from '../engines/limits.js';
-import { compiled } from '../paths.js';
+import { program } from '../paths.js';
 
 /** What is kept of the log: enough for a stack trace of a library. */
 const LOG_TAIL_BYTES = 8 * 1024;
@@ -83,7 +83,7 @@ export async function validateVersion(request: ValidationRequest): Promise<Valid
 }
 
 async function runProcess(request: ValidationRequest, budget: MemoryBudget): Promise<Ending> {
-  const { command, args } = await limitedCommand(withCpuLimit([process.execPath, compiled('runtimes', 'host', 'validate-main.js')], request), budget);
+  const { command, args } = await limitedCommand(withCpuLimit([process.execPath, program('runtimes/host/validate-main')], request), budget);
   request.signal?.throwIfAborted();
   // A group of its own: what the model starts is ended with it.
   const child = spawn(command, args, { cwd: request.folder, detached: true, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { processesOf } from '../../server/database/embedded-postgres-process.js';
 import { stopEmbeddedPostgres } from '../../server/database/embedded-postgres.js';
-import { compiled, PROJECT_ROOT } from '../../server/paths.js';
+import { program, PROJECT_ROOT } from '../../server/paths.js';
 import { prepareData } from '../support/prepared-home.js';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -67,7 +67,7 @@ function start(more: Record<string, string> = {}): Running {
 
 const stop = (): Promise<{ code: number; output: string }> =>
   new Promise((resolve) =>
-    execFile(process.execPath, [compiled('server', 'stop-main.js')], { env: environment() }, (error, stdout, stderr) =>
+    execFile(process.execPath, [program('server/stop-main')], { env: environment() }, (error, stdout, stderr) =>
       resolve({ code: Number(error?.code ?? 0), output: stdout + stderr }),
     ),
   );

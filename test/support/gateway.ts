@@ -12,7 +12,7 @@ import { ReplicaConnection } from '../../runtimes/open-inference/connection.js';
 import type { Signature } from '../../runtimes/tensor.js';
 import { Call } from '../../server/gateway/pending.js';
 import { CHANNEL, type RouteDocument, type TargetRoute } from '../../server/gateway/route.js';
-import { compiled } from '../../server/paths.js';
+import { program } from '../../server/paths.js';
 import { eventually } from './eventually.js';
 
 /** Obeys commands: see the file. */
@@ -73,7 +73,7 @@ export class GatewayBench {
         epoch: 0,
       }),
     );
-    const child = this.start(compiled('runtimes', 'host', 'main.js'), [spec], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const child = this.start(program('runtimes/host/main'), [spec], { stdio: ['ignore', 'ignore', 'inherit'] });
     const address = `unix:${socketPath}`;
     const hello = await eventually(async () => {
       if (child.exitCode !== null) throw new Error(`the replica exited with ${child.exitCode}`);
@@ -98,7 +98,7 @@ export class GatewayBench {
 
   /** Starts a gateway process on a free port; resolves when it serves. */
   async gateway(databaseUrl: string, env: Record<string, string> = {}, fd?: number): Promise<TestGateway> {
-    const child = this.start(compiled('server', 'gateway', 'main.js'), [], {
+    const child = this.start(program('server/gateway/main'), [], {
       env: {
         PATH: process.env['PATH'],
         PILOTHOUSE_HOME: this.home,

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { EmbeddedPostgres, stopEmbeddedPostgres } from '../../server/database/embedded-postgres.js';
 import { identityOf } from '../../server/engines/process-identity.js';
-import { compiled, PROJECT_ROOT } from '../../server/paths.js';
+import { program, PROJECT_ROOT } from '../../server/paths.js';
 
 export default async function setup(): Promise<() => Promise<void>> {
   if (process.env['PILOTHOUSE_TEST_BUILD'] !== 'off') build();
@@ -41,7 +41,7 @@ function build(): void {
     execFileSync(process.execPath, [join(PROJECT_ROOT, 'server', 'launch.mjs'), 'build'], { stdio: 'inherit' });
   } catch (error) {
     // A type error elsewhere, in the middle of an edit, must not keep a unit test from running; the type check is what reports it.
-    if (!existsSync(compiled('server', 'main.js'))) throw error;
+    if (!existsSync(program('server/main'))) throw error;
     console.warn('dist/ is stale: tests that start processes run the last build.');
   }
 }

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { compiled, PROJECT_ROOT } from '../../server/paths.js';
+import { program, PROJECT_ROOT } from '../../server/paths.js';
 import { eventually } from './eventually.js';
 
 export interface RunningProgram {
@@ -28,7 +28,7 @@ export interface RunningProgram {
 export async function startProgram(environment: NodeJS.ProcessEnv = {}): Promise<RunningProgram> {
   const home = mkdtempSync(join(tmpdir(), 'pilothouse-e2e-'));
   const env = { ...process.env, PILOTHOUSE_HOME: home, PILOTHOUSE_PORT: '0', PILOTHOUSE_HTTP_PORT: '0', PILOTHOUSE_GRPC_PORT: '0', ...environment };
-  const child = spawn(process.execPath, [compiled('server', 'main.js')], { cwd: PROJECT_ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [program('server/main')], { cwd: PROJECT_ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => void (printed += chunk.toString()));
   const ended = new Promise<number | string>((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown')));

@@ -1,4 +1,4 @@
-/** Starts a replica process of the compiled host, as an engine would, and watches it. */
+/** Starts a replica process of the built host, as an engine would, and watches it. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import type { HostSpec } from '../../runtimes/host/host-spec.js';
 import type { ModelArtifact } from '../../runtimes/contract.js';
 import { ReplicaConnection } from '../../runtimes/open-inference/connection.js';
 import type { ReplicaHello } from '../../runtimes/open-inference/frame.js';
-import { compiled } from '../../server/paths.js';
+import { program } from '../../server/paths.js';
 
 export const SCRIPTED = fileURLToPath(new URL('./outside-plugin/scripted.mjs', import.meta.url));
 
@@ -43,7 +43,7 @@ export function startHost(artifact: ModelArtifact, runtime: string, changes: Par
     ...changes,
   };
   writeFileSync(join(folder, 'spec.json'), JSON.stringify(spec));
-  const child = spawn(process.execPath, [compiled('runtimes', 'host', 'main.js'), join(folder, 'spec.json')], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [program('runtimes/host/main'), join(folder, 'spec.json')], { stdio: ['ignore', 'pipe', 'pipe'] });
   running.push({ child, folder });
   let log = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (log += chunk.toString()));

