@@ -341,6 +341,7 @@ CREATE TABLE version (
   reason text,
   log_tail text,
   signature jsonb,
+  row_independence jsonb,
   memory_bytes bigint,
   load_ms double precision,
   created_by text NOT NULL,

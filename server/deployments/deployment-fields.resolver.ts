@@ -8,7 +8,8 @@ import { readNodeId } from '../api/node-id.js';
 import { ProjectEntity, VersionEntity } from '../registry/registry.entities.js';
 import { toProject, toVersion } from '../registry/registry.mappers.js';
 import { ProjectType, VersionType } from '../registry/registry.types.js';
-import { DeploymentEntity, ReplicaEntity, RevisionEntity, RolloutEntity, RouteEntity } from './deployment.entities.js';
+import { batchingOf } from './batching.js';
+import { DeploymentEntity, ReplicaEntity, RevisionEntity, RolloutEntity, RouteEntity, type DeploymentSpec } from './deployment.entities.js';
 import { toDeployment, toReplica, toRevision, toRollout, toRoute } from './deployment.mappers.js';
 import {
   DeploymentConnection,
@@ -21,6 +22,7 @@ import {
   RolloutType,
   RouteTargetType,
   RouteType,
+  TargetBatchingType,
   TargetType,
 } from './deployment.types.js';
 import { modelNameOf } from './route-writer.js';
@@ -42,8 +44,8 @@ export class DeploymentFieldsResolver {
   }
 
   @FieldResolver(() => [TargetType], { description: 'The versions that the present spec sends traffic to.' })
-  targets(@Root() { targetRows, rowId }: DeploymentType): TargetType[] {
-    return toTargets(targetRows, rowId);
+  targets(@Root() { specRow, rowId }: DeploymentType): TargetType[] {
+    return toTargets(specRow, rowId);
   }
 
   @FieldResolver(() => ReplicaConnection, { description: 'Its replicas, newest first, the ended ones included.' })
@@ -84,6 +86,13 @@ export class TargetFieldsResolver {
     return toVersion((await rowsById(context, this.dataSource.manager, VersionEntity).load(versionRowId))!);
   }
 
+  @FieldResolver(() => TargetBatchingType, { description: 'Whether its requests are merged, and why: what comes of the spec and of what validation found.' })
+  async batching(@Root() { versionRowId, specRow }: TargetType, @Ctx() context: ApiContext): Promise<TargetBatchingType> {
+    const { batching, reason } = batchingOf(specRow, (await rowsById(context, this.dataSource.manager, VersionEntity).load(versionRowId))!);
+    const limits = { maxBatchSize: batching?.maxBatchSize ?? null, maxDelayMs: batching?.maxDelayMs ?? null };
+    return Object.assign(new TargetBatchingType(), { enabled: batching !== null, reason, ...limits });
+  }
+
   @FieldResolver(() => DeploymentType, { description: 'The deployment it belongs to.' })
   async deployment(@Root() { deploymentRowId }: TargetType, @Ctx() context: ApiContext): Promise<DeploymentType> {
     return loadDeployment(context, this.dataSource, deploymentRowId);
@@ -113,8 +122,8 @@ export class RevisionFieldsResolver {
   }
 
   @FieldResolver(() => [TargetType], { description: 'The versions that it sends traffic to.' })
-  targets(@Root() { targetRows, deploymentRowId }: RevisionType): TargetType[] {
-    return toTargets(targetRows, deploymentRowId);
+  targets(@Root() { specRow, deploymentRowId }: RevisionType): TargetType[] {
+    return toTargets(specRow, deploymentRowId);
   }
 
   @FieldResolver(() => RolloutType, { description: 'How it was carried out.' })
@@ -201,6 +210,8 @@ async function loadDeployment(context: ApiContext, dataSource: DataSource, id: s
   return toDeployment((await rowsById(context, dataSource.manager, DeploymentEntity).load(id))!);
 }
 
-function toTargets(rows: readonly { versionId: string; weight: number }[], deploymentRowId: string): TargetType[] {
-  return rows.map(({ versionId, weight }) => Object.assign(new TargetType(), { weight, versionRowId: versionId, deploymentRowId }));
+function toTargets(specRow: DeploymentSpec, deploymentRowId: string): TargetType[] {
+  return specRow.targets.map(({ versionId, weight, shadowPercent }) =>
+    Object.assign(new TargetType(), { weight, shadowPercent, versionRowId: versionId, deploymentRowId, specRow }),
+  );
 }

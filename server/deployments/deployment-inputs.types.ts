@@ -1,10 +1,10 @@
 /** Inputs and payloads of the deployments' mutations. */
-import { Field, ID, InputType, Int, ObjectType } from 'type-graphql';
+import { Field, Float, ID, InputType, Int, ObjectType } from 'type-graphql';
 import { PayloadType } from '../api/conventions.types.js';
 import { expectNodeId } from '../api/node-id.js';
 import { DomainError } from '../errors.js';
 import type { DeploymentRef } from './deployment.service.js';
-import { DeploymentType, RolloutType } from './deployment.types.js';
+import { BatchingModeEnum, DeploymentType, RolloutType } from './deployment.types.js';
 
 @InputType({ description: 'Names a deployment: by `id`, or by `project` and `name`.' })
 export class DeploymentRefInput {
@@ -19,12 +19,20 @@ export function toRef({ id, project, name }: DeploymentRefInput, ...field: strin
   return id != null ? { id: expectNodeId('Deployment', id, ...field, 'id') } : { project, name: name! };
 }
 
-@InputType({ description: "One version that gets a share of the traffic: by `versionId`, or by `model` and `version` in the deployment's project." })
+@InputType({
+  description: "One version that gets a share of the traffic, or a copy of it: by `versionId`, or by `model` and `version` in the deployment's project.",
+})
 export class TargetInput {
   @Field(() => ID, { nullable: true, description: "The version's id." }) versionId?: string | null;
   @Field(() => String, { nullable: true, description: "The model's name." }) model?: string | null;
   @Field(() => Int, { nullable: true, description: "The version's number; the newest READY one where it is left out." }) version?: number | null;
-  @Field(() => Int, { defaultValue: 100, description: 'Its share, relative to the sum of the weights, 0 to 10000.' }) weight!: number;
+  @Field(() => Int, { nullable: true, description: 'Its share, relative to the sum of the weights, 0 to 10000. Default 100, and 0 for a shadow.' })
+  weight?: number | null;
+  @Field(() => Float, {
+    defaultValue: 0,
+    description: 'Makes it a shadow: it gets a copy of this percentage of the requests, 0 to 100, and no caller sees its answers. A shadow has weight 0.',
+  })
+  shadowPercent!: number;
 }
 
 @InputType({ description: 'Creates a deployment, or changes its spec. What is left out keeps its value, or takes its default at creation.' })
@@ -36,6 +44,21 @@ export class DeployInput {
   @Field(() => Int, { nullable: true, description: 'How long a request may take from its arrival. Default 30000.' }) timeoutMs?: number | null;
   @Field(() => Int, { nullable: true, description: 'Inferences one replica works on at a time. Default 2.' }) maxConcurrency?: number | null;
   @Field(() => Int, { nullable: true, description: 'Requests that may wait. Default 1000.' }) maxQueue?: number | null;
+  @Field(() => BatchingModeEnum, { nullable: true, description: 'Whether waiting requests are merged into one inference. Default AUTO.' })
+  batching?: keyof typeof BatchingModeEnum | null;
+  @Field(() => Int, { nullable: true, description: 'Rows of one merged inference, 1 to 4096; 1 merges nothing. Default 64.' }) maxBatchSize?: number | null;
+  @Field(() => Float, {
+    nullable: true,
+    description:
+      'How long a request may be held back for others to be merged with, 0 to 1000; never one that is alone while a replica is free. 0 merges only what waits anyway. Default 2.',
+  })
+  maxDelayMs?: number | null;
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'A header of yours whose value keeps its callers on one version, such as `x-user-id`; null routes every request on its own, which is the default.',
+  })
+  stickyHeader?: string | null;
   @Field(() => Int, { nullable: true, description: 'Threads of one replica. Default 1.' }) threads?: number | null;
   @Field(() => String, {
     nullable: true,

@@ -6,9 +6,14 @@ import { ProjectEntity, VersionEntity } from '../registry/registry.entities.js';
 /** One version that a deployment sends traffic to. */
 export interface TargetSpec {
   readonly versionId: string;
-  /** Share of the traffic, relative to the sum of the weights. */
+  /** Share of the traffic, relative to the sum of the weights. A shadow has none. */
   readonly weight: number;
+  /** Percentage of the requests that it gets a copy of, its answers unseen by callers; above 0 the target is a shadow. */
+  readonly shadowPercent: number;
 }
+
+/** AUTO merges requests where the version's rows were shown to be independent; ON wherever there is a batch dimension. */
+export type BatchingMode = 'AUTO' | 'ON' | 'OFF';
 
 /** What is wanted of a deployment. Changing it makes a new generation and a new revision. */
 export interface DeploymentSpec {
@@ -21,6 +26,14 @@ export interface DeploymentSpec {
   readonly maxConcurrency: number;
   /** Requests that may wait; beyond it the gateway answers "overloaded" at once. */
   readonly maxQueue: number;
+  /** Whether waiting requests of one target are merged into one inference. */
+  readonly batching: BatchingMode;
+  /** Rows of one merged inference; 1 merges nothing. */
+  readonly maxBatchSize: number;
+  /** How long a request may be held back for others to be merged with. */
+  readonly maxDelayMs: number;
+  /** Header, in lower case, whose value keeps its callers on one target; null where every request is routed on its own. */
+  readonly stickyHeader: string | null;
   /** Threads of one replica. */
   readonly threads: number;
   /** Memory a replica may use on top of what its runtime needs idle; null for the default. */

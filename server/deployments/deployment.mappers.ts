@@ -8,6 +8,10 @@ export const toSpec = (spec: DeploymentSpec): DeploymentSpecType => ({
   timeoutMs: spec.timeoutMs,
   maxConcurrency: spec.maxConcurrency,
   maxQueue: spec.maxQueue,
+  batching: spec.batching,
+  maxBatchSize: spec.maxBatchSize,
+  maxDelayMs: spec.maxDelayMs,
+  stickyHeader: spec.stickyHeader,
   threads: spec.threads,
   memoryLimitBytes: spec.memoryLimitBytes === null ? null : String(spec.memoryLimitBytes),
 });
@@ -28,7 +32,7 @@ export function toDeployment(row: DeploymentEntity): DeploymentType {
     updatedAt: row.updatedAt,
     rowId: row.id,
     projectRowId: row.projectId,
-    targetRows: row.spec.targets,
+    specRow: row.spec,
   });
 }
 
@@ -44,7 +48,7 @@ export function toRevision(row: RevisionEntity): RevisionType {
     spec: toSpec(row.spec),
     rowId: id,
     deploymentRowId: row.deploymentId,
-    targetRows: row.spec.targets,
+    specRow: row.spec,
   });
 }
 
@@ -92,9 +96,12 @@ export function toRoute(row: RouteEntity): RouteType {
   return Object.assign(new RouteType(), {
     version: String(row.version),
     generation: row.document.generation,
+    stickyHeader: row.document.stickyHeader,
     updatedAt: row.updatedAt,
     targets: row.document.targets.map((t) => ({
       weight: t.weight,
+      shadowPercent: t.shadowPercent,
+      batching: t.batching,
       replicaIds: t.replicas.map((r) => toNodeId('Replica', r.replicaId)),
       versionRowId: t.versionId,
     })),

@@ -8,11 +8,12 @@ import { pageOf } from '../database/pagination.js';
 import { DomainError } from '../errors.js';
 import type { ProjectService } from '../registry/project.service.js';
 import type { VersionService } from '../registry/version.service.js';
-import { DeploymentEntity, RolloutEntity } from './deployment.entities.js';
+import { DeploymentEntity, RolloutEntity, type TargetSpec } from './deployment.entities.js';
 import { DeleteDeploymentInput, DeployInput, DeploymentPayload, RollbackInput, ScaleInput, toRef, type TargetInput } from './deployment-inputs.types.js';
 import { toDeployment, toRollout } from './deployment.mappers.js';
 import type { DeploymentService } from './deployment.service.js';
 import { DeploymentConnection, DeploymentType } from './deployment.types.js';
+import { isShadow } from './template.js';
 
 const MAX_REASON = 1_000;
 
@@ -58,12 +59,17 @@ export class DeploymentResolver {
   ): Promise<DeploymentPayload> {
     return payload(async () => {
       const eventsAfter = await events.head();
-      const { project, name, targets, reason, expectedGeneration, idempotencyKey, replicas, timeoutMs, maxConcurrency, maxQueue, threads } = input;
+      const { project, name, targets, reason, expectedGeneration, idempotencyKey } = input;
+      const { replicas, timeoutMs, maxConcurrency, maxQueue, batching, maxBatchSize, maxDelayMs, stickyHeader, threads } = input;
       const spec = {
         replicas,
         timeoutMs,
         maxConcurrency,
         maxQueue,
+        batching,
+        maxBatchSize,
+        maxDelayMs,
+        stickyHeader,
         threads,
         memoryLimitBytes: input.memoryLimitBytes == null ? input.memoryLimitBytes : toBytes(input.memoryLimitBytes),
         targets: targets ? await this.resolveTargets(project, targets) : undefined,
@@ -129,9 +135,13 @@ export class DeploymentResolver {
     return { deployment: toDeployment(row), rollout: rollout ? toRollout(rollout) : null, eventsAfter };
   }
 
-  private async resolveTargets(project: string, targets: readonly TargetInput[]): Promise<{ versionId: string; weight: number }[]> {
+  private async resolveTargets(project: string, targets: readonly TargetInput[]): Promise<TargetSpec[]> {
     return Promise.all(
-      targets.map(async (target, i) => ({ versionId: await this.resolveVersion(project, target, ['targets', String(i)]), weight: target.weight })),
+      targets.map(async (target, i) => {
+        const versionId = await this.resolveVersion(project, target, ['targets', String(i)]);
+        const { shadowPercent } = target;
+        return { versionId, shadowPercent, weight: target.weight ?? (isShadow(target) ? 0 : 100) };
+      }),
     );
   }
 

@@ -277,6 +277,12 @@ export class DeploymentService {
       if (version.state === 'VALIDATING')
         throw new DomainError('FAILED_PRECONDITION', `version ${version.number} is still VALIDATING; deploy it once it is READY`, field);
       if (version.state === 'REJECTED') throw new DomainError('FAILED_PRECONDITION', `version ${version.number} was REJECTED: ${version.reason}`, field);
+      if (spec.batching === 'ON' && version.rowIndependence?.verdict === 'FIXED')
+        throw new DomainError(
+          'FAILED_PRECONDITION',
+          `batching is ON, but requests to version ${version.number} cannot be merged: ${version.rowIndependence.reason}; say AUTO or OFF`,
+          ['batching'],
+        );
     });
   }
 

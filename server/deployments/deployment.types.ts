@@ -1,6 +1,7 @@
 /** Deployments as GraphQL shows them. */
 import { GraphQLISODateTime, Field, Float, ID, Int, ObjectType, registerEnumType } from 'type-graphql';
 import { connectionType, NodeType } from '../api/conventions.types.js';
+import type { DeploymentSpec } from './deployment.entities.js';
 
 export const DeploymentPhaseEnum = {
   PENDING: 'PENDING',
@@ -87,12 +88,32 @@ export class ConditionType {
   @Field(() => GraphQLISODateTime, { description: 'When the status last changed.' }) lastTransitionAt!: Date;
 }
 
+export const BatchingModeEnum = { AUTO: 'AUTO', ON: 'ON', OFF: 'OFF' } as const;
+registerEnumType(BatchingModeEnum, {
+  name: 'BatchingMode',
+  description: 'Whether waiting requests of one target are merged into one inference. `Target.batching` says what came of it.',
+  valuesConfig: {
+    AUTO: { description: "They are, where validation showed that a version's rows are INDEPENDENT." },
+    ON: { description: 'They are, whatever validation showed: the caller vouches for the model. Refused for a version that is FIXED.' },
+    OFF: { description: 'They are not.' },
+  },
+});
+
 @ObjectType('DeploymentSpec', { description: 'What is wanted of a deployment.' })
 export class DeploymentSpecType {
   @Field(() => Int, { description: 'Replicas of each target; a scaling policy, where there is one, moves them instead.' }) replicas!: number;
   @Field(() => Int, { description: 'How long a request may take from its arrival, waiting included, unless it says so itself.' }) timeoutMs!: number;
   @Field(() => Int, { description: 'Inferences one replica works on at a time.' }) maxConcurrency!: number;
   @Field(() => Int, { description: 'Requests that may wait; beyond it the answer is "overloaded", at once.' }) maxQueue!: number;
+  @Field(() => BatchingModeEnum, { description: 'Whether waiting requests of one target are merged into one inference.' })
+  batching!: keyof typeof BatchingModeEnum;
+  @Field(() => Int, { description: 'Rows of one merged inference; 1 merges nothing.' }) maxBatchSize!: number;
+  @Field(() => Float, { description: 'How long a request may be held back for others to be merged with.' }) maxDelayMs!: number;
+  @Field(() => String, {
+    nullable: true,
+    description: 'Header, in lower case, whose value keeps its callers on one version; null where every request is routed on its own.',
+  })
+  stickyHeader!: string | null;
   @Field(() => Int, { description: 'Threads of one replica.' }) threads!: number;
   @Field(() => String, {
     nullable: true,
@@ -117,15 +138,27 @@ export class DeploymentType extends NodeType {
   /** Row ids, for the field resolvers. */
   rowId!: string;
   projectRowId!: string;
-  targetRows!: readonly { versionId: string; weight: number }[];
+  specRow!: DeploymentSpec;
 }
 export const DeploymentConnection = connectionType('Deployment', () => DeploymentType);
 
-@ObjectType('Target', { description: 'One version that a deployment sends traffic to.' })
+@ObjectType('TargetBatching', { description: 'Whether the requests of a target are merged, and why.' })
+export class TargetBatchingType {
+  @Field(() => Boolean, { description: 'Whether they are.' }) enabled!: boolean;
+  @Field(() => String, { description: 'Why, in a sentence: what the spec says, or what validation found.' }) reason!: string;
+  @Field(() => Int, { nullable: true, description: 'Rows of one merged inference; null where nothing is merged.' }) maxBatchSize!: number | null;
+  @Field(() => Float, { nullable: true, description: 'How long a request may be held back for others; null where nothing is merged.' })
+  maxDelayMs!: number | null;
+}
+
+@ObjectType('Target', { description: 'One version that a deployment sends traffic to, or a copy of it.' })
 export class TargetType {
   @Field(() => Int, { description: 'Its share of the traffic, relative to the sum of the weights.' }) weight!: number;
+  @Field(() => Float, { description: 'Percentage of the requests that it gets a copy of, its answers unseen by callers; 0 for a target that is no shadow.' })
+  shadowPercent!: number;
   versionRowId!: string;
   deploymentRowId!: string;
+  specRow!: DeploymentSpec;
 }
 
 @ObjectType('Revision', { implements: NodeType, description: "An immutable snapshot of a deployment's spec." })
@@ -138,7 +171,7 @@ export class RevisionType extends NodeType {
   @Field(() => GraphQLISODateTime, { description: 'When it was made.' }) createdAt!: Date;
   rowId!: string;
   deploymentRowId!: string;
-  targetRows!: readonly { versionId: string; weight: number }[];
+  specRow!: DeploymentSpec;
 }
 export const RevisionConnection = connectionType('Revision', () => RevisionType);
 
@@ -186,9 +219,17 @@ export class ReplicaType extends NodeType {
 }
 export const ReplicaConnection = connectionType('Replica', () => ReplicaType);
 
-@ObjectType('RouteTarget', { description: 'Where a route sends a share of the traffic.' })
+@ObjectType('RouteBatching', { description: 'How gateways merge the requests of a target.' })
+export class RouteBatchingType {
+  @Field(() => Int, { description: 'Rows of one merged inference.' }) maxBatchSize!: number;
+  @Field(() => Float, { description: 'How long a request may be held back for others.' }) maxDelayMs!: number;
+}
+
+@ObjectType('RouteTarget', { description: 'Where a route sends a share of the traffic, or a copy of it.' })
 export class RouteTargetType {
   @Field(() => Int, { description: 'Its share, relative to the sum of the weights.' }) weight!: number;
+  @Field(() => Float, { description: 'Percentage of the requests that it gets a copy of; 0 for a target that is no shadow.' }) shadowPercent!: number;
+  @Field(() => RouteBatchingType, { nullable: true, description: 'How its requests are merged; null where they are not.' }) batching!: RouteBatchingType | null;
   @Field(() => [ID], { description: 'Ids of the replicas that take requests now. Empty while the only one is being replaced: requests wait.' })
   replicaIds!: string[];
   versionRowId!: string;
@@ -198,6 +239,8 @@ export class RouteTargetType {
 export class RouteType {
   @Field(() => String, { description: 'The version of the route table when this route last changed, as a 64-bit integer.' }) version!: string;
   @Field(() => Int, { description: 'The generation it carries: the one before, while a rollout is under way.' }) generation!: number;
+  @Field(() => String, { nullable: true, description: 'Header whose value keeps its callers on one version; null where every request is routed on its own.' })
+  stickyHeader!: string | null;
   @Field(() => [RouteTargetType], { description: 'Where the traffic goes.' }) targets!: RouteTargetType[];
   @Field(() => GraphQLISODateTime, { description: 'When it last changed.' }) updatedAt!: Date;
 }

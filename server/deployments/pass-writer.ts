@@ -148,7 +148,10 @@ class Scribe {
       replicas: this.addresses,
     });
     const version = await writeRoute(this.change, deployment.id, document);
-    const targets = document.targets.map((t) => `version ${t.versionNumber} (weight ${t.weight}, ${t.replicas.length} replicas)`);
+    const targets = document.targets.map(
+      ({ versionNumber, weight, shadowPercent, replicas }) =>
+        `version ${versionNumber} (${shadowPercent > 0 ? `shadow of ${shadowPercent} %` : `weight ${weight}`}, ${replicas.length} replicas)`,
+    );
     await this.emit('ROUTE_CHANGED', `route table ${version} sends generation ${document.generation} to ${targets.join(', ')}`, {});
   }
 

@@ -8,7 +8,7 @@
 import { failuresInARow, restartDelayMs } from './backoff.js';
 import type { ReplicaState, RolloutState } from './deployment.entities.js';
 import { distanceToServing, hasProcess, isActive } from './replica-states.js';
-import type { WantedGeneration, WantedTarget } from './template.js';
+import { isShadow, type WantedGeneration, type WantedTarget } from './template.js';
 
 /** A rollout whose target failed to start this often, without a replica of it READY, has FAILED. */
 export const MAX_START_FAILURES = 3;
@@ -36,6 +36,7 @@ export interface RouteView {
 export interface RoutedTarget {
   readonly versionId: string;
   readonly weight: number;
+  readonly shadowPercent: number;
   readonly replicaIds: readonly string[];
 }
 
@@ -93,8 +94,13 @@ export function readyOf(world: World, target: WantedTarget): ReplicaView[] {
     .slice(0, target.replicas);
 }
 
-/** Every replica that a generation wants is READY. */
-export const isComplete = (world: World, wanted: WantedGeneration): boolean => wanted.targets.every((t) => readyOf(world, t).length >= t.replicas);
+const isFull = (world: World, target: WantedTarget): boolean => readyOf(world, target).length >= target.replicas;
+
+/** Every replica that callers may be sent to is READY. Shadows do not count: one that cannot start must not hold up what serves. */
+export const isComplete = (world: World, wanted: WantedGeneration): boolean => wanted.targets.every((t) => isShadow(t) || isFull(world, t));
+
+/** Every shadow of a generation has all its replicas READY. */
+export const isShadowed = (world: World, wanted: WantedGeneration): boolean => wanted.targets.every((t) => !isShadow(t) || isFull(world, t));
 
 /** Every target of a generation that gets traffic has a READY replica. */
 export const isServable = (world: World, wanted: WantedGeneration): boolean => wanted.targets.every((t) => t.weight === 0 || readyOf(world, t).length > 0);
@@ -141,6 +147,7 @@ function planRoute(world: World, serving: WantedGeneration | null, steps: Step[]
     targets: serving.targets.map((t) => ({
       versionId: t.versionId,
       weight: t.weight,
+      shadowPercent: t.shadowPercent,
       replicaIds: readyOf(world, t)
         .map((r) => r.id)
         .sort(),
@@ -197,6 +204,7 @@ export function rolloutOutcome(world: World): RolloutOutcome {
   const { desired } = world;
   if (isRouted(world, desired) && isComplete(world, desired)) return { state: 'SUCCEEDED' };
   for (const target of desired.targets) {
+    if (isShadow(target)) continue;
     const failures = failedOf(world, target, desired.generation);
     if (failures.length >= MAX_START_FAILURES && readyOf(world, target).length === 0) {
       return { state: 'FAILED', reason: `a replica failed to start ${failures.length} times: ${failures[0]!.reason ?? 'no reason was left behind'}` };

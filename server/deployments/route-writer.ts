@@ -4,6 +4,7 @@ import type { Change } from '../database/unit-of-work.js';
 import { CHANNEL, type RouteDocument } from '../gateway/route.js';
 import { DEFAULT_PROJECT } from '../registry/project.service.js';
 import type { VersionEntity } from '../registry/registry.entities.js';
+import { batchingOf } from './batching.js';
 import { RouteEntity, type DeploymentSpec, type ReplicaEntity } from './deployment.entities.js';
 import type { RouteView } from './plan.js';
 
@@ -28,8 +29,8 @@ export function routeDocument(view: RouteView, { deploymentId, project, name, sp
     timeoutMs: spec.timeoutMs,
     maxConcurrency: spec.maxConcurrency,
     maxQueue: spec.maxQueue,
-    stickyHeader: null,
-    targets: view.targets.map(({ versionId, weight, replicaIds }) => {
+    stickyHeader: spec.stickyHeader,
+    targets: view.targets.map(({ versionId, weight, shadowPercent, replicaIds }) => {
       const version = versions.get(versionId)!;
       return {
         versionId,
@@ -39,8 +40,8 @@ export function routeDocument(view: RouteView, { deploymentId, project, name, sp
         format: version.format,
         signature: version.signature!,
         weight,
-        shadowPercent: 0,
-        batching: null,
+        shadowPercent,
+        batching: batchingOf(spec, version).batching,
         replicas: replicaIds.map((replicaId) => ({ replicaId, address: replicas.get(replicaId)!.address! })),
       };
     }),
@@ -50,7 +51,12 @@ export function routeDocument(view: RouteView, { deploymentId, project, name, sp
 /** The part of a document that a plan compares. */
 export const routeView = (document: RouteDocument): RouteView => ({
   generation: document.generation,
-  targets: document.targets.map((t) => ({ versionId: t.versionId, weight: t.weight, replicaIds: t.replicas.map((r) => r.replicaId) })),
+  targets: document.targets.map(({ versionId, weight, shadowPercent, replicas }) => ({
+    versionId,
+    weight,
+    shadowPercent,
+    replicaIds: replicas.map((r) => r.replicaId),
+  })),
 });
 
 /** Writes a route, or removes it; answers the table's new version. */

@@ -1,7 +1,8 @@
 /** The status of a deployment, derived from what is. Pure. */
 import type { Condition, ConditionStatus, DeploymentPhase } from './deployment.entities.js';
-import { isComplete, isRouted, isServable, servingGeneration, type World } from './plan.js';
+import { isComplete, isRouted, isServable, isShadowed, servingGeneration, type World } from './plan.js';
 import { hasProcess } from './replica-states.js';
+import { isShadow } from './template.js';
 
 export interface Status {
   readonly phase: DeploymentPhase;
@@ -14,7 +15,7 @@ export function statusOf(world: World, failure: string | null, before: readonly 
   const serving = servingGeneration(world);
   const available = serving !== null && isServable(world, serving) && isRouted(world, serving);
   const settled = phase === 'READY' || phase === 'FAILED' || phase === 'DELETED';
-  const degraded = failure ?? shortage(world);
+  const degraded = failure === null ? shortage(world) : { reason: 'RolloutFailed', message: failure };
   const wanted: Omit<Condition, 'lastTransitionAt'>[] = [
     available
       ? { type: 'Available', status: 'TRUE', reason: 'Serving', message: `generation ${serving.generation} is served` }
@@ -22,9 +23,7 @@ export function statusOf(world: World, failure: string | null, before: readonly 
     settled
       ? { type: 'Progressing', status: 'FALSE', reason: failure ? 'RolloutFailed' : 'Settled', message: failure ?? 'nothing is left to do' }
       : { type: 'Progressing', status: 'TRUE', reason: 'Reconciling', message: `generation ${world.desired.generation} is on its way` },
-    degraded
-      ? { type: 'Degraded', status: 'TRUE', reason: failure ? 'RolloutFailed' : 'ReplicasMissing', message: degraded }
-      : { type: 'Degraded', status: 'FALSE', reason: 'AsWanted', message: '' },
+    degraded ? { type: 'Degraded', status: 'TRUE', ...degraded } : { type: 'Degraded', status: 'FALSE', reason: 'AsWanted', message: '' },
   ];
   return { phase, conditions: wanted.map((condition) => withTransition(condition, before, world.now)) };
 }
@@ -43,10 +42,20 @@ function phaseOf(world: World, failure: string | null): DeploymentPhase {
   return states.has('STARTING') ? 'STARTING' : 'PENDING';
 }
 
-function shortage(world: World): string | null {
-  if (world.deleting || world.rollout.state !== 'SUCCEEDED' || isComplete(world, world.desired)) return null;
-  const failed = world.replicas.find((r) => r.state === 'FAILED');
-  return `fewer replicas are READY than wanted${failed?.reason ? `; the last one to fail said: ${failed.reason}` : ''}`;
+/** What is missing of a rollout that was done. A shadow's absence is told, and is no reason to be anything but READY. */
+function shortage(world: World): Pick<Condition, 'reason' | 'message'> | null {
+  const { deleting, desired, rollout } = world;
+  if (deleting || rollout.state !== 'SUCCEEDED') return null;
+  if (!isComplete(world, desired)) return { reason: 'ReplicasMissing', message: `fewer replicas are READY than wanted${lastWords(world, false)}` };
+  if (isShadowed(world, desired)) return null;
+  return { reason: 'ShadowMissing', message: `a shadow has fewer READY replicas than wanted; callers are served all the same${lastWords(world, true)}` };
+}
+
+/** Why a shadow's, or another target's, replica failed last. */
+function lastWords({ desired, replicas }: World, ofShadow: boolean): string {
+  const shadows = new Set(desired.targets.filter(isShadow).map((t) => t.versionId));
+  const failed = replicas.find((r) => r.state === 'FAILED' && shadows.has(r.versionId) === ofShadow);
+  return failed?.reason ? `; the last one to fail said: ${failed.reason}` : '';
 }
 
 function withTransition(condition: Omit<Condition, 'lastTransitionAt'>, before: readonly Condition[], now: Date): Condition {

@@ -6,8 +6,12 @@ export interface WantedTarget {
   readonly versionId: string;
   readonly template: string;
   readonly weight: number;
+  readonly shadowPercent: number;
   readonly replicas: number;
 }
+
+/** Its answers are compared, never given to a caller: nobody waits for it. */
+export const isShadow = ({ shadowPercent }: { readonly shadowPercent: number }): boolean => shadowPercent > 0;
 
 /** What one generation of a deployment wants. */
 export interface WantedGeneration {
@@ -17,7 +21,7 @@ export interface WantedGeneration {
 
 /**
  * SHA-256 of what makes two replicas of one version different. Routing settings are left out on purpose: changing a timeout
- * must not restart anything.
+ * or how requests are merged must not restart anything.
  */
 export function templateOf({ threads, maxConcurrency, memoryLimitBytes }: DeploymentSpec): string {
   return createHash('sha256')
@@ -29,5 +33,6 @@ export function templateOf({ threads, maxConcurrency, memoryLimitBytes }: Deploy
 /** @param scaledReplicas what the scaling policy asks for; null where there is none */
 export function wantedBy(generation: number, spec: DeploymentSpec, scaledReplicas: number | null): WantedGeneration {
   const template = templateOf(spec);
-  return { generation, targets: spec.targets.map(({ versionId, weight }) => ({ versionId, weight, template, replicas: scaledReplicas ?? spec.replicas })) };
+  const replicas = scaledReplicas ?? spec.replicas;
+  return { generation, targets: spec.targets.map(({ versionId, weight, shadowPercent }) => ({ versionId, weight, shadowPercent, template, replicas })) };
 }

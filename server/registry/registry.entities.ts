@@ -1,4 +1,5 @@
 import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, Unique, type Relation } from 'typeorm';
+import type { RowIndependence } from '../../runtimes/host/row-independence.js';
 import type { SampleTensor } from '../../runtimes/sample.js';
 import type { Signature } from '../../runtimes/tensor.js';
 import { bigintColumn, timestampColumn } from '../database/columns.js';
@@ -80,6 +81,8 @@ export class VersionEntity {
   @Column('text', { nullable: true }) reason!: string | null;
   @Column('text', { nullable: true }) logTail!: string | null;
   @Column('jsonb', { nullable: true }) signature!: Signature | null;
+  /** Whether a row's answer depends on the rows beside it, as validation found; null unless READY. */
+  @Column('jsonb', { nullable: true }) rowIndependence!: RowIndependence | null;
   /** Resident memory of the validating process after its inference. */
   @Column({ ...bigintColumn, nullable: true }) memoryBytes!: number | null;
   @Column('double precision', { nullable: true }) loadMs!: number | null;

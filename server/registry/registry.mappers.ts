@@ -14,8 +14,8 @@ export function toModel({ id, name, description, generation, createdBy, createdA
 }
 
 export function toVersion(row: VersionEntity): VersionType {
-  const { id, number, state, reason, logTail, description, format, runtime, digest, signature, lineage, sample, loadMs, createdBy, createdAt, validatedAt } =
-    row;
+  const { id, number, state, reason, logTail, description, format, runtime, digest, signature, rowIndependence, lineage, sample, loadMs } = row;
+  const { createdBy, createdAt, validatedAt } = row;
   return Object.assign(new VersionType(), {
     id: toNodeId('Version', id),
     number,
@@ -27,6 +27,7 @@ export function toVersion(row: VersionEntity): VersionType {
     runtime,
     digest,
     signature,
+    rowIndependence,
     lineage,
     sample,
     loadMs,

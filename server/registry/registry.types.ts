@@ -14,6 +14,34 @@ registerEnumType(VersionStateEnum, {
   },
 });
 
+export const RowIndependenceVerdictEnum = {
+  INDEPENDENT: 'INDEPENDENT',
+  ROUNDING: 'ROUNDING',
+  DEPENDENT: 'DEPENDENT',
+  FIXED: 'FIXED',
+  UNKNOWN: 'UNKNOWN',
+} as const;
+registerEnumType(RowIndependenceVerdictEnum, {
+  name: 'RowIndependenceVerdict',
+  description: "Whether a row's answer depends on the rows beside it: what decides whether requests may be merged into one inference.",
+  valuesConfig: {
+    INDEPENDENT: { description: 'Every row gave the same bits alone, in batches and beside large neighbours. `batching: AUTO` merges.' },
+    ROUNDING: {
+      description:
+        'Rows differed by rounding only, within 1e-5 of the largest value of their output (1e-3 for FP16): a library that sums in another order at some batch sizes. Merged where the spec says ON.',
+    },
+    DEPENDENT: { description: 'A row was answered otherwise beside others than alone. Merged only where the spec says ON.' },
+    FIXED: { description: 'There is no batch dimension: an input or output does not begin with a dimension of rows. Never merged.' },
+    UNKNOWN: { description: 'It could not be found out; the reason says why. Merged only where the spec says ON.' },
+  },
+});
+
+@ObjectType('RowIndependence', { description: 'What validation found when it sent the rows of the sample alone, together, and beside large neighbours.' })
+export class RowIndependenceType {
+  @Field(() => RowIndependenceVerdictEnum, { description: 'What was found.' }) verdict!: keyof typeof RowIndependenceVerdictEnum;
+  @Field(() => String, { description: 'What it rests on: what was compared, or where a difference was seen.' }) reason!: string;
+}
+
 @ObjectType('Project', { implements: NodeType, description: 'The tenancy boundary: everything below belongs to one project.' })
 export class ProjectType extends NodeType {
   @Field(() => String, { description: 'Unique.' }) name!: string;
@@ -117,6 +145,8 @@ export class VersionType extends NodeType {
   @Field(() => String, { description: 'SHA-256 over the format and all paths and digests: equal for equal files.' }) digest!: string;
   @Field(() => SignatureType, { nullable: true, description: 'What it takes and gives, read from the model; null unless READY.' })
   signature!: SignatureType | null;
+  @Field(() => RowIndependenceType, { nullable: true, description: "Whether a row's answer depends on the rows beside it; null unless READY." })
+  rowIndependence!: RowIndependenceType | null;
   @Field(() => LineageType, { description: 'Where it comes from.' }) lineage!: LineageType;
   @Field(() => [SampleTensorType], {
     nullable: true,

@@ -32,7 +32,7 @@ async function deploy({ dataSource, deployments, registry }: App, name: string, 
   if (present) return present.id;
   const { id: projectId } = await registry.projects.expect(DEFAULT_PROJECT);
   if (await dataSource.manager.existsBy(DeploymentEntity, { projectId, name })) return undefined;
-  const spec = { targets: [{ versionId, weight: 100 }] };
+  const spec = { targets: [{ versionId, weight: 100, shadowPercent: 0 }] };
   const made = await deployments.service.deploy(SAMPLES_ACTOR, {
     project: DEFAULT_PROJECT,
     name,

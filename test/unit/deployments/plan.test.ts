@@ -22,11 +22,16 @@ const replica = (versionId: string, state: ReplicaView['state'], more: Partial<R
 });
 const wants = (generation: number, ...targets: [versionId: string, replicas: number, weight?: number][]): WantedGeneration => ({
   generation,
-  targets: targets.map(([versionId, replicas, weight = 100]) => ({ versionId, template: 't', weight, replicas })),
+  targets: targets.map(([versionId, replicas, weight = 100]) => ({ versionId, template: 't', weight, shadowPercent: 0, replicas })),
 });
+/** `a` serves, and `b` is its shadow. */
+const shadowed = (generation: number): WantedGeneration => {
+  const [serving, shadow] = wants(generation, ['a', 1], ['b', 1, 0]).targets;
+  return { generation, targets: [serving!, { ...shadow!, shadowPercent: 10 }] };
+};
 const routeTo = (generation: number, ...targets: [versionId: string, ids: string[], weight?: number][]): RouteView => ({
   generation,
-  targets: targets.map(([versionId, ids, weight = 100]) => ({ versionId, weight, replicaIds: [...ids].sort() })),
+  targets: targets.map(([versionId, ids, weight = 100]) => ({ versionId, weight, shadowPercent: 0, replicaIds: [...ids].sort() })),
 });
 const gateway = (acknowledgedVersion: number, inFlight: GatewayView['inFlight'] = {}): GatewayView => ({ acknowledgedVersion, inFlight });
 const world = (parts: Partial<World> & Pick<World, 'desired'>): World => ({
@@ -199,4 +204,38 @@ test('deleting withdraws the route, drains, stops, and is done when nothing runs
   const withdrawn = { ...deleting, route: null, routed: null, replicas: [{ ...ready, state: 'DRAINING' as const }] };
   expect(kinds(withdrawn)).toEqual([`STOP ${ready.id}`]);
   expect(statusOf({ ...withdrawn, replicas: [] }, null, []).phase).toBe('DELETED');
+});
+
+/** What gateways have of `shadowed`: the shadow with these replicas. */
+const shadowRoute = (generation: number, serving: string[], shadow: string[]): RouteView => {
+  const [a, b] = routeTo(generation, ['a', serving], ['b', shadow, 0]).targets;
+  return { generation, targets: [a!, { ...b!, shadowPercent: 10 }] };
+};
+
+test('a shadow is started like any target, and what serves does not wait for it', () => {
+  const [old, loading] = [replica('a', 'READY'), replica('b', 'LOADING')];
+  const adding = world({ desired: shadowed(2), routed: wants(1, ['a', 1]), route: routeTo(1, ['a', [old.id]]), replicas: [old] });
+  expect(plan(adding).steps).toMatchObject([
+    { kind: 'ROUTE', route: shadowRoute(2, [old.id], []) },
+    { kind: 'CREATE', versionId: 'b' },
+  ]);
+  const routed = { ...adding, routed: shadowed(2), route: shadowRoute(2, [old.id], []), replicas: [old, loading] };
+  expect(rolloutOutcome(routed)).toEqual({ state: 'SUCCEEDED' });
+  const up = { ...loading, state: 'READY' as const };
+  expect(plan({ ...routed, replicas: [old, up] }).steps).toEqual([{ kind: 'ROUTE', route: shadowRoute(2, [old.id], [up.id]) }]);
+});
+
+test('a shadow that cannot start fails no rollout: it is tried again, and the condition says why it is missing', () => {
+  const serving = replica('a', 'READY');
+  const failures = [1, 2, 3].map((ms) => replica('b', 'FAILED', { generation: 2, stoppedAt: ago(ms), reason: 'bad weights' }));
+  const rolling = world({ desired: shadowed(2), routed: shadowed(2), route: shadowRoute(2, [serving.id], []), replicas: [serving, ...failures] });
+  expect(rolloutOutcome(rolling)).toEqual({ state: 'SUCCEEDED' });
+  expect(plan(rolling).steps).toMatchObject([{ kind: 'CREATE', versionId: 'b', attempt: 3 }]);
+  const { phase, conditions } = statusOf({ ...rolling, rollout: { state: 'SUCCEEDED', startedAt: NOW } }, null, []);
+  expect(phase).toBe('READY');
+  expect(conditions).toMatchObject([
+    { type: 'Available', status: 'TRUE' },
+    { type: 'Progressing', status: 'FALSE' },
+    { type: 'Degraded', status: 'TRUE', reason: 'ShadowMissing', message: expect.stringMatching(/callers are served all the same; .*bad weights/) },
+  ]);
 });

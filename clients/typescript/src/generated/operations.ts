@@ -4,6 +4,15 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** Whether waiting requests of one target are merged into one inference. `Target.batching` says what came of it. */
+export type BatchingMode =
+  /** They are, where validation showed that a version's rows are INDEPENDENT. */
+  | 'AUTO'
+  /** They are not. */
+  | 'OFF'
+  /** They are, whatever validation showed: the caller vouches for the model. Refused for a version that is FIXED. */
+  | 'ON';
+
 /** Whether a condition holds. */
 export type ConditionStatus =
   /** It does not hold. */
@@ -88,12 +97,18 @@ export type DeleteDeploymentInput = {
 
 /** Creates a deployment, or changes its spec. What is left out keeps its value, or takes its default at creation. */
 export type DeployInput = {
+  /** Whether waiting requests are merged into one inference. Default AUTO. */
+  readonly batching?: BatchingMode | null | undefined;
   /** The generation that the caller read; 0 for "does not exist". Another one is a CONFLICT. */
   readonly expectedGeneration?: number | null | undefined;
   /** A repetition with the same key answers the same and does nothing. */
   readonly idempotencyKey?: string | null | undefined;
+  /** Rows of one merged inference, 1 to 4096; 1 merges nothing. Default 64. */
+  readonly maxBatchSize?: number | null | undefined;
   /** Inferences one replica works on at a time. Default 2. */
   readonly maxConcurrency?: number | null | undefined;
+  /** How long a request may be held back for others to be merged with, 0 to 1000; never one that is alone while a replica is free. 0 merges only what waits anyway. Default 2. */
+  readonly maxDelayMs?: number | null | undefined;
   /** Requests that may wait. Default 1000. */
   readonly maxQueue?: number | null | undefined;
   /** Memory a replica may use on top of what its runtime needs idle, as a 64-bit integer. Default: no limit of its own. */
@@ -106,6 +121,8 @@ export type DeployInput = {
   readonly reason?: string;
   /** Replicas of each target, 1 to 64. Default 1. */
   readonly replicas?: number | null | undefined;
+  /** A header of yours whose value keeps its callers on one version, such as `x-user-id`; null routes every request on its own, which is the default. */
+  readonly stickyHeader?: string | null | undefined;
   /** Where the traffic goes, at most 10. Needed at creation. */
   readonly targets?: ReadonlyArray<TargetInput> | null | undefined;
   /** Threads of one replica. Default 1. */
@@ -211,6 +228,19 @@ export type RolloutState =
   /** Another revision came before it was done. */
   | 'SUPERSEDED';
 
+/** Whether a row's answer depends on the rows beside it: what decides whether requests may be merged into one inference. */
+export type RowIndependenceVerdict =
+  /** A row was answered otherwise beside others than alone. Merged only where the spec says ON. */
+  | 'DEPENDENT'
+  /** There is no batch dimension: an input or output does not begin with a dimension of rows. Never merged. */
+  | 'FIXED'
+  /** Every row gave the same bits alone, in batches and beside large neighbours. `batching: AUTO` merges. */
+  | 'INDEPENDENT'
+  /** Rows differed by rounding only, within 1e-5 of the largest value of their output (1e-3 for FP16): a library that sums in another order at some batch sizes. Merged where the spec says ON. */
+  | 'ROUNDING'
+  /** It could not be found out; the reason says why. Merged only where the spec says ON. */
+  | 'UNKNOWN';
+
 /** One tensor of a sample request. */
 export type SampleTensorInput = {
   /** A list of the elements, flat or nested, row by row. 64-bit integers beyond 2^53 are strings, and so are NaN and Infinity. */
@@ -243,16 +273,18 @@ export type SourceInput = {
   readonly uri: string;
 };
 
-/** One version that gets a share of the traffic: by `versionId`, or by `model` and `version` in the deployment's project. */
+/** One version that gets a share of the traffic, or a copy of it: by `versionId`, or by `model` and `version` in the deployment's project. */
 export type TargetInput = {
   /** The model's name. */
   readonly model?: string | null | undefined;
+  /** Makes it a shadow: it gets a copy of this percentage of the requests, 0 to 100, and no caller sees its answers. A shadow has weight 0. */
+  readonly shadowPercent?: number;
   /** The version's number; the newest READY one where it is left out. */
   readonly version?: number | null | undefined;
   /** The version's id. */
   readonly versionId?: string | null | undefined;
-  /** Its share, relative to the sum of the weights, 0 to 10000. */
-  readonly weight?: number;
+  /** Its share, relative to the sum of the weights, 0 to 10000. Default 100, and 0 for a shadow. */
+  readonly weight?: number | null | undefined;
 };
 
 /** A tensor of a request. */
@@ -291,7 +323,7 @@ export type EventCursorQueryVariables = Exact<{ [key: string]: never; }>;
 
 export type EventCursorQuery = { readonly eventCursor: string };
 
-export type DeploymentFieldsFragment = { readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> };
+export type DeploymentFieldsFragment = { readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly batching: BatchingMode, readonly maxBatchSize: number, readonly maxDelayMs: number, readonly stickyHeader: string | null, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly shadowPercent: number, readonly batching: { readonly enabled: boolean, readonly reason: string, readonly maxBatchSize: number | null, readonly maxDelayMs: number | null }, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> };
 
 export type RolloutFieldsFragment = { readonly id: string, readonly state: RolloutState, readonly reason: string | null, readonly startedAt: string, readonly finishedAt: string | null, readonly durationMs: number | null };
 
@@ -303,7 +335,7 @@ export type DeploymentQueryVariables = Exact<{
 }>;
 
 
-export type DeploymentQuery = { readonly deployment: { readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> } | null };
+export type DeploymentQuery = { readonly deployment: { readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly batching: BatchingMode, readonly maxBatchSize: number, readonly maxDelayMs: number, readonly stickyHeader: string | null, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly shadowPercent: number, readonly batching: { readonly enabled: boolean, readonly reason: string, readonly maxBatchSize: number | null, readonly maxDelayMs: number | null }, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> } | null };
 
 export type DeploymentByIdQueryVariables = Exact<{
   id: string;
@@ -311,7 +343,7 @@ export type DeploymentByIdQueryVariables = Exact<{
 
 
 export type DeploymentByIdQuery = { readonly node:
-    | { readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> }
+    | { readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly batching: BatchingMode, readonly maxBatchSize: number, readonly maxDelayMs: number, readonly stickyHeader: string | null, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly shadowPercent: number, readonly batching: { readonly enabled: boolean, readonly reason: string, readonly maxBatchSize: number | null, readonly maxDelayMs: number | null }, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> }
     | Record<PropertyKey, never>
    | null };
 
@@ -320,28 +352,28 @@ export type DeployMutationVariables = Exact<{
 }>;
 
 
-export type DeployMutation = { readonly deploy: { readonly eventsAfter: string | null, readonly deployment: { readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> } | null, readonly rollout: { readonly id: string, readonly state: RolloutState, readonly reason: string | null, readonly startedAt: string, readonly finishedAt: string | null, readonly durationMs: number | null } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
+export type DeployMutation = { readonly deploy: { readonly eventsAfter: string | null, readonly deployment: { readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly batching: BatchingMode, readonly maxBatchSize: number, readonly maxDelayMs: number, readonly stickyHeader: string | null, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly shadowPercent: number, readonly batching: { readonly enabled: boolean, readonly reason: string, readonly maxBatchSize: number | null, readonly maxDelayMs: number | null }, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> } | null, readonly rollout: { readonly id: string, readonly state: RolloutState, readonly reason: string | null, readonly startedAt: string, readonly finishedAt: string | null, readonly durationMs: number | null } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
 
 export type ScaleMutationVariables = Exact<{
   input: ScaleInput;
 }>;
 
 
-export type ScaleMutation = { readonly scale: { readonly eventsAfter: string | null, readonly deployment: { readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> } | null, readonly rollout: { readonly id: string, readonly state: RolloutState, readonly reason: string | null, readonly startedAt: string, readonly finishedAt: string | null, readonly durationMs: number | null } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
+export type ScaleMutation = { readonly scale: { readonly eventsAfter: string | null, readonly deployment: { readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly batching: BatchingMode, readonly maxBatchSize: number, readonly maxDelayMs: number, readonly stickyHeader: string | null, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly shadowPercent: number, readonly batching: { readonly enabled: boolean, readonly reason: string, readonly maxBatchSize: number | null, readonly maxDelayMs: number | null }, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> } | null, readonly rollout: { readonly id: string, readonly state: RolloutState, readonly reason: string | null, readonly startedAt: string, readonly finishedAt: string | null, readonly durationMs: number | null } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
 
 export type RollbackMutationVariables = Exact<{
   input: RollbackInput;
 }>;
 
 
-export type RollbackMutation = { readonly rollback: { readonly eventsAfter: string | null, readonly deployment: { readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> } | null, readonly rollout: { readonly id: string, readonly state: RolloutState, readonly reason: string | null, readonly startedAt: string, readonly finishedAt: string | null, readonly durationMs: number | null } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
+export type RollbackMutation = { readonly rollback: { readonly eventsAfter: string | null, readonly deployment: { readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly batching: BatchingMode, readonly maxBatchSize: number, readonly maxDelayMs: number, readonly stickyHeader: string | null, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly shadowPercent: number, readonly batching: { readonly enabled: boolean, readonly reason: string, readonly maxBatchSize: number | null, readonly maxDelayMs: number | null }, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> } | null, readonly rollout: { readonly id: string, readonly state: RolloutState, readonly reason: string | null, readonly startedAt: string, readonly finishedAt: string | null, readonly durationMs: number | null } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
 
 export type DeleteDeploymentMutationVariables = Exact<{
   input: DeleteDeploymentInput;
 }>;
 
 
-export type DeleteDeploymentMutation = { readonly deleteDeployment: { readonly eventsAfter: string | null, readonly deployment: { readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> } | null, readonly rollout: { readonly id: string, readonly state: RolloutState, readonly reason: string | null, readonly startedAt: string, readonly finishedAt: string | null, readonly durationMs: number | null } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
+export type DeleteDeploymentMutation = { readonly deleteDeployment: { readonly eventsAfter: string | null, readonly deployment: { readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly batching: BatchingMode, readonly maxBatchSize: number, readonly maxDelayMs: number, readonly stickyHeader: string | null, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly shadowPercent: number, readonly batching: { readonly enabled: boolean, readonly reason: string, readonly maxBatchSize: number | null, readonly maxDelayMs: number | null }, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> } | null, readonly rollout: { readonly id: string, readonly state: RolloutState, readonly reason: string | null, readonly startedAt: string, readonly finishedAt: string | null, readonly durationMs: number | null } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
 
 export type InferMutationVariables = Exact<{
   input: InferInput;
@@ -362,7 +394,7 @@ export type ProjectFieldsFragment = { readonly id: string, readonly name: string
 
 export type ModelFieldsFragment = { readonly id: string, readonly name: string, readonly description: string, readonly generation: number, readonly createdAt: string };
 
-export type VersionFieldsFragment = { readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> }> } | null };
+export type VersionFieldsFragment = { readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> }> } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null };
 
 export type CreateProjectMutationVariables = Exact<{
   input: CreateProjectInput;
@@ -383,7 +415,7 @@ export type CreateVersionMutationVariables = Exact<{
 }>;
 
 
-export type CreateVersionMutation = { readonly createVersion: { readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> }> } | null } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
+export type CreateVersionMutation = { readonly createVersion: { readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> }> } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
 
 export type VersionByIdQueryVariables = Exact<{
   id: string;
@@ -391,7 +423,7 @@ export type VersionByIdQueryVariables = Exact<{
 
 
 export type VersionByIdQuery = { readonly node:
-    | { readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> }> } | null }
+    | { readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> }> } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null }
     | Record<PropertyKey, never>
    | null };
 
@@ -449,11 +481,22 @@ export const DeploymentFieldsFragmentDoc = new TypedDocumentString(`
     timeoutMs
     maxConcurrency
     maxQueue
+    batching
+    maxBatchSize
+    maxDelayMs
+    stickyHeader
     threads
     memoryLimitBytes
   }
   targets {
     weight
+    shadowPercent
+    batching {
+      enabled
+      reason
+      maxBatchSize
+      maxDelayMs
+    }
     version {
       id
       number
@@ -531,6 +574,10 @@ export const VersionFieldsFragmentDoc = new TypedDocumentString(`
       shape
     }
   }
+  rowIndependence {
+    verdict
+    reason
+  }
   loadMs
   memoryBytes
   createdAt
@@ -568,11 +615,22 @@ export const DeploymentDocument = new TypedDocumentString(`
     timeoutMs
     maxConcurrency
     maxQueue
+    batching
+    maxBatchSize
+    maxDelayMs
+    stickyHeader
     threads
     memoryLimitBytes
   }
   targets {
     weight
+    shadowPercent
+    batching {
+      enabled
+      reason
+      maxBatchSize
+      maxDelayMs
+    }
     version {
       id
       number
@@ -614,11 +672,22 @@ export const DeploymentByIdDocument = new TypedDocumentString(`
     timeoutMs
     maxConcurrency
     maxQueue
+    batching
+    maxBatchSize
+    maxDelayMs
+    stickyHeader
     threads
     memoryLimitBytes
   }
   targets {
     weight
+    shadowPercent
+    batching {
+      enabled
+      reason
+      maxBatchSize
+      maxDelayMs
+    }
     version {
       id
       number
@@ -672,11 +741,22 @@ fragment DeploymentFields on Deployment {
     timeoutMs
     maxConcurrency
     maxQueue
+    batching
+    maxBatchSize
+    maxDelayMs
+    stickyHeader
     threads
     memoryLimitBytes
   }
   targets {
     weight
+    shadowPercent
+    batching {
+      enabled
+      reason
+      maxBatchSize
+      maxDelayMs
+    }
     version {
       id
       number
@@ -738,11 +818,22 @@ fragment DeploymentFields on Deployment {
     timeoutMs
     maxConcurrency
     maxQueue
+    batching
+    maxBatchSize
+    maxDelayMs
+    stickyHeader
     threads
     memoryLimitBytes
   }
   targets {
     weight
+    shadowPercent
+    batching {
+      enabled
+      reason
+      maxBatchSize
+      maxDelayMs
+    }
     version {
       id
       number
@@ -804,11 +895,22 @@ fragment DeploymentFields on Deployment {
     timeoutMs
     maxConcurrency
     maxQueue
+    batching
+    maxBatchSize
+    maxDelayMs
+    stickyHeader
     threads
     memoryLimitBytes
   }
   targets {
     weight
+    shadowPercent
+    batching {
+      enabled
+      reason
+      maxBatchSize
+      maxDelayMs
+    }
     version {
       id
       number
@@ -870,11 +972,22 @@ fragment DeploymentFields on Deployment {
     timeoutMs
     maxConcurrency
     maxQueue
+    batching
+    maxBatchSize
+    maxDelayMs
+    stickyHeader
     threads
     memoryLimitBytes
   }
   targets {
     weight
+    shadowPercent
+    batching {
+      enabled
+      reason
+      maxBatchSize
+      maxDelayMs
+    }
     version {
       id
       number
@@ -1016,6 +1129,10 @@ fragment VersionFields on Version {
       shape
     }
   }
+  rowIndependence {
+    verdict
+    reason
+  }
   loadMs
   memoryBytes
   createdAt
@@ -1050,6 +1167,10 @@ export const VersionByIdDocument = new TypedDocumentString(`
       datatype
       shape
     }
+  }
+  rowIndependence {
+    verdict
+    reason
   }
   loadMs
   memoryBytes

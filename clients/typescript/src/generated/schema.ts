@@ -194,6 +194,15 @@ export type AuditEntryEdge = {
   readonly node: AuditEntry;
 };
 
+/** Whether waiting requests of one target are merged into one inference. `Target.batching` says what came of it. */
+export type BatchingMode =
+  /** They are, where validation showed that a version's rows are INDEPENDENT. */
+  | 'AUTO'
+  /** They are not. */
+  | 'OFF'
+  /** They are, whatever validation showed: the caller vouches for the model. Refused for a version that is FIXED. */
+  | 'ON';
+
 /** On which side of the threshold a value is alarming. */
 export type Comparison =
   /** Above it. */
@@ -385,12 +394,18 @@ export type DeleteScalingPolicyInput = {
 
 /** Creates a deployment, or changes its spec. What is left out keeps its value, or takes its default at creation. */
 export type DeployInput = {
+  /** Whether waiting requests are merged into one inference. Default AUTO. */
+  readonly batching?: InputMaybe<BatchingMode>;
   /** The generation that the caller read; 0 for "does not exist". Another one is a CONFLICT. */
   readonly expectedGeneration?: InputMaybe<Scalars['Int']['input']>;
   /** A repetition with the same key answers the same and does nothing. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+  /** Rows of one merged inference, 1 to 4096; 1 merges nothing. Default 64. */
+  readonly maxBatchSize?: InputMaybe<Scalars['Int']['input']>;
   /** Inferences one replica works on at a time. Default 2. */
   readonly maxConcurrency?: InputMaybe<Scalars['Int']['input']>;
+  /** How long a request may be held back for others to be merged with, 0 to 1000; never one that is alone while a replica is free. 0 merges only what waits anyway. Default 2. */
+  readonly maxDelayMs?: InputMaybe<Scalars['Float']['input']>;
   /** Requests that may wait. Default 1000. */
   readonly maxQueue?: InputMaybe<Scalars['Int']['input']>;
   /** Memory a replica may use on top of what its runtime needs idle, as a 64-bit integer. Default: no limit of its own. */
@@ -403,6 +418,8 @@ export type DeployInput = {
   readonly reason?: Scalars['String']['input'];
   /** Replicas of each target, 1 to 64. Default 1. */
   readonly replicas?: InputMaybe<Scalars['Int']['input']>;
+  /** A header of yours whose value keeps its callers on one version, such as `x-user-id`; null routes every request on its own, which is the default. */
+  readonly stickyHeader?: InputMaybe<Scalars['String']['input']>;
   /** Where the traffic goes, at most 10. Needed at creation. */
   readonly targets?: InputMaybe<ReadonlyArray<TargetInput>>;
   /** Threads of one replica. Default 1. */
@@ -656,14 +673,22 @@ export type DeploymentRefInput = {
 
 /** What is wanted of a deployment. */
 export type DeploymentSpec = {
+  /** Whether waiting requests of one target are merged into one inference. */
+  readonly batching: BatchingMode;
+  /** Rows of one merged inference; 1 merges nothing. */
+  readonly maxBatchSize: Scalars['Int']['output'];
   /** Inferences one replica works on at a time. */
   readonly maxConcurrency: Scalars['Int']['output'];
+  /** How long a request may be held back for others to be merged with. */
+  readonly maxDelayMs: Scalars['Float']['output'];
   /** Requests that may wait; beyond it the answer is "overloaded", at once. */
   readonly maxQueue: Scalars['Int']['output'];
   /** Memory a replica may use on top of what its runtime needs idle, as a 64-bit integer; null for no limit of its own. */
   readonly memoryLimitBytes?: Maybe<Scalars['String']['output']>;
   /** Replicas of each target; a scaling policy, where there is one, moves them instead. */
   readonly replicas: Scalars['Int']['output'];
+  /** Header, in lower case, whose value keeps its callers on one version; null where every request is routed on its own. */
+  readonly stickyHeader?: Maybe<Scalars['String']['output']>;
   /** Threads of one replica. */
   readonly threads: Scalars['Int']['output'];
   /** How long a request may take from its arrival, waiting included, unless it says so itself. */
@@ -1545,6 +1570,8 @@ export type RolloutStep = {
 export type Route = {
   /** The generation it carries: the one before, while a rollout is under way. */
   readonly generation: Scalars['Int']['output'];
+  /** Header whose value keeps its callers on one version; null where every request is routed on its own. */
+  readonly stickyHeader?: Maybe<Scalars['String']['output']>;
   /** Where the traffic goes. */
   readonly targets: ReadonlyArray<RouteTarget>;
   /** When it last changed. */
@@ -1553,15 +1580,48 @@ export type Route = {
   readonly version: Scalars['String']['output'];
 };
 
-/** Where a route sends a share of the traffic. */
+/** How gateways merge the requests of a target. */
+export type RouteBatching = {
+  /** Rows of one merged inference. */
+  readonly maxBatchSize: Scalars['Int']['output'];
+  /** How long a request may be held back for others. */
+  readonly maxDelayMs: Scalars['Float']['output'];
+};
+
+/** Where a route sends a share of the traffic, or a copy of it. */
 export type RouteTarget = {
+  /** How its requests are merged; null where they are not. */
+  readonly batching?: Maybe<RouteBatching>;
   /** Ids of the replicas that take requests now. Empty while the only one is being replaced: requests wait. */
   readonly replicaIds: ReadonlyArray<Scalars['ID']['output']>;
+  /** Percentage of the requests that it gets a copy of; 0 for a target that is no shadow. */
+  readonly shadowPercent: Scalars['Float']['output'];
   /** The version that serves it. */
   readonly version: Version;
   /** Its share, relative to the sum of the weights. */
   readonly weight: Scalars['Int']['output'];
 };
+
+/** What validation found when it sent the rows of the sample alone, together, and beside large neighbours. */
+export type RowIndependence = {
+  /** What it rests on: what was compared, or where a difference was seen. */
+  readonly reason: Scalars['String']['output'];
+  /** What was found. */
+  readonly verdict: RowIndependenceVerdict;
+};
+
+/** Whether a row's answer depends on the rows beside it: what decides whether requests may be merged into one inference. */
+export type RowIndependenceVerdict =
+  /** A row was answered otherwise beside others than alone. Merged only where the spec says ON. */
+  | 'DEPENDENT'
+  /** There is no batch dimension: an input or output does not begin with a dimension of rows. Never merged. */
+  | 'FIXED'
+  /** Every row gave the same bits alone, in batches and beside large neighbours. `batching: AUTO` merges. */
+  | 'INDEPENDENT'
+  /** Rows differed by rounding only, within 1e-5 of the largest value of their output (1e-3 for FP16): a library that sums in another order at some batch sizes. Merged where the spec says ON. */
+  | 'ROUNDING'
+  /** It could not be found out; the reason says why. Merged only where the spec says ON. */
+  | 'UNKNOWN';
 
 /** Runs a monitor at once. */
 export type RunMonitorInput = {
@@ -1791,14 +1851,18 @@ export type SubscriptionVersionEventsArgs = {
   version: Scalars['ID']['input'];
 };
 
-/** One version that a deployment sends traffic to. */
+/** One version that a deployment sends traffic to, or a copy of it. */
 export type Target = {
+  /** Whether its requests are merged, and why: what comes of the spec and of what validation found. */
+  readonly batching: TargetBatching;
   /** The deployment it belongs to. */
   readonly deployment: Deployment;
   /** Requests, errors, latency and load of this target of late; null when no gateway reported on it. */
   readonly metrics?: Maybe<TargetMetrics>;
   /** Its replicas that are not STOPPED or FAILED. */
   readonly replicas: ReadonlyArray<Replica>;
+  /** Percentage of the requests that it gets a copy of, its answers unseen by callers; 0 for a target that is no shadow. */
+  readonly shadowPercent: Scalars['Float']['output'];
   /** The version. */
   readonly version: Version;
   /** Its share of the traffic, relative to the sum of the weights. */
@@ -1806,21 +1870,35 @@ export type Target = {
 };
 
 
-/** One version that a deployment sends traffic to. */
+/** One version that a deployment sends traffic to, or a copy of it. */
 export type TargetMetricsArgs = {
   windowMs?: Scalars['Int']['input'];
 };
 
-/** One version that gets a share of the traffic: by `versionId`, or by `model` and `version` in the deployment's project. */
+/** Whether the requests of a target are merged, and why. */
+export type TargetBatching = {
+  /** Whether they are. */
+  readonly enabled: Scalars['Boolean']['output'];
+  /** Rows of one merged inference; null where nothing is merged. */
+  readonly maxBatchSize?: Maybe<Scalars['Int']['output']>;
+  /** How long a request may be held back for others; null where nothing is merged. */
+  readonly maxDelayMs?: Maybe<Scalars['Float']['output']>;
+  /** Why, in a sentence: what the spec says, or what validation found. */
+  readonly reason: Scalars['String']['output'];
+};
+
+/** One version that gets a share of the traffic, or a copy of it: by `versionId`, or by `model` and `version` in the deployment's project. */
 export type TargetInput = {
   /** The model's name. */
   readonly model?: InputMaybe<Scalars['String']['input']>;
+  /** Makes it a shadow: it gets a copy of this percentage of the requests, 0 to 100, and no caller sees its answers. A shadow has weight 0. */
+  readonly shadowPercent?: Scalars['Float']['input'];
   /** The version's number; the newest READY one where it is left out. */
   readonly version?: InputMaybe<Scalars['Int']['input']>;
   /** The version's id. */
   readonly versionId?: InputMaybe<Scalars['ID']['input']>;
-  /** Its share, relative to the sum of the weights, 0 to 10000. */
-  readonly weight?: Scalars['Int']['input'];
+  /** Its share, relative to the sum of the weights, 0 to 10000. Default 100, and 0 for a shadow. */
+  readonly weight?: InputMaybe<Scalars['Int']['input']>;
 };
 
 /** What gateways measured of one version in a deployment. */
@@ -1985,6 +2063,8 @@ export type Version = Node & {
   readonly parent?: Maybe<Version>;
   /** Why it was REJECTED, in the runtime's own words; while VALIDATING, why validation could not run yet. */
   readonly reason?: Maybe<Scalars['String']['output']>;
+  /** Whether a row's answer depends on the rows beside it; null unless READY. */
+  readonly rowIndependence?: Maybe<RowIndependence>;
   /** The runtime plugin that loads it. */
   readonly runtime: Scalars['String']['output'];
   /** The request that validation and readiness probes send; null where it is made from the signature. */
