@@ -18,7 +18,9 @@ export interface WarmModel {
   readonly model: LoadedModel;
   /** From the import of the plugin to the model in memory. */
   readonly loadMs: number;
-  /** The answer to the sample. */
+  /** What the model was asked: the sample, or a request made from its signature. */
+  readonly inputs: readonly Tensor[];
+  /** The answer to it. */
   readonly outputs: readonly Tensor[];
 }
 
@@ -36,7 +38,7 @@ export async function warmModel(request: ModelRequest, signal: AbortSignal, log:
   const inputs = sampleInputs(model.signature, request.sample);
   const outputs = await model.infer(inputs, undefined, signal);
   assertAnswer(model.signature, outputs);
-  return { model, loadMs, outputs };
+  return { model, loadMs, inputs, outputs };
 }
 
 function sampleInputs(signature: Signature, sample: readonly SampleTensor[] | null): Tensor[] {

@@ -35,6 +35,14 @@ interface Trial {
 
 /** Sends the sample's rows alone, together and beside large neighbours. Never throws: what fails here says nothing against the version. */
 export async function rowIndependence(signature: Signature, sample: readonly Tensor[], infer: Infer): Promise<RowIndependence> {
+  try {
+    return await compareRows(signature, sample, infer);
+  } catch (error) {
+    return unknown(messageOf(error));
+  }
+}
+
+async function compareRows(signature: Signature, sample: readonly Tensor[], infer: Infer): Promise<RowIndependence> {
   const fixed = fixedReason(signature, sample);
   if (fixed !== undefined) return { verdict: 'FIXED', reason: fixed };
   if (sample[0]!.shape[0] === 0) return unknown('the sample has no row');
@@ -47,10 +55,11 @@ export async function rowIndependence(signature: Signature, sample: readonly Ten
       const misfit = misfitOf(answer, 1);
       if (misfit !== undefined) return { verdict: 'FIXED', reason: misfit };
       rows.push(row);
-      alone.push(answer);
+      // A copy: a library may write its next answer over this one.
+      alone.push(rowOf(answer, 0));
     } catch (error) {
       // A variation is a guess at what the model takes.
-      if (own) return unknown(`a row of the sample failed alone: ${messageOf(error)}`);
+      if (own) throw new Error(`a row of the sample failed alone: ${messageOf(error)}`, { cause: error });
     }
   }
   const trials = trialsOf(rows);
@@ -63,12 +72,9 @@ async function judge(rows: readonly Row[], alone: readonly Row[], trials: readon
   let rounding: Difference | undefined;
   const again: Trial = { rows: [rows[0]!], known: [0], where: 'the second time' };
   for (const trial of [again, ...trials]) {
-    let answer: readonly Tensor[];
-    try {
-      answer = await infer(batchOf(trial.rows));
-    } catch (error) {
-      return unknown(`an inference ${trial.where} failed: ${messageOf(error)}`);
-    }
+    const answer = await infer(batchOf(trial.rows)).catch((error: unknown) => {
+      throw new Error(`an inference ${trial.where} failed: ${messageOf(error)}`, { cause: error });
+    });
     const misfit = misfitOf(answer, trial.rows.length);
     if (misfit !== undefined) return { verdict: 'FIXED', reason: misfit };
     for (const [at, row] of trial.known.entries()) {

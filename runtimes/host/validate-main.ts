@@ -1,14 +1,16 @@
 /**
  * The validating process: reads one `ValidateRequest` as a line of JSON on standard input, loads the model, sends it one
- * inference, and writes a `ValidateReport` to descriptor 3. Its standard error is the log. It ends when its parent has gone:
- * standard input stays open until then.
+ * inference, and writes a `ValidateReport` as a line to descriptor 3. Then it looks whether the model's rows are independent, and writes a
+ * `RowIndependence` as a second line: whatever happens meanwhile, the model has answered. Its standard error is the log. It ends when
+ * its parent has gone: standard input stays open until then.
  */
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { sampleFromTensor, type SampleTensor } from '../sample.js';
 import type { Signature, Tensor } from '../tensor.js';
-import { warmModel, type ModelRequest } from './model-session.js';
+import { warmModel, type ModelRequest, type WarmModel } from './model-session.js';
 import { messageOf } from './replica-server.js';
+import { rowIndependence, type RowIndependence } from './row-independence.js';
 
 export type ValidateRequest = ModelRequest;
 
@@ -36,19 +38,23 @@ lines.once('line', (line) => void validate(JSON.parse(line) as ValidateRequest))
 lines.once('close', () => process.exit(3));
 
 async function validate(request: ValidateRequest): Promise<void> {
-  const report = await warmModel(request, new AbortController().signal, (line) => console.error(line)).then(
-    ({ model, loadMs, outputs }): ValidateReport => ({
-      ok: true,
-      signature: model.signature,
-      backend: model.backend,
-      memoryBytes: process.memoryUsage.rss(),
-      loadMs,
-      outputs: outputs.map(answered),
-    }),
-    (error: unknown): ValidateReport => ({ ok: false, reason: messageOf(error) }),
-  );
-  writeAll(Buffer.from(JSON.stringify(report)));
+  const { signal } = new AbortController();
+  let warm: WarmModel;
+  try {
+    warm = await warmModel(request, signal, (line) => console.error(line));
+  } catch (error) {
+    report({ ok: false, reason: messageOf(error) });
+    process.exit(0);
+  }
+  const { model, loadMs, inputs, outputs } = warm;
+  const { signature, backend } = model;
+  report({ ok: true, signature, backend, memoryBytes: process.memoryUsage.rss(), loadMs, outputs: outputs.map(answered) });
+  report(await rowIndependence(signature, inputs, (rows) => model.infer(rows, undefined, signal)));
   process.exit(0);
+}
+
+function report(line: ValidateReport | RowIndependence): void {
+  writeAll(Buffer.from(`${JSON.stringify(line)}\n`));
 }
 
 function answered(tensor: Tensor): AnsweredTensor {

@@ -4,6 +4,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import type { RowIndependence } from '../../runtimes/host/row-independence.js';
 import type { AnsweredTensor, ValidateReport, ValidateRequest } from '../../runtimes/host/validate-main.js';
 import type { SampleTensor } from '../../runtimes/sample.js';
 import type { Signature } from '../../runtimes/tensor.js';
@@ -48,6 +49,7 @@ export type ValidationResult =
       readonly loadMs: number;
       /** The answer to the sample, or to the request made from the signature. */
       readonly outputs: readonly AnsweredTensor[];
+      readonly rowIndependence: RowIndependence;
     }
   | { readonly state: 'REJECTED'; readonly reason: string; readonly logTail: string };
 
@@ -74,10 +76,14 @@ export async function validateVersion(request: ValidationRequest): Promise<Valid
   const budget: MemoryBudget = { runtime: request.runtime, threads: request.threads, outsideModules: request.outsideModules, memoryBytes: request.memoryBytes };
   const ending = await runProcess(request, budget);
   request.signal?.throwIfAborted();
-  const report = ending.stopped === undefined ? parseReport(ending.report) : undefined;
+  const [first = '', second = ''] = ending.report.split('\n');
+  const report = parseLine<ValidateReport>(first);
   if (report?.ok) {
     const { signature, backend, memoryBytes, loadMs, outputs } = report;
-    return { state: 'READY', signature, backend, memoryBytes, loadMs, outputs };
+    // The version has answered: what became of the process since then says nothing against it.
+    const reason = `the rows could not be compared: ${reasonOf(request, ending, undefined)}`;
+    const rowIndependence = parseLine<RowIndependence>(second) ?? { verdict: 'UNKNOWN', reason };
+    return { state: 'READY', signature, backend, memoryBytes, loadMs, outputs, rowIndependence };
   }
   return { state: 'REJECTED', reason: reasonOf(request, ending, report?.reason), logTail: ending.logTail };
 }
@@ -182,9 +188,10 @@ function collect(stream: Readable, onTooMuch: () => void): () => string {
   return () => Buffer.concat(chunks).toString();
 }
 
-function parseReport(text: string): ValidateReport | undefined {
+/** undefined for a line that was never written, or not to its end. */
+function parseLine<T>(line: string): T | undefined {
   try {
-    return JSON.parse(text) as ValidateReport;
+    return JSON.parse(line) as T;
   } catch {
     return undefined;
   }

@@ -6,6 +6,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
+import type { RowIndependence } from '../../runtimes/host/row-independence.js';
 import type { QueryRunner } from 'typeorm';
 import type { UnitOfWork } from '../database/unit-of-work.js';
 import { DomainError } from '../errors.js';
@@ -173,7 +174,13 @@ export class VersionValidator {
       const ready = result.state === 'READY';
       const reason = ready ? null : tidy(result.reason, MAX_REASON) || 'validation gave no reason';
       const found = ready
-        ? { signature: result.signature as never, memoryBytes: Math.round(result.memoryBytes), loadMs: result.loadMs, logTail: null }
+        ? {
+            signature: result.signature as never,
+            rowIndependence: storedVerdict(result.rowIndependence),
+            memoryBytes: Math.round(result.memoryBytes),
+            loadMs: result.loadMs,
+            logTail: null,
+          }
         : { logTail: tidy(result.logTail, MAX_REASON) };
       await change.manager.update(VersionEntity, { id }, { state: result.state, reason, validatedAt: change.now, ...found });
       const message = ready
@@ -229,6 +236,9 @@ function storable(result: ValidationResult & { state: 'READY' }): ValidationResu
     throw error;
   }
 }
+
+/** The reason quotes the model: its names and its texts. */
+const storedVerdict = ({ verdict, reason }: RowIndependence): RowIndependence => ({ verdict, reason: tidy(reason, MAX_REASON) });
 
 /** Text of any process as PostgreSQL can keep it: the end of it where it is long. */
 function tidy(text: string, max: number): string {

@@ -20,6 +20,7 @@ export const READY: ValidationResult = {
   memoryBytes: 5_000_000_000,
   loadMs: 12.5,
   outputs: [],
+  rowIndependence: { verdict: 'INDEPENDENT', reason: 'the test says so' },
 };
 
 /** A validation that goes on until its server stops. */

@@ -130,3 +130,50 @@ export const loopModel = (times: bigint): Buffer => {
     initializers: [initializer('times', 'INT64', [], Buffer.from(BigInt64Array.of(times).buffer)), initializer('yes', 'BOOL', [], Buffer.from([1]))],
   });
 };
+
+const rawFloats = (count: number, next: () => number): Buffer => Buffer.from(Float32Array.from({ length: count }, next).buffer);
+
+/** FP32 [-1, width] through fully connected layers with ReLU between them, with weights that are always the same. */
+export const mlpModel = (...widths: readonly number[]): Buffer => {
+  let state = 1;
+  const weight = (): number => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647 - 0.5;
+  const nodes: Buffer[] = [];
+  const initializers: Buffer[] = [];
+  widths.slice(1).forEach((to, i) => {
+    const from = widths[i]!;
+    const last = i === widths.length - 2;
+    initializers.push(initializer(`w${i}`, 'FP32', [from, to], rawFloats(from * to, () => (weight() * 4) / Math.sqrt(from))));
+    initializers.push(initializer(`c${i}`, 'FP32', [to], rawFloats(to, weight)));
+    nodes.push(node('Gemm', [i === 0 ? 'x' : `h${i}`, `w${i}`, `c${i}`], [last ? 'y' : `g${i}`]));
+    if (!last) nodes.push(node('Relu', [`g${i}`], [`h${i + 1}`]));
+  });
+  return onnxModel({
+    nodes,
+    initializers,
+    inputs: [tensorValue({ name: 'x', type: 'FP32', shape: ['rows', widths[0]!] })],
+    outputs: [tensorValue({ name: 'y', type: 'FP32', shape: ['rows', widths.at(-1)!] })],
+  });
+};
+
+/** `y = x · w` over FP32 [-1, 2] with 8-bit weights, as dynamic quantisation writes it: the scale of `x` is that of the whole batch. */
+export const dynamicallyQuantisedModel = (): Buffer =>
+  onnxModel({
+    nodes: [
+      node('DynamicQuantizeLinear', ['x'], ['q', 'scale', 'zero']),
+      node('MatMulInteger', ['q', 'w', 'zero'], ['sums']),
+      node('Cast', ['sums'], ['sums32'], [{ name: 'to', int: ONNX_TYPE.FP32 }]),
+      node('Mul', ['scale', 'wscale'], ['both']),
+      node('Mul', ['sums32', 'both'], ['y']),
+    ],
+    inputs: [tensorValue({ name: 'x', type: 'FP32', shape: ['rows', 2] })],
+    outputs: [tensorValue({ name: 'y', type: 'FP32', shape: ['rows', 2] })],
+    initializers: [initializer('w', 'INT8', [2, 2], Uint8Array.from([100, -50, 25, 75])), initializer('wscale', 'FP32', [], floats(0.01))],
+  });
+
+/** One operator from FP32 [-1, 2] to an output of a shape, with attributes. */
+export const operatorModel = (op: string, attributes: readonly Attribute[], shape: readonly Dimension[], type: OnnxType = 'FP32'): Buffer =>
+  onnxModel({
+    nodes: [node(op, ['x'], ['y'], attributes)],
+    inputs: [tensorValue({ name: 'x', type: 'FP32', shape: ['rows', 2] })],
+    outputs: [tensorValue({ name: 'y', type, shape })],
+  });
