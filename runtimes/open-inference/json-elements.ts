@@ -124,6 +124,11 @@ function fillBooleans(out: Uint8Array, values: readonly unknown[], at: number, w
 function fillBytes(out: Uint8Array[], values: readonly unknown[], at: number, where: string): void {
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
+    // No JSON value is one: a protocol has decoded its own form of bytes (base64) already.
+    if (value instanceof Uint8Array) {
+      out[at + i] = value;
+      continue;
+    }
     if (typeof value !== 'string') throw wrong(value, at + i, where, 'BYTES takes strings');
     if (LONE_SURROGATE.test(value)) throw wrong(value, at + i, where, 'it holds half a surrogate pair, which UTF-8 cannot carry');
     out[at + i] = Buffer.from(value);

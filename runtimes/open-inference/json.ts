@@ -9,7 +9,6 @@
 import { halfValue } from './half.js';
 import { describe, fillElements } from './json-elements.js';
 import { allocate, elementCount, isDatatype, TensorError, type Datatype, type NumericDatatype, type Tensor, type TensorData } from '../tensor.js';
-import type { InferRequest, Parameters, ParameterValue } from './message.js';
 
 export { InexactNumberError } from './json-elements.js';
 
@@ -83,61 +82,8 @@ export function tensorDataText(tensor: Tensor): string {
   return `[${(data as Int32Array).join(',')}]`;
 }
 
-/** An inference request from its parsed JSON. @throws TensorError that says where and what. */
-export function inferRequestFromJson(value: unknown): InferRequest {
-  const body = objectOf(value, 'the request');
-  const { id, inputs, outputs } = body;
-  if (id !== undefined && typeof id !== 'string') throw new TensorError(`"id" must be a string, not ${describe(id)}`);
-  if (!Array.isArray(inputs))
-    throw new TensorError(inputs === undefined ? '"inputs" is missing' : `"inputs" must be an array of tensors, not ${describe(inputs)}`);
-  const parameters = parametersFromJson(body['parameters'], 'parameters');
-  const names = outputs === undefined || outputs === null ? undefined : outputsFromJson(outputs);
-  return {
-    ...(id !== undefined && { id }),
-    ...(parameters && { parameters }),
-    inputs: inputs.map((input, i) => inputFromJson(input, `inputs[${i}]`)),
-    ...(names && { outputs: names }),
-  };
-}
-
-function inputFromJson(value: unknown, path: string): Tensor {
-  const input = objectOf(value, path);
-  const parameters = parametersFromJson(input['parameters'], `${path}.parameters`);
-  if (parameters?.['binary_data_size'] !== undefined) {
-    throw new TensorError(`${path}: "binary_data_size" says that binary data follows, but the request has no Inference-Header-Content-Length`);
-  }
-  return tensorFromJson(input as unknown as TensorJson, path);
-}
-
-function outputsFromJson(outputs: unknown): string[] | undefined {
-  if (!Array.isArray(outputs)) throw new TensorError(`"outputs" must be an array, not ${describe(outputs)}`);
-  const names = outputs.map((output: unknown, i) => {
-    const { name } = objectOf(output, `outputs[${i}]`);
-    if (typeof name !== 'string' || name === '') throw new TensorError(`outputs[${i}]: "name" must be a non-empty string, not ${describe(name)}`);
-    return name;
-  });
-  return names.length > 0 ? names : undefined;
-}
-
-function parametersFromJson(value: unknown, path: string): Parameters | undefined {
-  if (value === undefined || value === null) return undefined;
-  const given = objectOf(value, `"${path}"`);
-  for (const key of Object.keys(given)) {
-    // Long integers are BigInts where the body was parsed exactly for a tensor's sake; a parameter is a plain number.
-    if (typeof given[key] === 'bigint') given[key] = Number(given[key]);
-    const parameter = given[key];
-    const scalar = typeof parameter === 'string' || typeof parameter === 'boolean' || (typeof parameter === 'number' && Number.isFinite(parameter));
-    if (!scalar) throw new TensorError(`parameter "${key}" of "${path}" must be a string, a number or a boolean, not ${describe(parameter)}`);
-  }
-  return given as Record<string, ParameterValue>;
-}
-
-function objectOf(value: unknown, what: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TensorError(`${what} must be an object, not ${describe(value)}`);
-  return value as Record<string, unknown>;
-}
-
-function shapeFromJson(shape: unknown, where: string): readonly number[] {
+/** @throws TensorError unless it is an array of numbers, not too many */
+export function shapeFromJson(shape: unknown, where: string): readonly number[] {
   if (!Array.isArray(shape)) throw new TensorError(`${where}: "shape" must be an array of dimensions, not ${describe(shape)}`);
   if (shape.length > MAX_RANK) throw new TensorError(`${where}: a shape of ${shape.length} dimensions, the limit is ${MAX_RANK}`);
   for (const dimension of shape as unknown[]) {
@@ -146,7 +92,8 @@ function shapeFromJson(shape: unknown, where: string): readonly number[] {
   return shape as number[];
 }
 
-function countOf(shape: readonly number[], where: string): number {
+/** @throws TensorError as `elementCount`, with the place */
+export function countOf(shape: readonly number[], where: string): number {
   try {
     return elementCount(shape);
   } catch (error) {
@@ -201,9 +148,14 @@ function plain(tensor: Tensor, i: number): number | string | boolean {
     const value = tensor.datatype === 'FP16' ? halfValue(element) : element;
     return Number.isFinite(value) ? value : String(value);
   }
+  return elementText(tensor.name, i, element);
+}
+
+/** A BYTES element as text. @throws TensorError where it is not UTF-8 */
+export function elementText(name: string, i: number, element: Uint8Array): string {
   try {
     return strictUtf8.decode(element);
   } catch {
-    throw new TensorError(`output "${tensor.name}": element ${i} holds bytes that are not UTF-8, which JSON cannot carry; ask for this output as binary data`);
+    throw new TensorError(`output "${name}": element ${i} holds bytes that are not UTF-8, which JSON cannot carry; ask for this output as binary data`);
   }
 }

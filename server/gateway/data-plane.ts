@@ -12,6 +12,9 @@ import type { TargetRoute } from './route.js';
 import type { TargetStatistics } from './statistics.js';
 import { assertRequest, type Deployment, type Router, type Target } from './router.js';
 
+/** Those of Triton's extensions that are there, by Triton's names. */
+const EXTENSIONS = ['binary_tensor_data', 'classification', 'model_configuration', 'model_repository', 'parameters', 'statistics'];
+
 export interface ModelMetadata {
   readonly name: string;
   readonly versions: readonly string[];
@@ -43,7 +46,7 @@ export class DataPlane {
   }
 
   serverMetadata(): { name: string; version: string; extensions: readonly string[] } {
-    return { name: 'pilothouse', version: this.options.serverVersion, extensions: [] };
+    return { name: 'pilothouse', version: this.options.serverVersion, extensions: EXTENSIONS };
   }
 
   /** @throws GatewayError NOT_FOUND, UNAVAILABLE */

@@ -7,7 +7,7 @@ import { followWallClock, now } from './clock.js';
 import { ControlLink } from './control-link.js';
 import { DataPlane } from './data-plane.js';
 import { Meter } from './meter.js';
-import { httpRoutes } from './protocols/http-paths.js';
+import { httpProtocols, httpRoutes } from './protocols/http-paths.js';
 import { HttpFront, type ListenAt } from './protocols/http-server.js';
 import { ReplicaLinks } from './replica-links.js';
 import { loadSnapshot, saveSnapshot, snapshotPath, type RouteSnapshot } from './route-snapshot.js';
@@ -74,7 +74,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
 
   await firstTable(control, tables, path, log);
-  const front = new HttpFront({ routes: httpRoutes(dataPlane), gate, call: (context) => dataPlane.call(context), log });
+  const front = new HttpFront({ routes: httpRoutes(httpProtocols(dataPlane)), gate, call: (context) => dataPlane.call(context), log });
   const http = await front.listen(options.http);
 
   return {

@@ -4,6 +4,8 @@
 export const MAX_BODY_BYTES = 64 * 1024 * 1024 + 64 * 1024;
 /** Bodies that are being received, over all connections; beyond it a caller is asked to come again. */
 export const MAX_BUFFERED_BYTES = 512 * 1024 * 1024;
+/** Answers that their callers have not taken yet, over all connections; beyond it a caller is asked to come again. */
+export const MAX_UNSENT_BYTES = 512 * 1024 * 1024;
 /** One message on a replica's socket. Answers may be larger than what asked for them. */
 export const MAX_FRAME_BYTES = 512 * 1024 * 1024;
 /** Request line and headers together. */
@@ -13,6 +15,8 @@ export const MAX_CONNECTIONS = 16_384;
 export const HEADERS_TIMEOUT_MS = 10_000;
 /** From the first byte of a request to its last. */
 export const REQUEST_TIMEOUT_MS = 120_000;
+/** From an answer's last byte written to its last byte taken by the caller. */
+export const ANSWER_TIMEOUT_MS = 120_000;
 /** Longer than the usual load balancer keeps its side, so that the other side closes first. */
 export const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 

@@ -49,7 +49,10 @@ function raw(bytes: string, waitMs = 3_000): Promise<string> {
 
 describe('what is asked about', () => {
   test('the server, its health, and models', async () => {
-    expect(await gateway.request('/v2')).toMatchObject({ status: 200, body: { name: 'pilothouse', version: expect.any(String), extensions: [] } });
+    expect(await gateway.request('/v2')).toMatchObject({
+      status: 200,
+      body: { name: 'pilothouse', version: expect.any(String), extensions: expect.arrayContaining(['binary_tensor_data', 'statistics']) },
+    });
     expect(await gateway.request('/v2/health/live')).toMatchObject({ status: 200, body: { live: true } });
     expect(await gateway.request('/v2/health/ready')).toMatchObject({ status: 200, body: { ready: true } });
     const tensors = { inputs: [{ name: 'x', datatype: 'FP32', shape: [-1] }], outputs: [{ name: 'y', datatype: 'FP32', shape: [-1] }] };

@@ -1,17 +1,27 @@
-/** Which protocol a path belongs to. */
+/** Which protocol a path belongs to: its first segment says. */
 import type { DataPlane } from '../data-plane.js';
 import { GatewayError } from '../gateway-error.js';
-import type { HttpRoutes } from './http-route.js';
-import { openInferenceRoute } from './open-inference-rest.js';
+import { errorText, type HttpProtocol, type HttpRoutes } from './http-route.js';
+import { openInferenceRest } from './open-inference-rest.js';
 
 /** A segment that a file system or a proxy would climb by, encoded or not. */
 const CLIMBS = /^(?:\.|%2e){1,2}$/i;
 
-export function httpRoutes(dataPlane: DataPlane): HttpRoutes {
-  return (path) => {
-    const [root, protocol, ...segments] = path.split('/');
-    if (root !== '' || protocol === undefined) return undefined;
-    if (segments.some((segment) => CLIMBS.test(segment))) throw new GatewayError('INVALID', 'a path must not have "." or ".." between its slashes');
-    return protocol === 'v2' ? openInferenceRoute(dataPlane, segments) : undefined;
+/** The protocols by the first segments of their paths. */
+export function httpProtocols(dataPlane: DataPlane): ReadonlyMap<string, HttpProtocol> {
+  return new Map([['v2', openInferenceRest(dataPlane)]]);
+}
+
+export function httpRoutes(protocols: ReadonlyMap<string, HttpProtocol>): HttpRoutes {
+  const protocolOf = (path: string): HttpProtocol | undefined => protocols.get(path.slice(1).split('/', 1)[0]!);
+  return {
+    find: (path) => {
+      const protocol = path.startsWith('/') ? protocolOf(path) : undefined;
+      if (!protocol) return undefined;
+      const segments = path.slice(1).split('/');
+      if (segments.some((segment) => CLIMBS.test(segment))) throw new GatewayError('INVALID', 'a path must not have "." or ".." between its slashes');
+      return protocol.route(segments);
+    },
+    failureText: (path) => protocolOf(path)?.failureText ?? errorText,
   };
 }

@@ -1,116 +1,101 @@
-/** The Open Inference Protocol over REST: paths and JSON in, one call on the data plane, JSON out. */
-import { inferRequestFromJson, tensorDataText } from '../../../runtimes/open-inference/json.js';
-import type { InferResponse } from '../../../runtimes/open-inference/message.js';
+/** The Open Inference Protocol over REST, with Triton's extensions: paths, and one call on the data plane for an inference. */
+import { restRequestFrom, type RestRequest } from '../../../runtimes/open-inference/rest-request.js';
 import type { TensorSpec } from '../../../runtimes/tensor.js';
 import type { DataPlane } from '../data-plane.js';
-import { GatewayError } from '../gateway-error.js';
+import type { Call } from '../pending.js';
+import { errorText, json, routesOf, type HttpAnswer, type HttpProtocol, type HttpRoute } from './http-route.js';
 import { readJson } from './json-body.js';
-import type { HttpAnswer, HttpRoute } from './http-route.js';
+import { nameOf, versionOf } from './model-name.js';
+import { openInferenceAnswer } from './open-inference-answer.js';
+import { splitBody } from './open-inference-body.js';
+import { refuseRepositoryControl, repositoryIndexAnswer } from './repository-rest.js';
+import { modelConfig, modelStatistics } from './triton.js';
 
-/** Names of projects and deployments, as they can be registered; `a/../b`, `..` and ` a` are none. */
-const MODEL_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
-const MAX_NAME = 200;
+const { get, post } = routesOf('oip-rest');
 
-/** The routes of this protocol. @param segments of the path below `/v2`, still encoded */
-export function openInferenceRoute(dataPlane: DataPlane, segments: readonly string[]): HttpRoute | undefined {
-  const [first, ...rest] = segments;
-  if (first === undefined) return { method: 'GET', open: false, protocol: 'oip-rest', answer: () => json(200, dataPlane.serverMetadata()) };
-  if (first === 'health' && rest.length === 1) return healthRoute(dataPlane, rest[0]!);
-  if (first !== 'models' || rest.length === 0) return undefined;
-  return modelRoute(dataPlane, rest);
+export function openInferenceRest(dataPlane: DataPlane): HttpProtocol {
+  return {
+    failureText: errorText,
+    route: ([, first, ...rest]) => {
+      if (first === undefined) return get(() => json(200, dataPlane.serverMetadata()));
+      if (first === 'health' && rest.length === 1) return healthRoute(dataPlane, rest[0]!);
+      if (first === 'repository') return repositoryRoute(dataPlane, rest);
+      if (first !== 'models' || rest.length === 0) return undefined;
+      // Without a version it is Triton's statistics of all models, though a model could have that name.
+      if (rest.length === 1 && rest[0] === 'stats') return get(() => json(200, modelStatistics(dataPlane)));
+      return modelRoute(dataPlane, rest);
+    },
+  };
 }
 
 function healthRoute(dataPlane: DataPlane, what: string): HttpRoute | undefined {
-  if (what === 'live') return { method: 'GET', open: true, protocol: 'oip-rest', answer: () => json(200, { live: true }) };
+  if (what === 'live') return get(() => json(200, { live: true }), true);
   if (what !== 'ready') return undefined;
-  return {
-    method: 'GET',
-    open: true,
-    protocol: 'oip-rest',
-    answer: () => {
-      const ready = dataPlane.ready();
-      return json(ready ? 200 : 503, { ready });
-    },
-  };
+  return get(() => {
+    const ready = dataPlane.ready();
+    return json(ready ? 200 : 503, { ready });
+  }, true);
+}
+
+function repositoryRoute(dataPlane: DataPlane, [what, encoded, verb, ...excess]: readonly string[]): HttpRoute | undefined {
+  if (what === 'index' && encoded === undefined) return post((_call, body) => repositoryIndexAnswer(dataPlane, body));
+  if (what !== 'models' || encoded === undefined || (verb !== 'load' && verb !== 'unload') || excess.length > 0) return undefined;
+  const name = nameOf(encoded);
+  return post(() => refuseRepositoryControl(name, verb));
 }
 
 function modelRoute(dataPlane: DataPlane, [encoded, ...rest]: readonly string[]): HttpRoute | undefined {
   const versioned = rest[0] === 'versions';
   if (versioned && rest.length === 1) return undefined;
   const [verb, ...excess] = versioned ? rest.slice(2) : rest;
-  const known = verb === undefined || verb === 'ready' || verb === 'infer';
   // A name with a slash or dots in it must be told that it is no name, whatever follows it.
   const name = nameOf(encoded!);
-  if (!known || excess.length > 0) return undefined;
-  const version = versioned ? versionOf(rest[1]!) : undefined;
-  if (verb === undefined) return { method: 'GET', open: false, protocol: 'oip-rest', answer: () => json(200, metadata(dataPlane, name, version)) };
-  if (verb === 'ready') {
-    return {
-      method: 'GET',
-      open: true,
-      protocol: 'oip-rest',
-      answer: () => {
-        const ready = dataPlane.modelReady(name, version);
-        return json(ready ? 200 : 503, { name, ready });
-      },
-    };
+  if (excess.length > 0) return undefined;
+  const version = () => (versioned ? versionOf(rest[1]!) : undefined);
+  switch (verb) {
+    case undefined:
+      return metadataRoute(dataPlane, name, version());
+    case 'ready':
+      return readyRoute(dataPlane, name, version());
+    case 'config':
+      return configRoute(dataPlane, name, version());
+    case 'stats':
+      return statisticsRoute(dataPlane, name, version());
+    case 'infer':
+      return inferRoute(dataPlane, name, version());
+    default:
+      return undefined;
   }
-  return {
-    method: 'POST',
-    open: false,
-    protocol: 'oip-rest',
-    answer: async (call, body) => {
-      // Decoding may have to wait for the deployment to be known: its failures are counted there.
-      let id: string | undefined;
-      const answer = await dataPlane.infer(call, name, version, () => {
-        const request = readJson(body, inferRequestFromJson);
-        id = request.id;
-        return request;
-      });
-      return { status: 200, body: responseText(name, answer.version, id, answer.response), version: answer.version };
-    },
-  };
 }
 
-const json = (status: number, value: unknown): HttpAnswer => ({ status, body: JSON.stringify(value) });
+const metadataRoute = (dataPlane: DataPlane, name: string, version: number | undefined): HttpRoute =>
+  get(() => {
+    const { inputs, outputs, ...rest } = dataPlane.modelMetadata(name, version);
+    return json(200, { ...rest, inputs: inputs.map(specOf), outputs: outputs.map(specOf) });
+  });
 
-function metadata(dataPlane: DataPlane, name: string, version: number | undefined): unknown {
-  const { inputs, outputs, ...rest } = dataPlane.modelMetadata(name, version);
-  return { ...rest, inputs: inputs.map(specOf), outputs: outputs.map(specOf) };
+const readyRoute = (dataPlane: DataPlane, name: string, version: number | undefined): HttpRoute =>
+  get(() => {
+    const ready = dataPlane.modelReady(name, version);
+    return json(ready ? 200 : 503, { name, ready });
+  }, true);
+
+const configRoute = (dataPlane: DataPlane, name: string, version: number | undefined): HttpRoute => get(() => json(200, modelConfig(dataPlane, name, version)));
+
+const statisticsRoute = (dataPlane: DataPlane, name: string, version: number | undefined): HttpRoute =>
+  get(() => json(200, modelStatistics(dataPlane, name, version)));
+
+function inferRoute(dataPlane: DataPlane, name: string, version: number | undefined): HttpRoute {
+  return post(async (call: Call, body: Buffer): Promise<HttpAnswer> => {
+    let request!: RestRequest;
+    // Decoding may have to wait for the deployment to be known: its failures are counted there.
+    const answer = await dataPlane.infer(call, name, version, () => {
+      const { json: text, binary } = splitBody(call.context.headers, body);
+      request = readJson(text, (value) => restRequestFrom(value, binary));
+      return request;
+    });
+    return openInferenceAnswer(name, answer, request);
+  });
 }
 
 const specOf = ({ name, datatype, shape }: TensorSpec): unknown => ({ name, datatype, shape });
-
-/** Written by hand: the tensors' numbers are by far the most of it, and JSON.stringify would want them boxed first. */
-function responseText(model: string, version: number, id: string | undefined, { outputs }: InferResponse): string {
-  let text = `{"model_name":${JSON.stringify(model)},"model_version":"${version}"`;
-  if (id !== undefined) text += `,"id":${JSON.stringify(id)}`;
-  text += ',"outputs":[';
-  outputs.forEach((tensor, i) => {
-    if (i > 0) text += ',';
-    text += `{"name":${JSON.stringify(tensor.name)},"shape":[${tensor.shape.join(',')}],"datatype":"${tensor.datatype}","data":${tensorDataText(tensor)}}`;
-  });
-  return text + ']}';
-}
-
-function nameOf(encoded: string): string {
-  let name: string;
-  try {
-    name = decodeURIComponent(encoded);
-  } catch {
-    throw new GatewayError('INVALID', `model name ${JSON.stringify(encoded.slice(0, MAX_NAME))} is not percent-encoded UTF-8`);
-  }
-  if (name.length > MAX_NAME || name.includes('..') || !MODEL_NAME.test(name)) {
-    throw new GatewayError(
-      'INVALID',
-      `${JSON.stringify(name.slice(0, MAX_NAME))} cannot be a model's name; names are letters, digits, "-", "_" and single dots between them`,
-    );
-  }
-  return name;
-}
-
-function versionOf(segment: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(segment))
-    throw new GatewayError('INVALID', `version ${JSON.stringify(segment.slice(0, MAX_NAME))} is not a positive whole number`);
-  return Number(segment);
-}

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { halfBits, halfValue } from '../../../runtimes/open-inference/half.js';
-import { inferRequestFromJson, InexactNumberError, tensorDataText, tensorFromJson, tensorToJson } from '../../../runtimes/open-inference/json.js';
+import { InexactNumberError, tensorDataText, tensorFromJson, tensorToJson } from '../../../runtimes/open-inference/json.js';
+import { restRequestFrom } from '../../../runtimes/open-inference/rest-request.js';
 import { allocate, bytesOf, TensorError, type Datatype, type NumericData, type NumericDatatype, type Tensor } from '../../../runtimes/tensor.js';
 import { quoteBareWords, readJson } from '../../../server/gateway/protocols/json-body.js';
 
+const restRequest = (value: unknown) => restRequestFrom(value);
 const one = (datatype: string, shape: unknown, data: unknown) => tensorFromJson({ name: 'x', datatype, shape, data }, 'inputs[0]');
 const throughText = (tensor: Tensor): Tensor =>
   readJson(Buffer.from(`{"name":"x","datatype":"${tensor.datatype}","shape":${JSON.stringify(tensor.shape)},"data":${tensorDataText(tensor)}}`), (value) =>
@@ -66,7 +68,7 @@ describe('values survive', () => {
   test('64-bit integers keep every bit on an engine whose JSON.parse does not', () => {
     const body =
       '{"inputs":[{"name":"x","datatype":"INT64","shape":[3],"data":[9007199254740993,-9223372036854775808,1]},{"name":"y","datatype":"FP64","shape":[1],"data":[12345678901234567890]}]}';
-    const [x, y] = readJson(Buffer.from(body), inferRequestFromJson).inputs;
+    const [x, y] = readJson(Buffer.from(body), restRequest).inputs;
     expect(x!.data).toEqual(BigInt64Array.of(9007199254740993n, -(2n ** 63n), 1n));
     expect(y!.data).toEqual(Float64Array.of(Number('12345678901234567890')));
     expect(one('UINT64', [1], ['18446744073709551615']).data).toEqual(BigUint64Array.of(2n ** 64n - 1n));
@@ -146,17 +148,17 @@ describe('what is wrong is refused, by name and place', () => {
     ['binary data without its header', '{"inputs":[{"name":"x","parameters":{"binary_data_size":4}}]}', /Inference-Header-Content-Length/],
   ];
   test.each(requests)('%s', (_what, body, message) => {
-    expect(() => readJson(Buffer.from(body), inferRequestFromJson)).toThrow(TensorError);
-    expect(() => readJson(Buffer.from(body), inferRequestFromJson)).toThrow(message);
+    expect(() => readJson(Buffer.from(body), restRequest)).toThrow(TensorError);
+    expect(() => readJson(Buffer.from(body), restRequest)).toThrow(message);
   });
 
   test('nesting 250,000 deep, on the fast path and on the exact one', () => {
     const deep = '['.repeat(250_000) + ']'.repeat(250_000);
     const fast = `{"inputs":[{"name":"x","datatype":"FP32","shape":[1,1],"data":${deep}}]}`;
-    expect(() => readJson(Buffer.from(fast), inferRequestFromJson)).toThrow(/inputs\[0\] "x": element 0 of the data is an array/);
+    expect(() => readJson(Buffer.from(fast), restRequest)).toThrow(/inputs\[0\] "x": element 0 of the data is an array/);
     const long = ',{"name":"y","datatype":"INT64","shape":[1],"data":[9007199254740993]}';
     const body = `{"inputs":[${long.slice(1)},{"name":"x","datatype":"FP32","shape":[1],"data":${deep}}]}`;
-    expect(() => readJson(Buffer.from(body), inferRequestFromJson)).toThrow(/nested too deeply/);
+    expect(() => readJson(Buffer.from(body), restRequest)).toThrow(/nested too deeply/);
   });
 
   test('a body that is not UTF-8, and output bytes that are not', () => {

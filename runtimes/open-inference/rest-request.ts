@@ -1,0 +1,145 @@
+/**
+ * An inference request in the protocol's REST form: JSON tensors, binary tensors after the JSON
+ * (https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md), or any mix.
+ */
+import { describe } from './json-elements.js';
+import { countOf, shapeFromJson, tensorFromJson, type TensorJson } from './json.js';
+import { tensorFromBytes, type InferRequest, type Parameters, type ParameterValue } from './message.js';
+import { isDatatype, TensorError, type Tensor } from '../tensor.js';
+
+/** How one requested output is to be answered. */
+export interface OutputForm {
+  readonly name: string;
+  /** undefined: as the request says for all outputs. */
+  readonly binary: boolean | undefined;
+  /** Triton's classification extension: the number of classes to name instead of the tensor; 0 for the tensor itself. */
+  readonly classes: number;
+}
+
+export interface RestRequest extends InferRequest {
+  /** In the order of `outputs`; undefined for all outputs of the model. */
+  readonly forms: readonly OutputForm[] | undefined;
+  /** Whether outputs that say nothing else are answered as binary data. */
+  readonly binaryOutputs: boolean;
+}
+
+/** Cuts the bytes after the JSON into tensors, in the order in which they are listed. */
+class BinarySection {
+  private at = 0;
+
+  /** @param bytes undefined where the request has no such section */
+  constructor(private readonly bytes: Uint8Array | undefined) {}
+
+  take(size: ParameterValue, where: string): Uint8Array {
+    const { bytes } = this;
+    if (!bytes) throw new TensorError(`${where}: "binary_data_size" says that binary data follows, but the request has no Inference-Header-Content-Length`);
+    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
+      throw new TensorError(`${where}: "binary_data_size" is ${describe(size)}; it must be a whole number of bytes`);
+    const end = this.at + size;
+    if (end > bytes.byteLength)
+      throw new TensorError(`${where}: "binary_data_size" is ${size}, but ${bytes.byteLength - this.at} bytes of the binary section are left`);
+    const part = bytes.subarray(this.at, end);
+    this.at = end;
+    return part;
+  }
+
+  assertUsedUp(): void {
+    const rest = (this.bytes?.byteLength ?? 0) - this.at;
+    if (rest > 0) throw new TensorError(`${rest} bytes of the binary section belong to no tensor`);
+  }
+}
+
+/**
+ * @param value the request's JSON, parsed
+ * @param binary what follows the JSON; undefined where there is no such section
+ * @throws TensorError that says where and what; its subclass InexactNumberError as in `tensorFromJson`
+ */
+export function restRequestFrom(value: unknown, binary?: Uint8Array): RestRequest {
+  const body = objectOf(value, 'the request');
+  const { id, inputs, outputs } = body;
+  if (id !== undefined && typeof id !== 'string') throw new TensorError(`"id" must be a string, not ${describe(id)}`);
+  if (!Array.isArray(inputs))
+    throw new TensorError(inputs === undefined ? '"inputs" is missing' : `"inputs" must be an array of tensors, not ${describe(inputs)}`);
+  const { binary_data_output: binaryOutputs = false, ...parameters } = parametersFrom(body['parameters'], 'parameters') ?? {};
+  if (typeof binaryOutputs !== 'boolean') throw new TensorError(`parameter "binary_data_output" must be true or false, not ${describe(binaryOutputs)}`);
+  const forms = outputs === undefined || outputs === null ? undefined : outputForms(outputs);
+  const section = new BinarySection(binary);
+  const tensors = inputs.map((input, i) => inputFrom(input, `inputs[${i}]`, section));
+  section.assertUsedUp();
+  return {
+    ...(id !== undefined && { id }),
+    ...(Object.keys(parameters).length > 0 && { parameters }),
+    inputs: tensors,
+    ...(forms && { outputs: forms.map((form) => form.name) }),
+    forms,
+    binaryOutputs,
+  };
+}
+
+function inputFrom(value: unknown, path: string, section: BinarySection): Tensor {
+  const input = objectOf(value, path);
+  const parameters = parametersFrom(input['parameters'], `${path}.parameters`);
+  refuseSharedMemory(parameters, path);
+  const size = parameters?.['binary_data_size'];
+  if (size === undefined) return tensorFromJson(input as unknown as TensorJson, path);
+  const { name, datatype, shape, data } = input;
+  const bytes = section.take(size, path);
+  if (typeof name !== 'string' || name === '') throw new TensorError(`${path}: "name" must be a non-empty string, not ${describe(name)}`);
+  const where = `${path} "${name}"`;
+  if (data !== undefined) throw new TensorError(`${where}: it has both "data" and "binary_data_size"; one of them must go`);
+  if (!isDatatype(datatype)) throw new TensorError(`${where}: ${describe(datatype)} is no datatype that binary data can have here`);
+  const dimensions = shapeFromJson(shape, where);
+  countOf(dimensions, where);
+  const tensor = tensorFromBytes(name, datatype, dimensions, bytes);
+  if (datatype === 'BOOL') assertBooleans(tensor.data as Uint8Array, where);
+  return tensor;
+}
+
+/** A library in C++ may take any other byte for anything. */
+function assertBooleans(data: Uint8Array, where: string): void {
+  const odd = data.findIndex((byte) => byte > 1);
+  if (odd >= 0) throw new TensorError(`${where}: byte ${odd} of the data is ${data[odd]}; BOOL takes 0 and 1`);
+}
+
+function outputForms(outputs: unknown): OutputForm[] | undefined {
+  if (!Array.isArray(outputs)) throw new TensorError(`"outputs" must be an array, not ${describe(outputs)}`);
+  const forms = outputs.map((value: unknown, i): OutputForm => {
+    const output = objectOf(value, `outputs[${i}]`);
+    const { name } = output;
+    if (typeof name !== 'string' || name === '') throw new TensorError(`outputs[${i}]: "name" must be a non-empty string, not ${describe(name)}`);
+    const where = `outputs[${i}] "${name}"`;
+    const parameters = parametersFrom(output['parameters'], `outputs[${i}].parameters`);
+    refuseSharedMemory(parameters, where);
+    const { binary_data: binary, classification: classes = 0 } = parameters ?? {};
+    if (binary !== undefined && typeof binary !== 'boolean') throw new TensorError(`${where}: "binary_data" must be true or false, not ${describe(binary)}`);
+    if (typeof classes !== 'number' || !Number.isSafeInteger(classes) || classes < 0)
+      throw new TensorError(`${where}: "classification" is ${describe(classes)}; it must be the number of classes wanted`);
+    return { name, binary, classes };
+  });
+  return forms.length > 0 ? forms : undefined;
+}
+
+function refuseSharedMemory(parameters: Parameters | undefined, where: string): void {
+  if (parameters && 'shared_memory_region' in parameters)
+    throw new TensorError(`${where}: shared memory is not supported; send and ask for tensors in the message itself`);
+}
+
+/** @throws TensorError unless the values are strings, finite numbers or booleans */
+export function parametersFrom(value: unknown, path: string): Parameters | undefined {
+  if (value === undefined || value === null) return undefined;
+  const given = objectOf(value, `"${path}"`);
+  for (const key of Object.keys(given)) {
+    // Long integers are BigInts where the body was parsed exactly for a tensor's sake; a parameter is a plain number.
+    if (typeof given[key] === 'bigint') given[key] = Number(given[key]);
+    const parameter = given[key];
+    const scalar = typeof parameter === 'string' || typeof parameter === 'boolean' || (typeof parameter === 'number' && Number.isFinite(parameter));
+    if (!scalar) throw new TensorError(`parameter "${key}" of "${path}" must be a string, a number or a boolean, not ${describe(parameter)}`);
+  }
+  return given as Record<string, ParameterValue>;
+}
+
+/** @throws TensorError unless it is an object and no array */
+export function objectOf(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TensorError(`${what} must be an object, not ${describe(value)}`);
+  return value as Record<string, unknown>;
+}
