@@ -311,6 +311,7 @@ function gatewayEnvironment(config: Config, url: string): Record<string, string>
     PILOTHOUSE_HOST: config.host,
     PILOTHOUSE_GATEWAY_AUTH: config.gatewayAuth,
     PILOTHOUSE_LOG_LEVEL: config.logLevel,
+    ...(config.mlflowDeployment !== undefined && { PILOTHOUSE_MLFLOW_DEPLOYMENT: config.mlflowDeployment }),
   };
 }
 

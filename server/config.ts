@@ -14,6 +14,7 @@ const environment = z.object({
   PILOTHOUSE_HTTP_PORT: port(8000),
   PILOTHOUSE_GRPC_PORT: port(8001),
   PILOTHOUSE_HTTP_FD: z.coerce.number().int().min(3).optional(),
+  PILOTHOUSE_MLFLOW_DEPLOYMENT: z.string().min(1).optional(),
   PILOTHOUSE_GATEWAYS: z.coerce.number().int().min(1).max(64).default(1),
   PILOTHOUSE_RUNTIMES: z.string().default(''),
   PILOTHOUSE_VALIDATION_TIMEOUT_MS: z.coerce.number().int().min(100).default(60_000),
@@ -43,6 +44,8 @@ export interface Config {
   readonly grpcPort: number;
   /** For a gateway worker: descriptor of the listening socket it was started with; undefined to bind one. */
   readonly httpFd: number | undefined;
+  /** For gateways: the deployment that answers MLflow's `/invocations` at the root; undefined for none. */
+  readonly mlflowDeployment: string | undefined;
   readonly gateways: number;
   /** Module names or paths of further runtime plugins. */
   readonly runtimes: readonly string[];
@@ -84,6 +87,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     httpPort: e.PILOTHOUSE_HTTP_PORT,
     grpcPort: e.PILOTHOUSE_GRPC_PORT,
     httpFd: e.PILOTHOUSE_HTTP_FD,
+    mlflowDeployment: e.PILOTHOUSE_MLFLOW_DEPLOYMENT,
     gateways: e.PILOTHOUSE_GATEWAYS,
     runtimes: e.PILOTHOUSE_RUNTIMES.split(',')
       .map((name) => name.trim())

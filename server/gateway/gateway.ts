@@ -22,6 +22,8 @@ export interface GatewayOptions {
   readonly home: string;
   readonly auth: 'off' | 'required';
   readonly http: ListenAt;
+  /** The deployment that answers MLflow's requests at the root; undefined for none. */
+  readonly mlflowDeployment: string | undefined;
   readonly serverVersion: string;
   readonly log: Logger;
 }
@@ -74,7 +76,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
 
   await firstTable(control, tables, path, log);
-  const front = new HttpFront({ routes: httpRoutes(httpProtocols(dataPlane)), gate, call: (context) => dataPlane.call(context), log });
+  const front = new HttpFront({ routes: httpRoutes(httpProtocols(dataPlane, options)), gate, call: (context) => dataPlane.call(context), log });
   const http = await front.listen(options.http);
 
   return {

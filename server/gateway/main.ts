@@ -18,7 +18,8 @@ async function main(): Promise<void> {
     throw new DomainError('INVALID', 'configuration: a gateway needs DATABASE_URL, the address of the PostgreSQL that its server uses');
   const log = pino({ level: config.logLevel, base: { process: 'gateway', pid: process.pid } });
   const { version } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { version: string };
-  const gateway = await startGateway({ databaseUrl, home: config.home, auth: config.gatewayAuth, http: listenOptions(config), serverVersion: version, log });
+  const { home, gatewayAuth: auth, mlflowDeployment } = config;
+  const gateway = await startGateway({ databaseUrl, home, auth, http: listenOptions(config), mlflowDeployment, serverVersion: version, log });
   log.info({ id: gateway.id, address: gateway.http }, 'the gateway serves');
   drainOnSignals(gateway, log);
 }

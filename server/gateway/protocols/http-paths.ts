@@ -2,14 +2,22 @@
 import type { DataPlane } from '../data-plane.js';
 import { GatewayError } from '../gateway-error.js';
 import { errorText, type HttpProtocol, type HttpRoutes } from './http-route.js';
+import { MLFLOW_ROOTS, mlflowRest } from './mlflow-rest.js';
 import { openInferenceRest } from './open-inference-rest.js';
+import { tensorFlowServingRest } from './tensorflow-serving-rest.js';
 
 /** A segment that a file system or a proxy would climb by, encoded or not. */
 const CLIMBS = /^(?:\.|%2e){1,2}$/i;
 
-/** The protocols by the first segments of their paths. */
-export function httpProtocols(dataPlane: DataPlane): ReadonlyMap<string, HttpProtocol> {
-  return new Map([['v2', openInferenceRest(dataPlane)]]);
+export interface HttpProtocolOptions {
+  /** The deployment that answers MLflow's requests at the root; undefined for none. */
+  readonly mlflowDeployment: string | undefined;
+}
+
+/** The protocols by the first segments of their paths. @throws GatewayError INVALID for a deployment's name that cannot be one */
+export function httpProtocols(dataPlane: DataPlane, { mlflowDeployment }: HttpProtocolOptions): Map<string, HttpProtocol> {
+  const mlflow = mlflowRest(dataPlane, mlflowDeployment);
+  return new Map([['v2', openInferenceRest(dataPlane)], ['v1', tensorFlowServingRest(dataPlane)], ...MLFLOW_ROOTS.map((root) => [root, mlflow] as const)]);
 }
 
 export function httpRoutes(protocols: ReadonlyMap<string, HttpProtocol>): HttpRoutes {
