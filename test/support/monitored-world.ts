@@ -134,7 +134,7 @@ export class MonitoredWorld {
   async addDeployment(name: string, { replicas = 1, targets = 1 } = {}): Promise<TestDeployment> {
     const versionIds: string[] = [];
     for (let i = 0; i < targets; i++) versionIds.push(await this.addVersion());
-    const spec = { targets: versionIds.map((versionId) => ({ versionId, weight: 100 })), replicas };
+    const spec = { targets: versionIds.map((versionId) => ({ versionId, weight: 100, shadowPercent: 0 })), replicas };
     const deployment = await this.deployments.service.deploy(ACTOR, { project: 'default', name, spec, reason: '', input: {} });
     return { id: deployment.id, versionIds };
   }
