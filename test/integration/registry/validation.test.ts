@@ -84,6 +84,7 @@ test('READY: what was found is on the version, with its events and audit entries
     reason: null,
     logTail: null,
     signature: READY.state === 'READY' && READY.signature,
+    rowIndependence: { verdict: 'INDEPENDENT', reason: 'the test says so' },
     memoryBytes: 5_000_000_000,
     loadMs: 12.5,
     validatedAt: expect.any(Date),
@@ -283,7 +284,7 @@ test("real validations, followed over the WebSocket: READY with the signature, R
       ['VERSION_CREATED', 'VERSION_READY'],
       ['VERSION_CREATED', 'VERSION_REJECTED'],
     ]);
-    const query = `query($ids: [ID!]!) { nodes(ids: $ids) { ... on Version { state reason signature { inputs { name datatype shape } outputs { name datatype shape } } memoryBytes loadMs validatedAt } } }`;
+    const query = `query($ids: [ID!]!) { nodes(ids: $ids) { ... on Version { state reason signature { inputs { name datatype shape } outputs { name datatype shape } } rowIndependence { verdict reason } memoryBytes loadMs validatedAt } } }`;
     const { data } = await api.graphql(query, { ids: [good, bad].map(({ id }) => toNodeId('Version', id)) });
     expect(data).toMatchObject({
       nodes: [
@@ -292,6 +293,7 @@ test("real validations, followed over the WebSocket: READY with the signature, R
           reason: null,
           memoryBytes: expect.stringMatching(/^\d{7,}$/),
           loadMs: expect.any(Number),
+          rowIndependence: { verdict: 'INDEPENDENT', reason: expect.stringContaining('the same bits alone, in batches of 2, 3, 8, 64') },
           validatedAt: expect.any(String),
           signature: {
             inputs: [{ name: 'pixels', datatype: 'FP32', shape: [-1, 64] }],
@@ -301,7 +303,7 @@ test("real validations, followed over the WebSocket: READY with the signature, R
             ],
           },
         },
-        { state: 'REJECTED', reason: expect.stringMatching(/protobuf|parse|model/i), signature: null, memoryBytes: null, loadMs: null },
+        { state: 'REJECTED', reason: expect.stringMatching(/protobuf|parse|model/i), signature: null, rowIndependence: null, memoryBytes: null, loadMs: null },
       ],
     });
     const missing = api
