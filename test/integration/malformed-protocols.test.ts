@@ -380,7 +380,7 @@ describe('busy, late and absent, in the words of each protocol', () => {
 });
 
 describe('what is too large costs little', () => {
-  test('a gigabyte in a megabyte is refused before it is inflated whole', async () => {
+  test('256 MiB in a quarter of a megabyte are refused before they are inflated whole', async () => {
     const bomb = await new Promise<Buffer>((resolve) => {
       const chunks: Buffer[] = [];
       const gzip = createGzip();
