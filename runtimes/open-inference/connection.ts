@@ -1,7 +1,7 @@
 /** The client's end of a replica's socket: many requests under way at once, told apart by their id. */
 import { connect, type Socket } from 'node:net';
 import { parseAddress } from './address.js';
-import { FRAME, FrameReader, jsonMessage, writeFrame, type Frame, type ReplicaFailure, type ReplicaHello } from './frame.js';
+import { FRAME, FrameReader, jsonMessage, writeFrame, type Frame, type FrameKind, type ReplicaFailure, type ReplicaHello } from './frame.js';
 import { decodeResponse, encodeRequest, type EncodedMessage, type InferRequest, type InferResponse } from './message.js';
 
 export type ReplicaErrorCode = ReplicaFailure['code'] | 'CONNECTION_LOST' | 'TIMED_OUT';
@@ -30,13 +30,21 @@ export interface ConnectOptions {
   readonly maxFrameBytes: number;
 }
 
+/** Who waits for the answer to an inference. Exactly one of the two is called, once, and neither after a cancellation. */
+export interface Reply {
+  answered(response: InferResponse): void;
+  /** @param error a ReplicaError; a TensorError for an answer that is malformed */
+  failed(error: Error): void;
+}
+
 interface Pending {
   readonly infers: boolean;
   readonly resolve: (frame: Frame) => void;
   readonly reject: (error: ReplicaError) => void;
-  /** Only where the caller may abort. */
-  abort?: { readonly signal: AbortSignal; readonly listener: () => void };
 }
+
+/** What waits in the socket's own memory because the replica does not read: beyond it the connection counts as congested. */
+const CONGESTED_BYTES = 64 * 1024 * 1024;
 
 const MAX_ID = 0xffff_ffff;
 
@@ -48,6 +56,7 @@ export class ReplicaConnection {
   private lastId = 0;
   private lost: ReplicaError | undefined;
   private cause: Error | undefined;
+  private drainListener: (() => void) | undefined;
 
   private constructor(
     private readonly socket: Socket,
@@ -63,6 +72,7 @@ export class ReplicaConnection {
       }
     });
     socket.on('error', (error) => (this.cause = error));
+    socket.on('drain', () => this.drainListener?.());
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
         this.fail(
@@ -108,6 +118,16 @@ export class ReplicaConnection {
     return this.lost === undefined;
   }
 
+  /** The replica has long ceased to read: what is sent now would only pile up here. */
+  get congested(): boolean {
+    return this.socket.writableLength > CONGESTED_BYTES;
+  }
+
+  /** Called whenever all that waited to be read has been handed over. */
+  onDrain(listener: () => void): void {
+    this.drainListener = listener;
+  }
+
   /** @throws ReplicaError CONNECTION_LOST, TIMED_OUT. */
   async hello(timeoutMs: number): Promise<ReplicaHello> {
     return parseJson<ReplicaHello>(await this.ask(FRAME.HELLO, undefined, timeoutMs));
@@ -126,12 +146,52 @@ export class ReplicaConnection {
    * @param signal its abort drops the request at the replica where it still waits there, and rejects at once.
    * @throws ReplicaError
    */
-  async infer(request: InferRequest, signal?: AbortSignal): Promise<InferResponse> {
-    if (signal?.aborted) throw new ReplicaError('CANCELLED', 'the request was cancelled before it was sent', false);
-    const answer = this.send(FRAME.INFER, encodeRequest(request));
-    if (signal) this.cancelOn(signal, this.lastId);
-    const frame = await answer;
-    return decodeResponse(frame.json, frame.binary);
+  infer(request: InferRequest, signal?: AbortSignal): Promise<InferResponse> {
+    if (signal?.aborted) return Promise.reject(new ReplicaError('CANCELLED', 'the request was cancelled before it was sent', false));
+    return new Promise((resolve, reject) => {
+      const abort = () => {
+        this.cancel(id);
+        reject(new ReplicaError('CANCELLED', 'the request was cancelled', true));
+      };
+      const done = () => signal?.removeEventListener('abort', abort);
+      const id = this.start(encodeRequest(request), {
+        answered: (response) => {
+          done();
+          resolve(response);
+        },
+        failed: (error) => {
+          done();
+          reject(error);
+        },
+      });
+      signal?.addEventListener('abort', abort, { once: true });
+    });
+  }
+
+  /**
+   * Sends one encoded request: what `infer` does, without a promise or a signal for each.
+   * @returns its id, for `cancel`. Nothing is called before this returns.
+   */
+  start(message: EncodedMessage, reply: Reply): number {
+    return this.send(
+      FRAME.INFER,
+      message,
+      (frame) => {
+        let response: InferResponse;
+        try {
+          response = decodeResponse(frame.json, frame.binary);
+        } catch (error) {
+          return reply.failed(error as Error);
+        }
+        reply.answered(response);
+      },
+      (error) => reply.failed(error),
+    );
+  }
+
+  /** Drops a request at the replica where it still waits there; its reply is not called any more. */
+  cancel(id: number): void {
+    if (this.take(id)) writeFrame(this.socket, id, FRAME.CANCEL, jsonMessage());
   }
 
   /** Ends the connection; what is under way rejects with CONNECTION_LOST. */
@@ -140,40 +200,33 @@ export class ReplicaConnection {
     this.socket.destroy();
   }
 
-  private send(kind: typeof FRAME.INFER | typeof FRAME.HELLO | typeof FRAME.DRAIN, message: EncodedMessage): Promise<Frame> {
-    if (this.lost) return Promise.reject(new ReplicaError(this.lost.code, this.lost.message, false));
+  private send(kind: FrameKind, message: EncodedMessage, resolve: Pending['resolve'], reject: Pending['reject']): number {
     const id = this.nextId();
-    const infers = kind === FRAME.INFER;
-    return new Promise((resolve, reject) => {
-      this.pending.set(id, { infers, resolve, reject });
-      if (infers) this.inferring += 1;
-      writeFrame(this.socket, id, kind, message);
-    });
-  }
-
-  private cancelOn(signal: AbortSignal, id: number): void {
-    const pending = this.pending.get(id);
-    if (!pending) return;
-    const listener = () => {
-      this.take(id);
-      writeFrame(this.socket, id, FRAME.CANCEL, jsonMessage());
-      pending.reject(new ReplicaError('CANCELLED', 'the request was cancelled', true));
-    };
-    pending.abort = { signal, listener };
-    signal.addEventListener('abort', listener, { once: true });
-  }
-
-  private async ask(kind: typeof FRAME.HELLO | typeof FRAME.DRAIN, body: unknown, timeoutMs: number): Promise<Frame> {
-    const answer = this.send(kind, jsonMessage(body));
-    const id = this.lastId;
-    const timer = setTimeout(() => {
-      this.take(id)?.reject(new ReplicaError('TIMED_OUT', `the replica at ${this.address} did not answer within ${timeoutMs} ms`, false));
-    }, timeoutMs);
-    try {
-      return await answer;
-    } finally {
-      clearTimeout(timer);
+    if (this.lost) {
+      const { code, message: reason } = this.lost;
+      queueMicrotask(() => reject(new ReplicaError(code, reason, false)));
+      return id;
     }
+    const infers = kind === FRAME.INFER;
+    this.pending.set(id, { infers, resolve, reject });
+    if (infers) this.inferring += 1;
+    writeFrame(this.socket, id, kind, message);
+    return id;
+  }
+
+  private ask(kind: typeof FRAME.HELLO | typeof FRAME.DRAIN, body: unknown, timeoutMs: number): Promise<Frame> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.take(id)?.reject(new ReplicaError('TIMED_OUT', `the replica at ${this.address} did not answer within ${timeoutMs} ms`, false));
+      }, timeoutMs);
+      const settle =
+        <T>(end: (value: T) => void) =>
+        (value: T) => {
+          clearTimeout(timer);
+          end(value);
+        };
+      const id = this.send(kind, jsonMessage(body), settle(resolve), settle(reject));
+    });
   }
 
   private nextId(): number {
@@ -187,7 +240,6 @@ export class ReplicaConnection {
     if (!pending) return undefined;
     this.pending.delete(id);
     if (pending.infers) this.inferring -= 1;
-    if (pending.abort) pending.abort.signal.removeEventListener('abort', pending.abort.listener);
     return pending;
   }
 

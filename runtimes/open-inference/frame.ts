@@ -65,20 +65,33 @@ export interface Frame {
 
 const HEAD = 13;
 
-/** Writes one frame; the tensors' bytes are handed to the stream as they are. Returns false where the stream asks to wait for 'drain'. */
+/** Tensors' parts of up to this size on average are copied into one piece: a piece of its own costs the stream and the kernel more. */
+const COPIED_PART_BYTES = 32 * 1024;
+
+/** Writes one frame; large tensors' bytes are handed to the stream as they are. Returns false where the stream asks to wait for 'drain'. */
 export function writeFrame(stream: Duplex, id: number, kind: FrameKind, message: EncodedMessage): boolean {
   const { json, binary } = message;
-  const size = binary.reduce((sum, part) => sum + part.byteLength, 0);
+  let size = 0;
+  for (const part of binary) size += part.byteLength;
   // Spaces after the JSON put the tensors on a boundary of 8 bytes in the reader's buffer, so that it need not copy large ones.
   const padding = size === 0 ? 0 : -(HEAD - 4 + json.length) & 7;
-  const head = Buffer.allocUnsafe(HEAD + json.length + padding);
-  head.writeUInt32LE(head.length - 4 + size, 0);
+  const headBytes = HEAD + json.length + padding;
+  const copied = size <= binary.length * COPIED_PART_BYTES;
+  const head = Buffer.allocUnsafe(copied ? headBytes + size : headBytes);
+  head.writeUInt32LE(headBytes - 4 + size, 0);
   head.writeUInt32LE(id, 4);
   head.writeUInt8(kind, 8);
   head.writeUInt32LE(json.length + padding, 9);
   head.set(json, HEAD);
-  if (padding > 0) head.fill(0x20, HEAD + json.length);
-  if (size === 0) return stream.write(head);
+  if (padding > 0) head.fill(0x20, HEAD + json.length, headBytes);
+  if (copied) {
+    let at = headBytes;
+    for (const part of binary) {
+      head.set(part, at);
+      at += part.byteLength;
+    }
+    return stream.write(head);
+  }
   stream.cork();
   stream.write(head);
   let more = true;

@@ -36,13 +36,30 @@ export interface EncodedMessage {
 
 export function encodeRequest(request: InferRequest): EncodedMessage {
   const { headers, binary } = encodeTensors(request.inputs);
-  const json = JSON.stringify({
-    id: request.id,
-    parameters: request.parameters,
-    inputs: headers,
-    outputs: request.outputs?.map((name) => ({ name })),
+  return { json: requestHeader(request, headers), binary };
+}
+
+/**
+ * Several requests as one, their inputs joined along the first dimension. They must have the same inputs in the same order, which
+ * differ in nothing but the first dimension, and the same outputs and parameters. An id of theirs is left out.
+ */
+export function encodeMerged(requests: readonly InferRequest[]): EncodedMessage {
+  const [first] = requests;
+  if (!first || requests.length === 1) return encodeRequest(first!);
+  const binary: Uint8Array[] = [];
+  const headers = first.inputs.map(({ name, datatype, shape }, i): TensorHeader => {
+    let rows = 0;
+    let size = 0;
+    for (const { inputs } of requests) {
+      const tensor = inputs[i]!;
+      const bytes = tensorToBytes(tensor);
+      rows += tensor.shape[0]!;
+      size += bytes.byteLength;
+      binary.push(bytes);
+    }
+    return { name, datatype, shape: [rows, ...shape.slice(1)], parameters: { binary_data_size: size } };
   });
-  return { json: Buffer.from(json), binary };
+  return { json: requestHeader({ ...first, id: undefined }, headers), binary };
 }
 
 export function encodeResponse(response: InferResponse): EncodedMessage {
@@ -107,6 +124,10 @@ export function tensorFromBytes(name: string, datatype: Tensor['datatype'], shap
     throw new TensorError(`tensor "${name}": shape [${shape.join(', ')}] of ${datatype} is ${count * elementSize(datatype)} bytes, ${bytes.byteLength} came`);
   }
   return { name, datatype, shape, data: count === 0 ? allocate(datatype, 0) : viewOf(datatype, bytes) };
+}
+
+function requestHeader({ id, parameters, outputs }: { id?: string | undefined } & Omit<InferRequest, 'id'>, inputs: readonly TensorHeader[]): Buffer {
+  return Buffer.from(JSON.stringify({ id, parameters, inputs, outputs: outputs?.map((name) => ({ name })) }));
 }
 
 function encodeTensors(tensors: readonly Tensor[]): { headers: TensorHeader[]; binary: Uint8Array[] } {

@@ -10,7 +10,8 @@ import type { RequestObserver } from './observer.js';
 import { Call, type Answer, type CallContext } from './pending.js';
 import type { TargetRoute } from './route.js';
 import type { TargetStatistics } from './statistics.js';
-import { assertRequest, type Deployment, type Router, type Target } from './router.js';
+import { assertRequest, type Router, type Target } from './router.js';
+import { mirror } from './shadows.js';
 
 /** Those of Triton's extensions that are there, by Triton's names. */
 const EXTENSIONS = ['binary_tensor_data', 'classification', 'model_configuration', 'model_repository', 'parameters', 'statistics'];
@@ -99,59 +100,70 @@ export class DataPlane {
    * @param decode makes the request; a TensorError it throws is the caller's mistake and counted as such
    * @throws GatewayError
    */
-  async infer(call: Call, name: string, version: number | undefined, decode: () => InferRequest): Promise<Answer> {
-    const { now, observe } = this.options;
+  infer(call: Call, name: string, version: number | undefined, decode: () => InferRequest): Promise<Answer> {
+    const { observe } = this.options;
+    let answer: Promise<Answer>;
     try {
-      const answer = await this.answer(call, name, version, decode);
-      observe?.({ call, model: name, version: answer.version, endedAt: now(), failure: undefined, timing: answer.timing });
-      return answer;
+      answer = this.answer(call, name, version, decode);
     } catch (error) {
-      const failure = error instanceof GatewayError ? error.kind : 'INTERNAL';
-      observe?.({ call, model: name, version: undefined, endedAt: now(), failure, timing: undefined });
-      throw error;
+      answer = Promise.reject(error as Error);
     }
+    if (observe)
+      void answer.then(
+        (value) => this.observed(call, name, value, undefined),
+        (error: unknown) => this.observed(call, name, undefined, error),
+      );
+    return answer;
+  }
+
+  private observed(call: Call, model: string, answer: Answer | undefined, error: unknown): void {
+    const failure = answer ? undefined : error instanceof GatewayError ? error.kind : 'INTERNAL';
+    this.options.observe!({ call, model, version: answer?.version, endedAt: this.options.now(), failure, timing: answer?.timing });
   }
 
   private answer(call: Call, name: string, version: number | undefined, decode: () => InferRequest): Promise<Answer> {
-    const { router } = this.options;
+    const { router, now } = this.options;
     const deployment = router.find(name);
-    const { request, timeoutMs } = this.checked(
-      () => router.representative(deployment, version),
-      () => this.decoded(deployment, call, decode),
-    );
-    const target = router.pick(deployment, version);
-    this.checked(
-      () => target,
-      () => assertRequest(target, request.inputs, request.outputs),
-    );
-    return target.dispatcher.submit(call, request, timeoutMs, version);
-  }
-
-  private decoded({ route }: Deployment, { context }: Call, decode: () => InferRequest): { request: InferRequest; timeoutMs: number } {
-    const { inputs, outputs, parameters } = decode();
-    const { timeout, ...others } = parameters ?? {};
-    // The caller's id stays here: on the inner hop frames are told apart by their own.
-    const request: InferRequest = { inputs, ...(outputs && { outputs }), ...(Object.keys(others).length > 0 && { parameters: others }) };
-    return { request, timeoutMs: Math.min(timeoutOf(timeout, context.timeoutMs ?? route.timeoutMs), context.timeoutMs ?? Infinity) };
-  }
-
-  /** Runs a check, and counts what it finds wrong at the target that would have served the request. */
-  private checked<T>(target: () => Target, check: () => T): T {
+    let request: InferRequest;
+    let timeoutMs: number;
     try {
-      return check();
+      const decoded = decode();
+      request = withoutOwn(decoded);
+      timeoutMs = timeoutOf(decoded.parameters?.['timeout'], deployment.route.timeoutMs, call.context.timeoutMs);
     } catch (error) {
-      if (!(error instanceof TensorError) && !(error instanceof GatewayError)) throw error;
-      target().meter.reject(this.options.now(), 'INVALID');
-      throw error instanceof TensorError ? new GatewayError('INVALID', error.message) : error;
+      throw this.invalid(router.representative(deployment, version), error);
     }
+    const target = router.pick(deployment, version, call.context.headers);
+    try {
+      assertRequest(target, request.inputs, request.outputs);
+    } catch (error) {
+      throw this.invalid(target, error);
+    }
+    if (deployment.shadows.length === 0) return target.dispatcher.submit(call, request, timeoutMs, version);
+    const answer = target.dispatcher.submit(call, request, timeoutMs, version, () => mirror(deployment, target, call, request, answer, now));
+    return answer;
+  }
+
+  /** What a check found wrong with a request, counted at the target that would have served it. */
+  private invalid({ meter }: Target, error: unknown): Error {
+    if (!(error instanceof TensorError) && !(error instanceof GatewayError)) return error as Error;
+    meter.reject(this.options.now(), 'INVALID');
+    return error instanceof TensorError ? new GatewayError('INVALID', error.message) : error;
   }
 }
 
-/** The request parameter `timeout` is in microseconds, as Triton has it; zero means none. */
-function timeoutOf(timeout: unknown, fallbackMs: number): number {
-  if (timeout === undefined || timeout === 0) return fallbackMs;
+/** What goes on to a replica. The caller's id stays here, because frames are told apart by their own, and so does its timeout. */
+function withoutOwn({ inputs, outputs, parameters }: InferRequest): InferRequest {
+  if (!parameters) return outputs ? { inputs, outputs } : { inputs };
+  const { timeout: _, ...others } = parameters;
+  return { inputs, ...(outputs && { outputs }), ...(Object.keys(others).length > 0 && { parameters: others }) };
+}
+
+/** The request parameter `timeout` is in microseconds, as Triton has it; zero means none. A protocol's own deadline is never exceeded. */
+function timeoutOf(timeout: unknown, policyMs: number, protocolMs: number | undefined): number {
+  if (timeout === undefined || timeout === 0) return protocolMs ?? policyMs;
   if (typeof timeout !== 'number' || !Number.isSafeInteger(timeout) || timeout < 0) {
     throw new GatewayError('INVALID', `parameter "timeout" is ${JSON.stringify(timeout)}; it must be a whole number of microseconds`);
   }
-  return Math.min(timeout / 1000, MAX_TIMEOUT_MS);
+  return Math.min(timeout / 1000, MAX_TIMEOUT_MS, protocolMs ?? Infinity);
 }

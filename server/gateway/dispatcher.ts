@@ -1,18 +1,19 @@
 /**
- * The line before one target's replicas: who waits, who goes next, and to which replica; what happens when a replica dies under a
- * request. Knows nothing of names, weights or protocols.
+ * The line before one target's replicas: who waits, who goes next, with whom, and to which replica; what happens when a replica fails
+ * or dies under a request. Knows nothing of names, weights or protocols.
  */
 import type { InferRequest, InferResponse } from '../../runtimes/open-inference/message.js';
+import type { TensorData } from '../../runtimes/tensor.js';
+import { Batch, splitRows, type BatchOwner } from './batch.js';
+import type { BatchRule } from './batch-rule.js';
+import { Deadlines } from './deadlines.js';
+import { DispatchQueue, type QueueBudget } from './dispatch-queue.js';
 import { GatewayError } from './gateway-error.js';
+import { Lanes } from './lanes.js';
+import type { Lane, Link } from './lane.js';
 import type { ErrorKind, TargetMeter } from './meter.js';
-import { Line, type Answer, type Call, type Pending } from './pending.js';
-import { NotExecutedError, ReplicaLostError, type ReplicaLink } from './transport.js';
-
-/** How many may wait, over all targets of a deployment. */
-export interface QueueBudget {
-  waiting: number;
-  limit: number;
-}
+import { Pending, type Answer, type Call } from './pending.js';
+import { NotExecutedError, ReplicaLostError } from './transport.js';
 
 export interface DispatcherOptions {
   /** The number of the target's version, as callers see it. */
@@ -22,156 +23,218 @@ export interface DispatcherOptions {
   readonly now: () => number;
   /** Takes what waits here when the target is gone. */
   readonly reroute: (pending: Pending) => void;
+  /** Told when a replica is taken out of use, with the reason, and when it is back. */
+  readonly onStanding?: (lane: Lane, reason: string | undefined) => void;
 }
 
-/** What a dispatcher needs of a link; `transport.ts` has the real one. */
-export type Link = Pick<ReplicaLink, 'identity' | 'usable' | 'inFlight' | 'exclusive' | 'send'>;
+/** What a route table says of a target. */
+export interface DispatchRule {
+  readonly links: readonly Link[];
+  /** Messages under way at one replica. */
+  readonly maxConcurrency: number;
+  readonly batching: BatchRule;
+  readonly budget: QueueBudget;
+}
 
 const RETRY_AFTER_SECONDS = 1;
 
-export class Dispatcher {
-  private links: readonly Link[] = [];
-  private maxConcurrency = 1;
-  private turn = 0;
+export class Dispatcher implements BatchOwner {
+  private readonly lanes: Lanes;
+  private readonly queue: DispatchQueue;
+  private readonly deadlines: Deadlines;
+  private batching: BatchRule | undefined;
+  /** The model's outputs once did not have the rows of its inputs: whatever the route says, its requests are not merged. */
+  private unmergeable = false;
+  private held: NodeJS.Immediate | NodeJS.Timeout | undefined;
   private closed = false;
-  private readonly waiting = new Line();
-  /** Those that were under way at a replica that crashed. One at a time, with a replica for itself: one of them may be poison. */
-  private readonly suspects = new Line();
 
-  constructor(private readonly options: DispatcherOptions) {}
+  constructor(private readonly options: DispatcherOptions) {
+    const { now, meter, budget, onStanding } = options;
+    this.lanes = new Lanes({ now, onBack: () => this.pump(), onChange: (lane, reason) => onStanding?.(lane, reason) });
+    this.queue = new DispatchQueue(budget, meter, now);
+    this.deadlines = new Deadlines(now, (pending) => this.expire(pending));
+  }
 
   /** Whether a request would find a replica now. */
   get available(): boolean {
-    return this.links.some((link) => link.usable);
+    return this.lanes.available;
+  }
+
+  /** Whether a request would be taken at all. */
+  get hasRoom(): boolean {
+    return this.queue.fullBecause(0) === undefined;
   }
 
   /** Takes effect at once. */
-  update(links: readonly Link[], maxConcurrency: number): void {
-    this.links = links;
-    this.maxConcurrency = maxConcurrency;
+  update({ links, maxConcurrency, batching, budget }: DispatchRule): void {
+    this.lanes.update(links, maxConcurrency);
+    this.queue.moveTo(budget);
+    this.batching = batching;
     this.pump();
   }
 
   /**
    * Answers a request.
+   * @param onAccepted called as soon as this has returned, unless the request is refused
    * @throws GatewayError OVERLOADED, DEADLINE_EXCEEDED, UNAVAILABLE, INVALID, RUNTIME_FAILED, REPLICA_LOST, CANCELLED
    */
-  submit(call: Call, request: InferRequest, timeoutMs: number, version?: number): Promise<Answer> {
-    const { budget } = this.options;
+  submit(call: Call, request: InferRequest, timeoutMs: number, version?: number, onAccepted?: () => void): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const pending: Pending = {
-        call,
-        request,
-        version,
-        timeoutMs,
-        resolve,
-        reject,
-        done: false,
-        suspect: false,
-        sentAt: 0,
-        timer: undefined,
-        abort: undefined,
-        line: undefined,
-        before: undefined,
-        after: undefined,
-      };
-      const left = call.arrivedAt + timeoutMs - this.options.now();
-      if (call.cancelled) return this.refuse(pending, new GatewayError('CANCELLED', 'the caller is gone'));
-      if (left <= 0)
-        return this.refuse(pending, new GatewayError('DEADLINE_EXCEEDED', `the deadline of ${timeoutMs} ms passed before the request could be sent`));
-      const link = this.waiting.length === 0 ? this.freest() : undefined;
-      if (!link && budget.waiting >= budget.limit) {
-        const message = `${budget.waiting} requests wait already, the limit of the deployment is ${budget.limit}`;
-        return this.refuse(pending, new GatewayError('OVERLOADED', message, RETRY_AFTER_SECONDS));
-      }
-      this.accept(pending, left);
-      if (link) this.send(pending, link);
-      else this.enqueue(pending);
+      if (this.enter(new Pending(call, request, version, timeoutMs, resolve, reject)) && onAccepted) queueMicrotask(onAccepted);
     });
   }
 
   /** Takes over a request that waited elsewhere, ahead of those that came later. Its place in the budget is not asked for again. */
   adopt(pending: Pending): void {
-    const left = pending.call.arrivedAt + pending.timeoutMs - this.options.now();
-    this.accept(pending, Math.max(left, 0));
-    this.enqueue(pending);
+    this.accept(pending);
+    this.queue.join(pending);
     this.pump();
   }
 
   /** The target is gone: hands over who waits, in their order. What is under way is still answered. */
   close(): void {
     this.closed = true;
-    for (const line of [this.suspects, this.waiting]) for (let next = line.head; next; next = line.head) this.handOver(next);
+    this.lanes.close();
+    for (let next = this.queue.first; next; next = this.queue.first) this.handOver(next);
   }
 
   /** Sends whom it can. Called whenever a replica may have become free or usable. */
-  pump(): void {
-    let reserved: Link | undefined;
-    for (let suspect = this.suspects.head; suspect; suspect = this.suspects.head) {
+  pump(hold = true): void {
+    const { queue, lanes } = this;
+    let reserved: Lane | undefined;
+    for (let suspect = queue.suspects.head; suspect; suspect = queue.suspects.head) {
       // The replica with the least to do is left to run dry for them; the others go on.
-      reserved = this.leastBusy();
-      if (!reserved || reserved.inFlight > 0) break;
-      this.dequeue(suspect);
+      reserved = lanes.leastBusy();
+      if (!reserved?.idle) break;
+      queue.leave(suspect);
       reserved.exclusive = true;
-      this.send(suspect, reserved);
+      this.send([suspect], reserved);
     }
-    for (let next = this.waiting.head; next; next = this.waiting.head) {
-      const link = this.freest(reserved);
-      if (!link) return;
-      this.dequeue(next);
-      this.send(next, link);
+    while (queue.room.length > 0) {
+      const lane = this.freest(reserved);
+      if (!lane) return;
+      if (hold && !lane.idle && this.holds()) return;
+      this.send(queue.take(this.maxRows), lane);
     }
   }
 
-  private leastBusy(): Link | undefined {
-    let best: Link | undefined;
-    for (const link of this.links) if (link.usable && !link.exclusive && (!best || link.inFlight < best.inFlight)) best = link;
-    return best;
-  }
-
-  /** The replica with the least outstanding work that may take one more; between equals, in turn. */
-  private freest(except?: Link): Link | undefined {
-    const { links } = this;
-    let best: Link | undefined;
-    for (let i = 0; i < links.length; i++) {
-      const link = links[(this.turn + i) % links.length]!;
-      if (!link.usable || link.exclusive || link === except || link.inFlight >= this.maxConcurrency) continue;
-      if (!best || link.inFlight < best.inFlight) best = link;
+  answered(batch: Batch, response: InferResponse): void {
+    const { now, meter } = this.options;
+    const answeredAt = now();
+    this.lanes.answered(batch, answeredAt);
+    const computeMs = Number(response.parameters?.['compute_ns'] ?? 0) / 1e6;
+    meter.executed(batch.rows, computeMs);
+    // The replica goes on while the answers are handed out.
+    this.pump();
+    const { members, sentAt, rows } = batch;
+    const parts = members.length === 1 ? [response.outputs] : splitRows(response.outputs, members);
+    if (!parts) {
+      this.unmergeable = true;
+      for (const member of members) this.tryAlone(member, batch);
+      return this.pump();
     }
-    if (best) this.turn = (links.indexOf(best) + 1) % links.length;
-    // Suspects wait for a replica to run dry: with one replica only, nobody overtakes them.
-    return best && except === undefined && this.suspects.length > 0 && best === this.leastBusy() ? this.freest(best) : best;
+    const timing = { sentAt, answeredAt, computeMs, batchRows: rows, batchRequests: members.length, replicaId: batch.lane.link.identity.replicaId };
+    for (let i = 0; i < members.length; i++) {
+      const member = members[i]!;
+      if (member.batch !== batch) continue;
+      const stages = { queueMs: sentAt - member.call.arrivedAt, computeMs, transferMs: Math.max(0, answeredAt - sentAt - computeMs) };
+      this.finish(member, answeredAt, undefined, stages);
+      member.resolve({ response: { outputs: parts[i]! }, version: this.options.version, timing });
+    }
   }
 
-  private accept(pending: Pending, leftMs: number): void {
+  failed(batch: Batch, error: Error): void {
+    this.lanes.failed(batch, error);
+    for (const member of batch.members) if (member.batch === batch) this.settleFailure(member, batch, error);
+    this.pump();
+  }
+
+  abandoned(batch: Batch, late: boolean): void {
+    this.lanes.abandoned(batch, late);
+    this.pump();
+  }
+
+  private get maxRows(): number {
+    return this.unmergeable ? 1 : (this.batching?.maxRows ?? 1);
+  }
+
+  /**
+   * Whether to wait for more before a message that is not full goes to a replica that has work already: to the end of this turn of
+   * the event loop at least, because requests that came together are read in the same turn.
+   */
+  private holds(): boolean {
+    const next = this.queue.room.oldest!;
+    if (next.key === undefined || this.queue.room.rowsBeside(next) >= this.maxRows) return false;
+    if (this.held) return true;
+    const release = () => {
+      this.held = undefined;
+      this.pump(false);
+    };
+    const maxDelayMs = this.batching?.maxDelayMs ?? 0;
+    const leftMs = next.call.arrivedAt + maxDelayMs - this.options.now();
+    if (maxDelayMs > 0 && leftMs <= 0) return false;
+    this.held = maxDelayMs > 0 ? setTimeout(release, Math.ceil(leftMs)) : setImmediate(release);
+    return true;
+  }
+
+  /** @returns whether it was accepted */
+  private enter(pending: Pending): boolean {
+    const { call, request, timeoutMs } = pending;
+    if (call.cancelled) return this.refuse(pending, new GatewayError('CANCELLED', 'the caller is gone'));
+    if (pending.deadline <= this.options.now())
+      return this.refuse(pending, new GatewayError('DEADLINE_EXCEEDED', `the deadline of ${timeoutMs} ms passed before the request could be sent`));
+    const rows = this.batching?.rowsOf(request);
+    pending.rows = rows ?? 1;
+    pending.key = this.unmergeable ? undefined : this.batching?.keyOf(request, rows);
+    pending.bytes = bytesOf(request);
+    const { queue } = this;
+    let full = queue.fullBecause(pending.bytes);
+    // Those that are only held back for company need not be.
+    if (full !== undefined && queue.room.length > 0) {
+      this.pump(false);
+      full = queue.fullBecause(pending.bytes);
+    }
+    const lane = queue.room.length === 0 ? this.freest() : undefined;
+    if (lane && (lane.idle || pending.key === undefined || full !== undefined)) {
+      this.accept(pending);
+      this.send([pending], lane);
+      return true;
+    }
+    if (full !== undefined) return this.refuse(pending, new GatewayError('OVERLOADED', full, RETRY_AFTER_SECONDS));
+    this.accept(pending);
+    queue.join(pending);
+    // Whoever waits is looked at again when a replica is free; here only where one is, and somebody was held back for company.
+    if (lane || this.held) this.pump();
+    return true;
+  }
+
+  private accept(pending: Pending): void {
     this.options.meter.enter(this.options.now());
-    pending.timer = setTimeout(() => this.expire(pending), leftMs);
+    this.deadlines.watch(pending);
     pending.call.onCancel(() => this.fail(pending, new GatewayError('CANCELLED', 'the caller is gone')));
   }
 
-  private send(pending: Pending, link: Link): void {
-    const abort = (pending.abort = new AbortController());
-    pending.sentAt = this.options.now();
-    link.send(pending.request, abort.signal).then(
-      (response) => {
-        link.exclusive = false;
-        this.succeed(pending, response, link);
-        this.pump();
-      },
-      (error: Error) => {
-        link.exclusive = false;
-        pending.abort = undefined;
-        this.settleFailure(pending, error);
-        this.pump();
-      },
-    );
+  /** Suspects wait for a replica to run dry: with one replica only, nobody overtakes them. */
+  private freest(reserved?: Lane): Lane | undefined {
+    const { lanes, queue } = this;
+    const best = lanes.freest(reserved);
+    return best && !reserved && queue.suspects.length > 0 && best === lanes.leastBusy() ? lanes.freest(best) : best;
   }
 
-  private settleFailure(pending: Pending, error: Error): void {
-    if (pending.done) return;
+  private send(members: Pending[], lane: Lane): void {
+    const batch = new Batch(members, lane, this.options.now(), this);
+    this.lanes.sent(batch);
+    batch.send();
+  }
+
+  private settleFailure(pending: Pending, batch: Batch, error: Error): void {
+    const alone = batch.members.length === 1;
     if (error instanceof NotExecutedError) return this.comeBack(pending);
-    if (!(error instanceof ReplicaLostError)) return this.fail(pending, error);
-    if (error.alone || pending.suspect) {
+    if (!(error instanceof ReplicaLostError)) {
+      // One of them may be at fault for all: each is judged by itself.
+      return alone ? this.fail(pending, error) : this.tryAlone(pending, batch);
+    }
+    if (pending.suspect || (alone && error.alone)) {
       const why = pending.suspect ? 'and so did the one it was tried on before' : 'with nothing else under way there';
       return this.fail(
         pending,
@@ -179,71 +242,61 @@ export class Dispatcher {
       );
     }
     pending.suspect = true;
+    pending.key = undefined;
+    this.comeBack(pending);
+  }
+
+  private tryAlone(pending: Pending, batch: Batch): void {
+    if (pending.batch !== batch) return;
+    pending.key = undefined;
     this.comeBack(pending);
   }
 
   private comeBack(pending: Pending): void {
+    pending.batch = undefined;
     if (this.closed) this.handOver(pending);
-    else this.enqueue(pending);
+    else this.queue.join(pending);
   }
 
   private handOver(pending: Pending): void {
-    this.dequeue(pending);
-    clearTimeout(pending.timer);
+    this.queue.leave(pending);
+    this.deadlines.forget(pending);
     pending.call.onCancel(undefined);
     this.options.meter.withdraw(this.options.now());
     this.options.reroute(pending);
   }
 
   private expire(pending: Pending): void {
-    if (pending.line && !this.available) {
+    if (pending.waits && !this.available) {
       const message = `no replica came back within the request's deadline of ${pending.timeoutMs} ms`;
       return this.fail(pending, new GatewayError('UNAVAILABLE', message, RETRY_AFTER_SECONDS));
     }
-    const where = pending.line ? 'while the request waited for a replica' : 'while a replica worked on the request';
+    const where = pending.waits ? 'while the request waited for a replica' : 'while a replica worked on the request';
     this.fail(pending, new GatewayError('DEADLINE_EXCEEDED', `the deadline of ${pending.timeoutMs} ms passed ${where}`));
   }
 
-  private succeed(pending: Pending, response: InferResponse, { identity }: Link): void {
-    if (!this.finish(pending)) return;
-    const computeMs = Number(response.parameters?.['compute_ns'] ?? 0) / 1e6;
-    const timing = { sentAt: pending.sentAt, answeredAt: this.options.now(), computeMs, batchRows: 1, batchRequests: 1, replicaId: identity.replicaId };
-    pending.resolve({ response, version: this.options.version, timing });
-  }
-
   private fail(pending: Pending, error: Error): void {
-    if (!this.finish(pending, kindOf(error))) return;
-    pending.abort?.abort();
+    if (pending.done) return;
+    const kind = kindOf(error);
+    const { batch } = pending;
+    this.finish(pending, this.options.now(), kind);
     pending.reject(error);
+    batch?.drop(pending, kind === 'DEADLINE_EXCEEDED');
   }
 
-  private refuse(pending: Pending, error: GatewayError): void {
+  private refuse(pending: Pending, error: GatewayError): false {
+    pending.done = true;
     this.options.meter.reject(this.options.now(), kindOf(error));
     pending.reject(error);
+    return false;
   }
 
-  private finish(pending: Pending, failure?: ErrorKind): boolean {
-    if (pending.done) return false;
+  private finish(pending: Pending, now: number, failure?: ErrorKind, stages?: Parameters<TargetMeter['leave']>[3]): void {
     pending.done = true;
-    clearTimeout(pending.timer);
+    this.deadlines.forget(pending);
     pending.call.onCancel(undefined);
-    this.dequeue(pending);
-    const now = this.options.now();
-    this.options.meter.leave(now, now - pending.call.arrivedAt, failure);
-    return true;
-  }
-
-  private enqueue(pending: Pending): void {
-    (pending.suspect ? this.suspects : this.waiting).join(pending);
-    this.options.budget.waiting++;
-    this.options.meter.queue(1, this.options.now());
-  }
-
-  private dequeue(pending: Pending): void {
-    if (!pending.line) return;
-    pending.line.remove(pending);
-    this.options.budget.waiting--;
-    this.options.meter.queue(-1, this.options.now());
+    this.queue.leave(pending);
+    this.options.meter.leave(now, now - pending.call.arrivedAt, failure, stages);
   }
 }
 
@@ -251,3 +304,12 @@ function kindOf(error: Error): ErrorKind {
   if (!(error instanceof GatewayError)) return 'RUNTIME_FAILED';
   return error.kind === 'NOT_FOUND' || error.kind === 'UNAUTHENTICATED' ? 'INVALID' : error.kind;
 }
+
+/** Of the tensors, as they are held in memory. */
+function bytesOf({ inputs }: InferRequest): number {
+  let bytes = 0;
+  for (const { data } of inputs) bytes += Array.isArray(data) ? data.reduce((sum: number, each: Uint8Array) => sum + each.byteLength + 4, 0) : sizeOf(data);
+  return bytes;
+}
+
+const sizeOf = (data: TensorData): number => (data as Exclude<TensorData, readonly Uint8Array[]>).byteLength;

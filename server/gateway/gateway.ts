@@ -48,7 +48,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     onDrained: () => control.acknowledge(),
     onTrouble: (replica, reason) => log.warn({ replica: replica.replicaId, address: replica.address, reason }, 'a replica cannot be used; trying again'),
   });
-  const router: Router = new Router({ meter, now, linkTo: (replica, target) => links.to(replica, target) });
+  const router: Router = new Router({
+    meter,
+    now,
+    linkTo: (replica, target) => links.to(replica, target),
+    onStanding: ({ link: { identity } }, reason) => {
+      if (reason === undefined) log.info({ replica: identity.replicaId }, 'an ejected replica serves again');
+      else log.warn({ replica: identity.replicaId, reason }, 'a replica is ejected: it gets nothing until a probe succeeds');
+    },
+  });
   const dataPlane = new DataPlane({ router, now, serverVersion: options.serverVersion });
 
   const tables = new TableSwap(async ({ routes, tokenHashes }) => {

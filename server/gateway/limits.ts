@@ -20,6 +20,12 @@ export const ANSWER_TIMEOUT_MS = 120_000;
 /** Longer than the usual load balancer keeps its side, so that the other side closes first. */
 export const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 
+/** Tensors that wait for a replica, over all requests of a deployment; beyond it a caller is asked to come again. */
+export const MAX_QUEUED_BYTES = 256 * 1024 * 1024;
+
+/** Tensors of one merged message; a request that is larger goes alone. */
+export const MAX_BATCH_BYTES = 64 * 1024 * 1024;
+
 /** The longest deadline a caller may ask for. */
 export const MAX_TIMEOUT_MS = 3_600_000;
 
@@ -30,6 +36,18 @@ export const CONNECT_TIMEOUT_MS = 1_000;
 /** Between attempts to reach a replica: the first at once, then growing. */
 export const RECONNECT_MIN_MS = 20;
 export const RECONNECT_MAX_MS = 1_000;
+
+/** A replica that failed this often in a row gets nothing more for a while, as long as another serves. */
+export const EJECT_AFTER_FAILURES = 5;
+/** A replica that is silent for longer than this, and than ten times what its target usually takes, is taken for hung. */
+export const EJECT_SILENT_MS = 2_000;
+/** How often silent replicas are looked for. */
+export const EJECT_CHECK_MS = 250;
+/** From an ejection to the first probe; it doubles with each that fails. */
+export const PROBE_MIN_MS = 1_000;
+export const PROBE_MAX_MS = 30_000;
+/** A replica that served this long since it was probed back begins anew. */
+export const PROBE_FORGET_MS = 60_000;
 
 /** How long idle connections are kept while draining, so that what a client has just sent is still answered (MECHANISMS.md 14). */
 export const DRAIN_IDLE_MS = 3_000;

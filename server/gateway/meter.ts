@@ -97,6 +97,20 @@ export class TargetMeter {
     add(batch, computeMs);
   }
 
+  /** Requests whose copy this target, a shadow, answered as the primary did; `agreement.ts` says what that means. */
+  shadowAgreed(requests: number): void {
+    this.totals.shadowAgreed += requests;
+  }
+
+  shadowDisagreed(requests: number): void {
+    this.totals.shadowDisagreed += requests;
+  }
+
+  /** Copies that were not sent to this target, a shadow, because they could only have waited. */
+  shadowDropped(requests: number): void {
+    this.totals.shadowDropped += requests;
+  }
+
   statistics(model: string, version: number): TargetStatistics {
     return { model, version, ...this.totals };
   }
@@ -178,6 +192,9 @@ const newTotals = () => ({
   transfer: { count: 0, ns: 0 },
   compute: { count: 0, ns: 0 },
   batches: new Map<number, DurationTotal>(),
+  shadowAgreed: 0,
+  shadowDisagreed: 0,
+  shadowDropped: 0,
 });
 
 function add(total: DurationTotal, ms: number): void {

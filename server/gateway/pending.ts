@@ -61,70 +61,96 @@ export interface Answer {
 }
 
 /** A request that is accepted and not yet answered. */
-export interface Pending {
-  readonly call: Call;
-  readonly request: InferRequest;
-  /** The version the caller asked for by number; undefined lets the weights decide. */
-  readonly version: number | undefined;
-  readonly timeoutMs: number;
-  readonly resolve: (answer: Answer) => void;
-  readonly reject: (error: Error) => void;
+export class Pending {
   /** Answered, failed, or given up. */
-  done: boolean;
-  /** It was under way when a replica crashed: it is tried again once, alone. */
-  suspect: boolean;
+  done = false;
+  /** It was under way when a replica crashed: it is tried again once, alone, with a replica for itself. */
+  suspect = false;
+  /** Rows along the batch dimension; 1 for a request without one. */
+  rows = 1;
+  /** Requests with the same key may be merged; undefined for one that goes alone. */
+  key: string | undefined;
+  /** Of its tensors; counted while it waits. */
+  bytes = 0;
   /** When it was last sent to a replica. */
-  sentAt: number;
-  timer: NodeJS.Timeout | undefined;
-  /** While it is at a replica. */
-  abort: AbortController | undefined;
-  // Links of the line it waits in.
-  line: Line | undefined;
-  before: Pending | undefined;
-  after: Pending | undefined;
+  sentAt = 0;
+  /** The message to a replica that it is part of. */
+  batch: { drop(pending: Pending, late: boolean): void } | undefined;
+  /** By the gateway's clock. */
+  readonly deadline: number;
+  /** Its places in the lines that it stands in. */
+  readonly byArrival = new Place(this);
+  readonly byKey = new Place(this);
+  readonly byDeadline = new Place(this);
+
+  /** @param version the version the caller asked for by number; undefined lets the weights decide */
+  constructor(
+    readonly call: Call,
+    readonly request: InferRequest,
+    readonly version: number | undefined,
+    readonly timeoutMs: number,
+    readonly resolve: (answer: Answer) => void,
+    readonly reject: (error: Error) => void,
+  ) {
+    this.deadline = call.arrivedAt + timeoutMs;
+  }
+
+  /** Waits for a replica. */
+  get waits(): boolean {
+    return this.byArrival.line !== undefined;
+  }
 }
 
-/** A first-in-first-out line from whose middle one may leave at no cost. */
+/** Where a request stands in one line. */
+export class Place {
+  line: Line | undefined;
+  before: Place | undefined;
+  after: Place | undefined;
+
+  constructor(readonly pending: Pending) {}
+}
+
+/** A line in the order of arrival, from whose middle one may leave at no cost. */
 export class Line {
   length = 0;
-  private first: Pending | undefined;
-  private last: Pending | undefined;
+  private first: Place | undefined;
+  private last: Place | undefined;
 
   get head(): Pending | undefined {
-    return this.first;
+    return this.first?.pending;
   }
 
   /** Takes the place that its arrival gives it: the last, unless it comes back from a replica or another line. */
-  join(pending: Pending): void {
-    const { arrivedAt } = pending.call;
+  join(place: Place): void {
+    const { arrivedAt } = place.pending.call;
     let before = this.last;
     // Those that come back are older than nearly all who wait: they are looked for from the front.
-    if (before && before.call.arrivedAt > arrivedAt) {
+    if (before && before.pending.call.arrivedAt > arrivedAt) {
       before = undefined;
-      for (let next = this.first; next && next.call.arrivedAt <= arrivedAt; next = next.after) before = next;
+      for (let next = this.first; next && next.pending.call.arrivedAt <= arrivedAt; next = next.after) before = next;
     }
-    this.insert(pending, before);
+    this.insert(place, before);
   }
 
-  remove(pending: Pending): void {
-    if (pending.line !== this) return;
-    if (pending.before) pending.before.after = pending.after;
-    else this.first = pending.after;
-    if (pending.after) pending.after.before = pending.before;
-    else this.last = pending.before;
-    pending.line = pending.before = pending.after = undefined;
+  remove(place: Place): void {
+    if (place.line !== this) return;
+    if (place.before) place.before.after = place.after;
+    else this.first = place.after;
+    if (place.after) place.after.before = place.before;
+    else this.last = place.before;
+    place.line = place.before = place.after = undefined;
     this.length--;
   }
 
-  private insert(pending: Pending, before: Pending | undefined): void {
+  private insert(place: Place, before: Place | undefined): void {
     const after = before ? before.after : this.first;
-    pending.line = this;
-    pending.before = before;
-    pending.after = after;
-    if (before) before.after = pending;
-    else this.first = pending;
-    if (after) after.before = pending;
-    else this.last = pending;
+    place.line = this;
+    place.before = before;
+    place.after = after;
+    if (before) before.after = place;
+    else this.first = place;
+    if (after) after.before = place;
+    else this.last = place;
     this.length++;
   }
 }

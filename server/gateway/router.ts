@@ -3,12 +3,15 @@
  * swapped in at once, between two requests; what the old one still has under way is finished by it.
  */
 import { assertInputs, assertOutputs, type Tensor } from '../../runtimes/tensor.js';
-import { Dispatcher, type Link, type QueueBudget } from './dispatcher.js';
+import { BatchRule } from './batch-rule.js';
+import type { QueueBudget } from './dispatch-queue.js';
+import { Dispatcher } from './dispatcher.js';
 import { GatewayError } from './gateway-error.js';
+import type { Lane, Link } from './lane.js';
 import type { Meter, TargetMeter } from './meter.js';
-import type { Pending } from './pending.js';
+import type { CallContext, Pending } from './pending.js';
 import type { ReplicaRoute, RouteDocument, TargetRoute } from './route.js';
-import { pickWeighted } from './weighted.js';
+import { pickByKey, pickWeighted } from './weighted.js';
 
 /** One version that a deployment sends traffic to, as it is served now. */
 export interface Target {
@@ -17,12 +20,18 @@ export interface Target {
   readonly meter: TargetMeter;
   readonly weight: number;
   credit: number;
+  /** What a shadow is owed of the deployment's requests, in percent of one. */
+  shadowCredit: number;
 }
 
 export interface Deployment {
   readonly route: RouteDocument;
   readonly budget: QueueBudget;
+  /** For copies that wait for a shadow: they must not take the place of a caller's request. */
+  readonly shadowBudget: QueueBudget;
   readonly targets: readonly Target[];
+  /** Those of them that get copies. */
+  readonly shadows: readonly Target[];
 }
 
 export interface RouterOptions {
@@ -30,6 +39,8 @@ export interface RouterOptions {
   readonly now: () => number;
   /** The link to a replica of the table that is being swapped in. */
   readonly linkTo: (replica: ReplicaRoute, target: TargetRoute) => Link;
+  /** Told when a replica is taken out of use though it is connected, with the reason, and when it is back. */
+  readonly onStanding?: (lane: Lane, reason: string | undefined) => void;
 }
 
 export class Router {
@@ -57,12 +68,15 @@ export class Router {
   }
 
   /**
-   * The target for one request, by the weights, or the version asked for by number. Call it once a request: weights are exact.
+   * The target for one request: the version asked for by number, or by the sticky header where the request has it, or by the weights.
+   * Call it once a request: weights are exact.
    * @throws GatewayError NOT_FOUND for a version without a target, UNAVAILABLE when every weight is zero
    */
-  pick(deployment: Deployment, version?: number): Target {
+  pick(deployment: Deployment, version?: number, headers?: CallContext['headers']): Target {
     if (version !== undefined) return this.targetOf(deployment, version);
-    const target = pickWeighted(deployment.targets);
+    const { route, targets } = deployment;
+    const key = route.stickyHeader === null || targets.length === 1 ? undefined : stickyKey(headers?.[route.stickyHeader]);
+    const target = key === undefined ? pickWeighted(targets) : pickByKey(targets, ({ route: { versionId } }) => versionId, key);
     if (!target) throw new GatewayError('UNAVAILABLE', `model "${deployment.route.name}" sends its traffic nowhere at present`, 1);
     return target;
   }
@@ -92,9 +106,10 @@ export class Router {
   }
 
   private build(route: RouteDocument, before: Deployment | undefined, updates: (() => void)[]): Deployment {
-    const { meter, now, linkTo } = this.options;
-    const budget = before?.budget ?? { waiting: 0, limit: 0 };
-    budget.limit = route.maxQueue;
+    const { meter, now, linkTo, onStanding } = this.options;
+    const budget = before?.budget ?? { waiting: 0, bytes: 0, limit: 0 };
+    const shadowBudget = before?.shadowBudget ?? { waiting: 0, bytes: 0, limit: 0 };
+    budget.limit = shadowBudget.limit = route.maxQueue;
     const targets = route.targets.map((targetRoute): Target => {
       const same = before?.targets.find((target) => isSame(target.route, targetRoute));
       const targetMeter = meter.target(route.deploymentId, targetRoute.versionId, now());
@@ -106,16 +121,21 @@ export class Router {
           budget,
           now,
           reroute: (pending) => this.reroute(route.deploymentId, pending),
+          ...(onStanding && { onStanding }),
         });
       const links = targetRoute.replicas.map((replica) => linkTo(replica, targetRoute));
       // Once the whole table stands: sending may hand a request over to another target.
-      updates.push(() => dispatcher.update(links, route.maxConcurrency));
-      return { route: targetRoute, dispatcher, meter: targetMeter, weight: targetRoute.weight, credit: same?.weight === targetRoute.weight ? same.credit : 0 };
+      const { weight, shadowPercent, signature } = targetRoute;
+      const batching = new BatchRule(signature, targetRoute.batching);
+      const own = shadowPercent > 0 ? shadowBudget : budget;
+      updates.push(() => dispatcher.update({ links, maxConcurrency: route.maxConcurrency, batching, budget: own }));
+      const credit = same?.weight === weight ? same.credit : 0;
+      return { route: targetRoute, dispatcher, meter: targetMeter, weight, credit, shadowCredit: same?.shadowCredit ?? 0 };
     });
     // Credits only mean something among the same weights.
     if (targets.length !== before?.targets.length || targets.some((target, i) => target.weight !== before.targets[i]!.weight))
       for (const target of targets) target.credit = 0;
-    return { route, budget, targets };
+    return { route, budget, shadowBudget, targets, shadows: targets.filter((target) => target.route.shadowPercent > 0) };
   }
 
   private closeGone(old: ReadonlyMap<string, Deployment>): void {
@@ -134,7 +154,7 @@ export class Router {
     try {
       const deployment = this.byId.get(deploymentId);
       if (!deployment) throw new GatewayError('NOT_FOUND', 'the deployment was deleted while the request waited');
-      const target = this.pick(deployment, pending.version);
+      const target = this.pick(deployment, pending.version, pending.call.context.headers);
       assertRequest(target, pending.request.inputs, pending.request.outputs);
       target.dispatcher.adopt(pending);
     } catch (error) {
@@ -152,13 +172,19 @@ export class Router {
 }
 
 /** @throws GatewayError INVALID when the request does not fit the target's signature */
-export function assertRequest({ route }: Target, inputs: readonly Tensor[], outputs: readonly string[] | undefined): void {
+export function assertRequest({ route }: Pick<Target, 'route'>, inputs: readonly Tensor[], outputs: readonly string[] | undefined): void {
   try {
     assertInputs(route.signature, inputs);
     if (outputs) assertOutputs(route.signature, outputs);
   } catch (error) {
     throw new GatewayError('INVALID', (error as Error).message);
   }
+}
+
+/** An empty header names nobody. */
+function stickyKey(value: CallContext['headers'][string]): string | undefined {
+  const key = typeof value === 'string' ? value : value?.join();
+  return key === '' ? undefined : key;
 }
 
 const isSame = (a: TargetRoute, b: TargetRoute): boolean => a.versionId === b.versionId && a.versionDigest === b.versionDigest;

@@ -28,4 +28,8 @@ export interface TargetStatistics {
   readonly compute: DurationTotal;
   /** Executions by their rows. */
   readonly batches: ReadonlyMap<number, DurationTotal>;
+  /** Of a shadow: copies it answered as the primary did, copies it answered otherwise, and copies that were not sent to it. */
+  shadowAgreed: number;
+  shadowDisagreed: number;
+  shadowDropped: number;
 }

@@ -2,8 +2,8 @@
  * The way to one replica: connects, checks that it is the right one, sends, and comes back after the connection broke. Nothing is
  * ever sent to a replica whose handshake does not say the id and the digest of the route (MECHANISMS.md 13).
  */
-import type { InferRequest, InferResponse } from '../../runtimes/open-inference/message.js';
-import { ReplicaConnection, ReplicaError } from '../../runtimes/open-inference/connection.js';
+import type { EncodedMessage } from '../../runtimes/open-inference/message.js';
+import { ReplicaConnection, ReplicaError, type Reply } from '../../runtimes/open-inference/connection.js';
 import { TensorError } from '../../runtimes/tensor.js';
 import { GatewayError } from './gateway-error.js';
 import { CONNECT_TIMEOUT_MS, MAX_FRAME_BYTES, RECONNECT_MAX_MS, RECONNECT_MIN_MS } from './limits.js';
@@ -42,19 +42,23 @@ export interface LinkEvents {
   readonly onTrouble: (reason: string) => void;
 }
 
+/** A message that is under way. */
+export interface Sent {
+  /** Drops it at the replica where it still waits there; its reply is not called any more. */
+  cancel(): void;
+}
+
 interface Session {
   readonly connection: ReplicaConnection;
-  /** Requests given up since the replica last answered: what kills it may be one of them. */
+  /** Messages given up since the replica last answered: what kills it may be one of them. */
   abandoned: number;
-  /** Requests under way at the moment it broke. */
+  /** Messages under way at the moment it broke. */
   casualties: number | undefined;
 }
 
 export class ReplicaLink {
-  /** Requests under way, as the load balancer counts them. */
+  /** Messages under way. */
   inFlight = 0;
-  /** A suspect has the replica for itself. */
-  exclusive = false;
   /** Settles after the first attempt to connect, however it ended. */
   readonly attempted: Promise<void>;
   private session: Session | undefined;
@@ -74,25 +78,51 @@ export class ReplicaLink {
     return this.session !== undefined;
   }
 
+  /** The replica does not read what it is sent. */
+  get congested(): boolean {
+    return this.session?.connection.congested ?? false;
+  }
+
   /**
-   * Sends a request.
-   * @throws NotExecutedError, ReplicaLostError; GatewayError INVALID, RUNTIME_FAILED, CANCELLED
+   * Sends a message. Its reply is told NotExecutedError, ReplicaLostError, or GatewayError INVALID or RUNTIME_FAILED where there is no
+   * answer, and nothing before this returns.
    */
-  send(request: InferRequest, signal: AbortSignal): Promise<InferResponse> {
+  send(message: EncodedMessage, reply: Reply): Sent {
     const { session } = this;
-    if (!session) return Promise.reject(new NotExecutedError('the replica is not connected'));
+    if (!session) {
+      let cancelled = false;
+      queueMicrotask(() => cancelled || reply.failed(new NotExecutedError('the replica is not connected')));
+      return { cancel: () => (cancelled = true) };
+    }
     this.inFlight++;
-    return session.connection.infer(request, signal).then(
-      (response) => {
+    const id = session.connection.start(message, {
+      answered: (response) => {
         session.abandoned = 0;
         this.release();
-        return response;
+        reply.answered(response);
       },
-      (error: unknown) => {
+      failed: (error) => {
         const failure = this.classify(session, error);
         this.release();
-        throw failure;
+        reply.failed(failure);
       },
+    });
+    return {
+      cancel: () => {
+        session.connection.cancel(id);
+        session.abandoned++;
+        this.release();
+      },
+    };
+  }
+
+  /** Whether the replica answers and takes requests. */
+  async probe(): Promise<boolean> {
+    const { session } = this;
+    if (!session) return false;
+    return session.connection.hello(CONNECT_TIMEOUT_MS).then(
+      ({ state }) => state === 'READY',
+      () => false,
     );
   }
 
@@ -125,9 +155,6 @@ export class ReplicaLink {
       case 'RUNTIME_FAILED':
         session.abandoned = 0;
         return new GatewayError('RUNTIME_FAILED', `the model's runtime failed: ${error.message}`);
-      case 'CANCELLED':
-        session.abandoned++;
-        return new GatewayError('CANCELLED', error.message);
       default:
         this.lose(session, error.message);
         if (!error.executed) return new NotExecutedError(error.message);
@@ -154,6 +181,7 @@ export class ReplicaLink {
     this.session = session;
     this.delayMs = RECONNECT_MIN_MS;
     this.trouble = undefined;
+    connection.onDrain(() => this.events.onUsable());
     void connection.closed.then(() => this.lose(session, 'the replica closed the connection'));
     this.events.onUsable();
   }

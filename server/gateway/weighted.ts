@@ -20,3 +20,31 @@ export function pickWeighted<T extends Weighted>(items: readonly T[]): T | undef
   if (best) best.credit -= total;
   return best;
 }
+
+/**
+ * Picks by a key, always the same for the same key: weighted rendezvous hashing (Schindelhauer and Schomaker 2005). Each item gets its
+ * weight's share of all keys, and a change of weights moves no more keys than it must.
+ * @param idOf what an item is told apart by, in every process alike
+ */
+export function pickByKey<T extends { readonly weight: number }>(items: readonly T[], idOf: (item: T) => string, key: string): T | undefined {
+  let best: T | undefined;
+  let bestScore = -Infinity;
+  for (const item of items) {
+    if (!(item.weight > 0)) continue;
+    const score = -item.weight / Math.log(uniform(`${idOf(item)} ${key}`));
+    if (score > bestScore) {
+      bestScore = score;
+      best = item;
+    }
+  }
+  return best;
+}
+
+/** A number between 0 and 1, both excluded, that looks random and depends on the text alone: FNV-1a, mixed as MurmurHash3 ends. */
+function uniform(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (((hash ^ (hash >>> 16)) >>> 0) + 0.5) / 2 ** 32;
+}

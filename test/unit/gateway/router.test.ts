@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { InferRequest, InferResponse } from '../../../runtimes/open-inference/message.js';
-import type { Link } from '../../../server/gateway/dispatcher.js';
+import type { Reply } from '../../../runtimes/open-inference/connection.js';
+import type { EncodedMessage, InferRequest } from '../../../runtimes/open-inference/message.js';
 import { Meter } from '../../../server/gateway/meter.js';
 import type { RouteDocument, TargetRoute } from '../../../server/gateway/route.js';
 import { Router } from '../../../server/gateway/router.js';
 import { pickWeighted } from '../../../server/gateway/weighted.js';
+import type { Sent } from '../../../server/gateway/transport.js';
+import { FakeLink } from '../../support/fake-link.js';
 import { callAt } from '../../support/gateway.js';
 
 const signature = { inputs: [{ name: 'x', datatype: 'FP32', shape: [-1] }], outputs: [{ name: 'y', datatype: 'FP32', shape: [-1] }] } as const;
@@ -34,26 +36,24 @@ const route = (targets: TargetRoute[], more: Partial<RouteDocument> = {}): Route
   ...more,
 });
 
-/** Answers at once with its replica's id. */
-class EchoLink implements Link {
-  readonly identity = { replicaId: 'r', address: 'unix:/r', versionDigest: 'd' };
-  inFlight = 0;
-  exclusive = false;
-  constructor(
-    readonly id: string,
-    readonly usable = true,
-  ) {}
-  send(_request: InferRequest): Promise<InferResponse> {
-    return Promise.resolve({ id: this.id, outputs: [] });
+/** Answers with its replica's id in the turn after. */
+class EchoLink extends FakeLink {
+  override send(message: EncodedMessage, reply: Reply): Sent {
+    const sent = super.send(message, reply);
+    queueMicrotask(() => this.end(0, { outputs: [{ name: 'id', datatype: 'BYTES', shape: [1], data: [Buffer.from(this.identity.replicaId)] }] }));
+    return sent;
   }
 }
+
+/** What an `EchoLink` answers. */
+const echoed = (replicaId: string) => ({ response: { outputs: [{ data: [Buffer.from(replicaId)] }] } });
 
 const dead = new Set<string>();
 const makeRouter = () => {
   dead.clear();
   const links = new Map<string, EchoLink>();
   const linkTo = ({ replicaId }: { replicaId: string }) => {
-    if (!links.has(replicaId)) links.set(replicaId, new EchoLink(replicaId, !dead.has(replicaId)));
+    if (!links.has(replicaId)) links.set(replicaId, Object.assign(new EchoLink(replicaId), { usable: !dead.has(replicaId) }));
     return links.get(replicaId)!;
   };
   return new Router({ meter: new Meter(), now: () => Date.now(), linkTo });
@@ -113,7 +113,7 @@ describe('a new table', () => {
     router.apply([route([target(1, 1)])]);
     const waiting = router.pick(router.find('digits')).dispatcher.submit(callAt(Date.now()), request, 1000);
     router.apply([route([target(2, 1)])]);
-    expect(await waiting).toMatchObject({ version: 2, response: { id: 'r2' } });
+    expect(await waiting).toMatchObject({ version: 2, ...echoed('r2') });
   });
 
   test('refuses who waited where the version asked for, the inputs or the deployment are gone', async () => {
