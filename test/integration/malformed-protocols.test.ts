@@ -42,7 +42,8 @@ interface Sent {
   readonly body?: string | Uint8Array;
   readonly headers?: Record<string, string>;
 }
-type Row = readonly [what: string, sent: Sent, status: number, message: RegExp];
+/** The last is MLflow's code. */
+type Row = readonly [what: string, sent: Sent, status: number, message: RegExp, code?: string];
 
 const deep = '['.repeat(250_000) + ']'.repeat(250_000);
 const tensor = (fields: Record<string, unknown> = {}) => ({ name: 'x', datatype: 'FP32', shape: [1, 2], data: [1, 2], ...fields });
@@ -203,7 +204,7 @@ const invocation = (body: unknown, model = 'row', type = 'application/json'): Se
   headers: { 'content-type': type },
 });
 const csv = (text: string, model = 'row'): Sent => invocation(text, model, 'text/csv');
-const mlflow: readonly (readonly [...Row, code: string])[] = [
+const mlflow: readonly Row[] = [
   ['no format', invocation({}), 400, /exactly one of "dataframe_split", .*; it has none/, 'INVALID_PARAMETER_VALUE'],
   ['two formats', invocation({ inputs: [], instances: [] }), 400, /it has "instances" and "inputs"/, 'INVALID_PARAMETER_VALUE'],
   ['no JSON', invocation('{'), 400, /the body is not JSON/, 'INVALID_PARAMETER_VALUE'],
@@ -341,7 +342,7 @@ describe.each([
   ['TensorFlow Serving and KServe V1', tensorFlowServing],
   ['MLflow', mlflow],
 ] as const)('%s', (protocol, rows) => {
-  test.each([...rows] as (readonly [...Row, code?: string])[])('%s', async (_what, sent, status, message, code) => {
+  test.each(rows.map((row) => ({ what: row[0], row })))('$what', async ({ row: [, sent, status, message, code] }) => {
     const reply = await send(sent);
     expect(reply.body).toEqual(
       protocol === 'MLflow' ? { error_code: code, message: expect.stringMatching(message) } : { error: expect.stringMatching(message) },
