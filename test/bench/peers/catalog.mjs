@@ -47,12 +47,20 @@ export const PEERS = [
     python: '/usr/bin/python3',
   },
   { name: 'kserve', title: 'KServe 0.21.0', group: 'frameworks', packages: ['kserve==0.21.0'], file: 'kserve_server.py' },
-  { name: 'mlserver', title: 'MLServer 1.7.1, batch 64, 1 ms', group: 'frameworks', packages: ['mlserver==1.7.1'], file: 'mlserver_server.py' },
+  {
+    name: 'mlserver',
+    title: 'MLServer 1.7.1, batch 64, 1 ms',
+    group: 'frameworks',
+    // Its workers rely on an event loop that newer uvloops do not make by themselves.
+    packages: ['mlserver==1.7.1', 'uvloop==0.21.0'],
+    file: 'mlserver_server.py',
+  },
   { name: 'litserve', title: 'LitServe 0.2.19, batch 64, 1 ms', group: 'frameworks', packages: ['litserve==0.2.19'], file: 'litserve_server.py' },
   {
     name: 'bentoml',
     title: 'BentoML 1.4.39, adaptive batching up to 64',
     group: 'frameworks',
+    // 1.4.40 wants a certifi that PyPI does not have yet.
     packages: ['bentoml==1.4.39'],
     file: 'bentoml_service.py',
     command: ['bentoml', 'serve', 'bentoml_service:Infer', '--host', '127.0.0.1', '--port', '$BENCH_PORT'],

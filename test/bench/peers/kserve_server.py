@@ -3,6 +3,7 @@ import sys
 
 import numpy as np
 from kserve import InferOutput, InferRequest, InferResponse, Model as KServeModel, ModelServer
+from kserve.utils.utils import generate_uuid
 
 from common import MODELS, PORT, WORKERS, Model
 
@@ -22,7 +23,7 @@ class Infer(KServeModel):
             output = InferOutput(name=name, shape=list(value.shape), datatype="INT64" if value.dtype == np.int64 else "FP32")
             output.set_data_from_numpy(value, binary_data=False)
             outputs.append(output)
-        return InferResponse(response_id=payload.id, model_name=self.name, infer_outputs=outputs)
+        return InferResponse(response_id=payload.id or generate_uuid(), model_name=self.name, infer_outputs=outputs)
 
 
 if __name__ == "__main__":
