@@ -29,7 +29,7 @@ const deploy = async (input: object): Promise<UserError[]> => {
 };
 
 /** Deploys, and waits until gateways serve it. */
-const deployed = async (input: { name: string }): Promise<void> => {
+const deployed = async (input: { readonly name: string; readonly [field: string]: unknown }): Promise<void> => {
   expect(await deploy(input)).toEqual([]);
   await t.phase(input.name, 'READY');
 };

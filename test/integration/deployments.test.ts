@@ -192,8 +192,10 @@ describe('a deployment', () => {
       reason: expect.stringContaining('SIGKILL'),
       logTail: expect.stringContaining('ready'),
     });
-    // What was on its way through the only replica when it died may have been executed: it is tried once more, and so answered.
-    expect(failures).toEqual([]);
+    // What was on its way through the only replica when it died is tried once more, and so answered; but one that was alone there may be
+    // what killed it, and is told so. Whether one was alone at that moment is chance.
+    expect(failures.filter((failure) => !/^502 .*the replica died while it worked on this request, with nothing else under way/.test(failure))).toEqual([]);
+    expect(failures.length).toBeLessThanOrEqual(1);
   }, 60_000);
 
   test('that is settled writes nothing, however often it is looked at', async () => {
