@@ -118,7 +118,8 @@ export class DataPlane {
 
   private observed(call: Call, model: string, answer: Answer | undefined, error: unknown): void {
     const failure = answer ? undefined : error instanceof GatewayError ? error.kind : 'INTERNAL';
-    this.options.observe!({ call, model, version: answer?.version, endedAt: this.options.now(), failure, timing: answer?.timing });
+    const { version, timing, responseBytes = 0 } = answer ?? {};
+    this.options.observe!({ call, model, version, endedAt: this.options.now(), failure, timing, responseBytes });
   }
 
   private answer(call: Call, name: string, version: number | undefined, decode: () => InferRequest): Promise<Answer> {

@@ -11,8 +11,9 @@ import { DispatchQueue, type QueueBudget } from './dispatch-queue.js';
 import { GatewayError } from './gateway-error.js';
 import { Lanes } from './lanes.js';
 import type { Lane, Link } from './lane.js';
-import type { ErrorKind, TargetMeter } from './meter.js';
+import type { ErrorKind, Stages, TargetMeter } from './meter.js';
 import { Pending, type Answer, type Call } from './pending.js';
+import { tensorBytes } from './tensor-bytes.js';
 import { NotExecutedError, ReplicaLostError } from './transport.js';
 
 export interface DispatcherOptions {
@@ -138,8 +139,11 @@ export class Dispatcher implements BatchOwner {
       const member = members[i]!;
       if (member.batch !== batch) continue;
       const stages = { queueMs: sentAt - member.call.arrivedAt, computeMs, transferMs: Math.max(0, answeredAt - sentAt - computeMs) };
+      const outputs = parts[i]!;
+      const responseBytes = tensorBytes(outputs);
       this.finish(member, answeredAt, undefined, stages);
-      member.resolve({ response: { outputs: parts[i]! }, version: this.options.version, timing });
+      meter.carried(member.call.context.requestBytes, responseBytes);
+      member.resolve({ response: { outputs }, version: this.options.version, timing, responseBytes });
     }
   }
 
@@ -291,7 +295,7 @@ export class Dispatcher implements BatchOwner {
     return false;
   }
 
-  private finish(pending: Pending, now: number, failure?: ErrorKind, stages?: Parameters<TargetMeter['leave']>[3]): void {
+  private finish(pending: Pending, now: number, failure?: ErrorKind, stages?: Stages): void {
     pending.done = true;
     this.deadlines.forget(pending);
     pending.call.onCancel(undefined);

@@ -20,6 +20,13 @@ export function bucketOf(ms: number): number {
   return guess < BOUNDS && ms > BOUNDS_MS[guess]! ? guess + 1 : guess;
 }
 
+/** Upper bounds of the batch sizes' buckets in rows, inclusive. One more bucket follows them. */
+export const BATCH_SIZE_BOUNDS: readonly number[] = Array.from({ length: 13 }, (_, i) => 2 ** i);
+export const BATCH_SIZE_BUCKETS = BATCH_SIZE_BOUNDS.length + 1;
+
+/** The bucket of a batch. @param rows a whole number */
+export const batchSizeBucketOf = (rows: number): number => (rows <= 1 ? 0 : Math.min(32 - Math.clz32(rows - 1), BATCH_SIZE_BOUNDS.length));
+
 /** Adds `from` to `into`, bucket by bucket. */
 export function addCounts(into: number[], from: readonly (number | string)[]): void {
   from.forEach((count, i) => {

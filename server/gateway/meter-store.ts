@@ -5,12 +5,17 @@ import type { Meter, MetricWindow } from './meter.js';
 const BATCH = 500;
 
 const UPSERT = `
-  INSERT INTO metric_window (gateway_id, window_start, deployment_id, version_id, window_ms, requests, errors, latency, in_flight_ms, in_flight_max, queue_ms, queue_max)
-  SELECT $1, to_timestamp(w.window_start / 1000.0), w.deployment_id, w.version_id, w.window_ms, w.requests, w.errors, w.latency, w.in_flight_ms, w.in_flight_max, w.queue_ms, w.queue_max
+  INSERT INTO metric_window (gateway_id, window_start, deployment_id, version_id, window_ms, requests, errors, latency, queue_time, compute_time, executions, rows,
+    batch_sizes, request_bytes, response_bytes, in_flight_ms, in_flight_max, queue_ms, queue_max)
+  SELECT $1, to_timestamp(w.window_start / 1000.0), w.deployment_id, w.version_id, w.window_ms, w.requests, w.errors, w.latency, w.queue_time, w.compute_time,
+    w.executions, w.rows, w.batch_sizes, w.request_bytes, w.response_bytes, w.in_flight_ms, w.in_flight_max, w.queue_ms, w.queue_max
   FROM json_to_recordset($2) AS w(window_start bigint, deployment_id uuid, version_id uuid, window_ms integer, requests bigint, errors jsonb, latency bigint[],
+    queue_time bigint[], compute_time bigint[], executions bigint, rows bigint, batch_sizes bigint[], request_bytes bigint, response_bytes bigint,
     in_flight_ms double precision, in_flight_max integer, queue_ms double precision, queue_max integer)
   ON CONFLICT (gateway_id, window_start, deployment_id, version_id) DO UPDATE SET
-    window_ms = excluded.window_ms, requests = excluded.requests, errors = excluded.errors, latency = excluded.latency, in_flight_ms = excluded.in_flight_ms,
+    window_ms = excluded.window_ms, requests = excluded.requests, errors = excluded.errors, latency = excluded.latency, queue_time = excluded.queue_time,
+    compute_time = excluded.compute_time, executions = excluded.executions, rows = excluded.rows, batch_sizes = excluded.batch_sizes,
+    request_bytes = excluded.request_bytes, response_bytes = excluded.response_bytes, in_flight_ms = excluded.in_flight_ms,
     in_flight_max = excluded.in_flight_max, queue_ms = excluded.queue_ms, queue_max = excluded.queue_max`;
 
 /** Writes what is unwritten; one call at a time. @throws what pg throws; the windows are then kept, and written with the next call. */
@@ -59,10 +64,24 @@ function row(window: MetricWindow): Record<string, unknown> {
     window_ms: window.windowMs,
     requests: window.requests,
     errors: window.errors,
-    latency: window.latency,
+    latency: filled(window.latency),
+    queue_time: filled(window.queueTime),
+    compute_time: filled(window.computeTime),
+    executions: window.executions,
+    rows: window.rows,
+    batch_sizes: filled(window.batchSizes),
+    request_bytes: window.requestBytes,
+    response_bytes: window.responseBytes,
     in_flight_ms: window.inFlightMs,
     in_flight_max: window.inFlightMax,
     queue_ms: window.queueMs,
     queue_max: window.queueMax,
   };
+}
+
+/** Without the empty buckets at the end: most are, and there is a row for every target every few seconds. */
+function filled(counts: readonly number[]): readonly number[] {
+  let end = counts.length;
+  while (end > 0 && counts[end - 1] === 0) end--;
+  return counts.slice(0, end);
 }

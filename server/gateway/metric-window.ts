@@ -1,5 +1,5 @@
 /** One window of one target, and how two become one. */
-import { BUCKETS } from './histogram.js';
+import { BATCH_SIZE_BUCKETS, BUCKETS } from './histogram.js';
 import { WINDOW_MS } from './limits.js';
 import { ERROR_KINDS, type ErrorKind } from './error-kinds.js';
 
@@ -14,6 +14,17 @@ export interface MetricWindow {
   readonly errors: Partial<Record<ErrorKind, number>>;
   /** Of answered requests and of failures that took time, from arrival to answer. */
   readonly latency: number[];
+  /** Of answered requests, from arrival to the replica they were sent to. */
+  readonly queueTime: number[];
+  /** Of answered requests, in the runtime: of the batch, where they were merged. */
+  readonly computeTime: number[];
+  /** Batches that the runtime executed, their rows in all, and how many batches had how many rows (`histogram.ts`). */
+  executions: number;
+  rows: number;
+  readonly batchSizes: number[];
+  /** Of answered requests: what came in, and the tensors that went out. */
+  requestBytes: number;
+  responseBytes: number;
   /** Requests accepted and not yet answered, waiting ones included, integrated over the window. */
   inFlightMs: number;
   inFlightMax: number;
@@ -33,7 +44,14 @@ export function openWindow(deploymentId: string, versionId: string, now: number,
     windowMs: 1,
     requests: 0,
     errors: {},
-    latency: new Array<number>(BUCKETS).fill(0),
+    latency: zeros(BUCKETS),
+    queueTime: zeros(BUCKETS),
+    computeTime: zeros(BUCKETS),
+    executions: 0,
+    rows: 0,
+    batchSizes: zeros(BATCH_SIZE_BUCKETS),
+    requestBytes: 0,
+    responseBytes: 0,
     inFlightMs: 0,
     inFlightMax: inFlight,
     queueMs: 0,
@@ -41,6 +59,8 @@ export function openWindow(deploymentId: string, versionId: string, now: number,
     attempted: false,
   };
 }
+
+const zeros = (length: number): number[] => new Array<number>(length).fill(0);
 
 /**
  * Merges neighbours two by two. A window whose key may stand in the database already is never the later of a pair: its row would
@@ -61,7 +81,8 @@ export function coarsen(windows: readonly MetricWindow[]): MetricWindow[] {
   return out;
 }
 
-function merge(first: MetricWindow, second: MetricWindow): MetricWindow {
+/** Both in one: the second follows the first. */
+export function merge(first: MetricWindow, second: MetricWindow): MetricWindow {
   const errors: Partial<Record<ErrorKind, number>> = { ...first.errors };
   for (const kind of ERROR_KINDS) if (second.errors[kind]) errors[kind] = (errors[kind] ?? 0) + second.errors[kind];
   return {
@@ -69,10 +90,19 @@ function merge(first: MetricWindow, second: MetricWindow): MetricWindow {
     windowMs: second.windowStart + second.windowMs - first.windowStart,
     requests: first.requests + second.requests,
     errors,
-    latency: first.latency.map((count, i) => count + second.latency[i]!),
+    latency: sums(first.latency, second.latency),
+    queueTime: sums(first.queueTime, second.queueTime),
+    computeTime: sums(first.computeTime, second.computeTime),
+    executions: first.executions + second.executions,
+    rows: first.rows + second.rows,
+    batchSizes: sums(first.batchSizes, second.batchSizes),
+    requestBytes: first.requestBytes + second.requestBytes,
+    responseBytes: first.responseBytes + second.responseBytes,
     inFlightMs: first.inFlightMs + second.inFlightMs,
     inFlightMax: Math.max(first.inFlightMax, second.inFlightMax),
     queueMs: first.queueMs + second.queueMs,
     queueMax: Math.max(first.queueMax, second.queueMax),
   };
 }
+
+const sums = (first: readonly number[], second: readonly number[]): number[] => first.map((count, i) => count + second[i]!);

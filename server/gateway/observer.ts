@@ -14,6 +14,8 @@ export interface RequestOutcome {
   readonly failure: FailureKind | 'INTERNAL' | undefined;
   /** undefined where no replica answered. */
   readonly timing: Timing | undefined;
+  /** Bytes of the answer's tensors (`tensor-bytes.ts`); 0 where no replica answered. `call.context.requestBytes` has those of the request. */
+  readonly responseBytes: number;
 }
 
 /** Called once a request, on its path: it must be quick and never throw. */

@@ -58,6 +58,8 @@ export interface Answer {
   readonly response: InferResponse;
   readonly version: number;
   readonly timing: Timing;
+  /** Of the tensors (`tensor-bytes.ts`). */
+  readonly responseBytes: number;
 }
 
 /** A request that is accepted and not yet answered. */

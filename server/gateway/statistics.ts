@@ -1,4 +1,5 @@
 /** What a target did since this gateway started to serve it: running totals, as Triton's statistics and `/metrics` give them. */
+import type { ErrorKind } from './error-kinds.js';
 
 /** Calls and the time they took in all, in nanoseconds. */
 export interface DurationTotal {
@@ -32,4 +33,27 @@ export interface TargetStatistics {
   shadowAgreed: number;
   shadowDisagreed: number;
   shadowDropped: number;
+}
+
+/** The same as counters and histograms, for a scrape: they only grow while the target has a route. */
+export interface TargetCounters {
+  readonly model: string;
+  readonly version: number;
+  /** Finished requests, failed ones included. */
+  readonly requests: number;
+  readonly errors: Readonly<Partial<Record<ErrorKind, number>>>;
+  /** By the buckets of `histogram.ts`, as `MetricWindow` has them. */
+  readonly latency: readonly number[];
+  readonly queueTime: readonly number[];
+  readonly computeTime: readonly number[];
+  /** Sums of what these histograms count. */
+  readonly seconds: { readonly latency: number; readonly queueTime: number; readonly computeTime: number };
+  readonly executions: number;
+  readonly rows: number;
+  readonly batchSizes: readonly number[];
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  /** At this moment. */
+  readonly inFlight: number;
+  readonly queued: number;
 }

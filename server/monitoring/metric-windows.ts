@@ -13,6 +13,16 @@ export interface WindowSummary {
   readonly errors: Readonly<Record<string, number>>;
   /** Counts by latency bucket (`gateway/histogram.ts`). */
   readonly latency: readonly number[];
+  /** Of answered requests by the same buckets: from arrival to the replica, and in the runtime. */
+  readonly queueTime: readonly number[];
+  readonly computeTime: readonly number[];
+  /** Batches that runtimes executed, their rows in all, and how many batches had how many rows (`gateway/histogram.ts`). */
+  readonly executions: number;
+  readonly rows: number;
+  readonly batchSizes: readonly number[];
+  /** Of answered requests: what came in, and the tensors that went out. */
+  readonly requestBytes: number;
+  readonly responseBytes: number;
   /** How much of the range at least one gateway reported on; 0 when nothing is known. */
   readonly coveredMs: number;
   /** Mean of the requests accepted and not yet answered, waiting ones included, over all gateways; null when nothing is known. */
@@ -51,13 +61,19 @@ export interface LiveGateway {
 /** After an outage of the database a gateway may hand in one long window for many short ones: rows are looked for this far before a range. */
 const LONGEST_WINDOW_MS = 3_600_000;
 
-const NOTHING: WindowSummary = { requests: 0, errors: {}, latency: [], coveredMs: 0, inFlight: null, inFlightMax: null, queue: null, queueMax: null };
+const NO_HISTOGRAMS = { latency: [], queueTime: [], computeTime: [], batchSizes: [] };
+const NO_COUNTS = { requests: 0, executions: 0, rows: 0, requestBytes: 0, responseBytes: 0, errors: {} };
+const NOTHING: WindowSummary = { ...NO_COUNTS, ...NO_HISTOGRAMS, coveredMs: 0, inFlight: null, inFlightMax: null, queue: null, queueMax: null };
 
 interface SummaryRow {
   readonly deployment_id: string;
   /** null in the row of the whole deployment. */
   readonly version_id: string | null;
   readonly requests: string;
+  readonly executions: string;
+  readonly rows: string;
+  readonly request_bytes: string;
+  readonly response_bytes: string;
   readonly in_flight_ms: number;
   readonly in_flight_max: number;
   readonly queue_ms: number;
@@ -65,6 +81,9 @@ interface SummaryRow {
   readonly covered_ms: number;
   readonly errors: Readonly<Record<string, number>> | null;
   readonly latency: readonly string[] | null;
+  readonly queue_time: readonly string[] | null;
+  readonly compute_time: readonly string[] | null;
+  readonly batch_sizes: readonly string[] | null;
 }
 
 /**
@@ -77,7 +96,8 @@ const IN_RANGE = `deployment_id = ANY($1) AND window_start >= $2::timestamptz - 
 const SUMMARY = `
   WITH w AS (SELECT * FROM metric_window WHERE ${IN_RANGE}),
   base AS (
-    SELECT deployment_id, version_id, sum(requests) AS requests, sum(in_flight_ms) AS in_flight_ms, max(in_flight_max) AS in_flight_max,
+    SELECT deployment_id, version_id, sum(requests) AS requests, sum(executions) AS executions, sum(rows) AS rows,
+           sum(request_bytes) AS request_bytes, sum(response_bytes) AS response_bytes, sum(in_flight_ms) AS in_flight_ms, max(in_flight_max) AS in_flight_max,
            sum(queue_ms) AS queue_ms, max(queue_max) AS queue_max,
            range_agg(tstzrange(window_start, window_start + window_ms * interval '1 ms')) * tstzmultirange(tstzrange($2, $3)) AS covered
     FROM w GROUP BY GROUPING SETS ((deployment_id), (deployment_id, version_id))),
@@ -85,14 +105,19 @@ const SUMMARY = `
     SELECT deployment_id, version_id, jsonb_object_agg(kind, count) AS errors
     FROM (SELECT deployment_id, version_id, kind, sum(count::bigint) AS count FROM w, jsonb_each_text(w.errors) AS e(kind, count) GROUP BY 1, 2, 3) kinds
     GROUP BY 1, 2),
-  latency AS (
-    SELECT deployment_id, version_id, array_agg(count ORDER BY bucket) AS latency
-    FROM (SELECT deployment_id, version_id, bucket, sum(count)::bigint AS count FROM w, unnest(w.latency) WITH ORDINALITY AS l(count, bucket)
-          WHERE w.requests > 0 GROUP BY 1, 2, 3) buckets
-    GROUP BY 1, 2)
-  SELECT base.deployment_id, base.version_id, requests, in_flight_ms, in_flight_max, queue_ms, queue_max, errors, latency,
+  buckets AS (
+    SELECT deployment_id, version_id, histogram, bucket, sum(count)::bigint AS count
+    FROM w, LATERAL (SELECT 'latency', * FROM unnest(w.latency) WITH ORDINALITY UNION ALL SELECT 'queue', * FROM unnest(w.queue_time) WITH ORDINALITY
+      UNION ALL SELECT 'compute', * FROM unnest(w.compute_time) WITH ORDINALITY UNION ALL SELECT 'batch', * FROM unnest(w.batch_sizes) WITH ORDINALITY
+    ) AS h(histogram, count, bucket)
+    WHERE w.requests > 0 OR w.executions > 0 GROUP BY 1, 2, 3, 4),
+  histograms AS (
+    SELECT deployment_id, version_id, ${['latency', 'queue', 'compute', 'batch'].map((name) => `array_agg(count ORDER BY bucket) FILTER (WHERE histogram = '${name}') AS ${name}`).join(', ')}
+    FROM buckets GROUP BY 1, 2)
+  SELECT base.deployment_id, base.version_id, requests, executions, rows, request_bytes, response_bytes, in_flight_ms, in_flight_max, queue_ms, queue_max, errors,
+         latency, queue AS queue_time, compute AS compute_time, batch AS batch_sizes,
          (SELECT coalesce(sum(extract(epoch FROM upper(r) - lower(r))), 0)::float8 * 1000 FROM unnest(covered) AS r) AS covered_ms
-  FROM base LEFT JOIN errors USING (deployment_id, version_id) LEFT JOIN latency USING (deployment_id, version_id)`;
+  FROM base LEFT JOIN errors USING (deployment_id, version_id) LEFT JOIN histograms USING (deployment_id, version_id)`;
 
 export class MetricWindows {
   /** The windows of each deployment in [from, to), added up. One statement, however many deployments. */
@@ -139,28 +164,40 @@ export class MetricWindows {
   }
 }
 
+const HISTOGRAMS = ['latency', 'queueTime', 'computeTime', 'batchSizes'] as const;
+type Histograms = Pick<WindowSummary, (typeof HISTOGRAMS)[number]>;
+
 function toDeploymentWindows(rows: readonly SummaryRow[], from: Date, to: Date): DeploymentWindows {
   const byVersion = new Map<string, WindowSummary>();
   const errors: Record<string, number> = {};
-  const latency: number[] = [];
+  const histograms = { latency: [] as number[], queueTime: [] as number[], computeTime: [] as number[], batchSizes: [] as number[] };
   for (const row of rows) {
     if (row.version_id === null) continue;
-    const summary = toSummary(row, row.errors ?? {}, (row.latency ?? []).map(Number));
+    const summary = toSummary(row, row.errors ?? {}, {
+      latency: (row.latency ?? []).map(Number),
+      queueTime: (row.queue_time ?? []).map(Number),
+      computeTime: (row.compute_time ?? []).map(Number),
+      batchSizes: (row.batch_sizes ?? []).map(Number),
+    });
     byVersion.set(row.version_id, summary);
     for (const [kind, count] of Object.entries(summary.errors)) errors[kind] = (errors[kind] ?? 0) + count;
-    addCounts(latency, summary.latency);
+    for (const name of HISTOGRAMS) addCounts(histograms[name], summary[name]);
   }
   const whole = rows.find((row) => row.version_id === null);
-  return { from, to, byVersion, total: whole ? toSummary(whole, errors, latency) : NOTHING };
+  return { from, to, byVersion, total: whole ? toSummary(whole, errors, histograms) : NOTHING };
 }
 
-function toSummary(row: SummaryRow, errors: Readonly<Record<string, number>>, latency: readonly number[]): WindowSummary {
+function toSummary(row: SummaryRow, errors: Readonly<Record<string, number>>, histograms: Histograms): WindowSummary {
   const coveredMs = Math.round(row.covered_ms);
   const mean = (sum: number): number | null => (coveredMs > 0 ? sum / coveredMs : null);
   return {
     requests: Number(row.requests),
+    executions: Number(row.executions),
+    rows: Number(row.rows),
+    requestBytes: Number(row.request_bytes),
+    responseBytes: Number(row.response_bytes),
     errors,
-    latency,
+    ...histograms,
     coveredMs,
     inFlight: mean(row.in_flight_ms),
     inFlightMax: row.in_flight_max,

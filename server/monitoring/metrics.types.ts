@@ -10,6 +10,16 @@ export class ErrorCountType {
   serverSide!: boolean;
 }
 
+@ObjectType('BatchSizeCount', { description: 'How many batches had so many rows.' })
+export class BatchSizeCountType {
+  @Field(() => Int, {
+    nullable: true,
+    description: 'The most rows of these batches, a power of two; each has more than half of it. null for those beyond the largest, 4096.',
+  })
+  atMost!: number | null;
+  @Field(() => Float, { description: 'How many; a whole number.' }) count!: number;
+}
+
 @ObjectType()
 export abstract class MetricsType {
   @Field(() => Int, {
@@ -28,6 +38,32 @@ export abstract class MetricsType {
   latencyP50Ms!: number | null;
   @Field(() => Float, { nullable: true, description: '95 of 100 requests took at most this long; null without requests.' }) latencyP95Ms!: number | null;
   @Field(() => Float, { nullable: true, description: '99 of 100 requests took at most this long; null without requests.' }) latencyP99Ms!: number | null;
+  @Field(() => Float, {
+    nullable: true,
+    description: 'Half of the answered requests went to a replica at most this long after their arrival; null without answered requests.',
+  })
+  queueTimeP50Ms!: number | null;
+  @Field(() => Float, { nullable: true, description: '95 of 100 answered requests waited at most this long; null without any.' }) queueTimeP95Ms!:
+    number | null;
+  @Field(() => Float, { nullable: true, description: '99 of 100 answered requests waited at most this long; null without any.' }) queueTimeP99Ms!:
+    number | null;
+  @Field(() => Float, {
+    nullable: true,
+    description: 'For half of the answered requests the runtime took at most this long, for the whole batch where requests were merged; null without any.',
+  })
+  computeTimeP50Ms!: number | null;
+  @Field(() => Float, { nullable: true, description: 'For 95 of 100 answered requests the runtime took at most this long; null without any.' })
+  computeTimeP95Ms!: number | null;
+  @Field(() => Float, { nullable: true, description: 'For 99 of 100 answered requests the runtime took at most this long; null without any.' })
+  computeTimeP99Ms!: number | null;
+  @Field(() => Float, { description: 'Batches that runtimes executed, a request on its own being one too; a whole number.' }) executions!: number;
+  @Field(() => Float, { nullable: true, description: 'Mean rows of a batch; null without executions.' }) meanBatchSize!: number | null;
+  @Field(() => [BatchSizeCountType], { description: 'Batches by their rows; sizes that did not occur are left out.' }) batchSizes!: BatchSizeCountType[];
+  @Field(() => Float, { description: 'Bytes of the bodies of answered requests, as they came; a whole number.' }) requestBytes!: number;
+  @Field(() => Float, {
+    description: 'Bytes of the tensors that answered them, in binary form whatever the protocol made of them; a whole number.',
+  })
+  responseBytes!: number;
   @Field(() => Float, {
     nullable: true,
     description: 'Mean number of requests accepted and not yet answered, waiting ones included; null when nothing is known.',

@@ -16,6 +16,18 @@ export class MetricWindowEntity {
   @Column('jsonb') errors!: Readonly<Record<string, number>>;
   /** Counts by latency bucket (`gateway/histogram.ts` has the bounds); histograms of windows can be added up. */
   @Column('bigint', { array: true }) latency!: readonly string[];
+  /** Of answered requests, from arrival to the replica they were sent to; by the same buckets. */
+  @Column('bigint', { array: true }) queueTime!: readonly string[];
+  /** Of answered requests, in the runtime; by the same buckets. */
+  @Column('bigint', { array: true }) computeTime!: readonly string[];
+  /** Batches that the runtime executed, and their rows. */
+  @Column(bigintColumn) executions!: number;
+  @Column(bigintColumn) rows!: number;
+  /** Batches by their rows (`gateway/histogram.ts` has the bounds). */
+  @Column('bigint', { array: true }) batchSizes!: readonly string[];
+  /** Of answered requests: what came in, and the tensors that went out. */
+  @Column(bigintColumn) requestBytes!: number;
+  @Column(bigintColumn) responseBytes!: number;
   /** Sum over the window of in-flight requests, in request-milliseconds: divided by `windowMs` it is the mean. */
   @Column('double precision') inFlightMs!: number;
   @Column('int') inFlightMax!: number;

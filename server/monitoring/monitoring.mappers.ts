@@ -1,6 +1,6 @@
 /** Rows to GraphQL objects. */
 import { toNodeId } from '../api/node-id.js';
-import { quantile } from '../gateway/histogram.js';
+import { BATCH_SIZE_BOUNDS, quantile } from '../gateway/histogram.js';
 import { SERVER_ERROR_KINDS } from '../gateway/meter.js';
 import { serverErrors } from './evaluate-monitor.js';
 import type { DeploymentWindows, WindowSummary } from './metric-windows.js';
@@ -87,7 +87,8 @@ export const toTargetMetrics = (versionRowId: string, summary: WindowSummary): T
   Object.assign(new TargetMetricsType(), metricsOf(summary), { versionRowId });
 
 function metricsOf(summary: WindowSummary): MetricsType {
-  const { requests, errors, latency, coveredMs, inFlight, inFlightMax, queue, queueMax } = summary;
+  const { requests, errors, latency, queueTime, computeTime, executions, rows, batchSizes, requestBytes, responseBytes, coveredMs } = summary;
+  const { inFlight, inFlightMax, queue, queueMax } = summary;
   return {
     coveredMs,
     requests,
@@ -99,6 +100,17 @@ function metricsOf(summary: WindowSummary): MetricsType {
     latencyP50Ms: quantile(latency, 0.5),
     latencyP95Ms: quantile(latency, 0.95),
     latencyP99Ms: quantile(latency, 0.99),
+    queueTimeP50Ms: quantile(queueTime, 0.5),
+    queueTimeP95Ms: quantile(queueTime, 0.95),
+    queueTimeP99Ms: quantile(queueTime, 0.99),
+    computeTimeP50Ms: quantile(computeTime, 0.5),
+    computeTimeP95Ms: quantile(computeTime, 0.95),
+    computeTimeP99Ms: quantile(computeTime, 0.99),
+    executions,
+    meanBatchSize: executions > 0 ? rows / executions : null,
+    batchSizes: batchSizes.flatMap((count, i) => (count > 0 ? [{ atMost: BATCH_SIZE_BOUNDS[i] ?? null, count }] : [])),
+    requestBytes,
+    responseBytes,
     inFlight,
     inFlightMax,
     queue,

@@ -255,14 +255,27 @@ test('what was asked is metered: requests, kinds of errors, latency, and idle ta
     const found = await db.dataSource.query(
       `SELECT r.document->>'name' AS name, sum(w.requests)::int AS requests, sum((SELECT sum(n) FROM unnest(w.latency) AS n))::int AS timed,
         sum(coalesce((w.errors->>'INVALID')::int, 0))::int AS invalid, sum(coalesce((w.errors->>'OVERLOADED')::int, 0))::int AS overloaded,
-        sum(coalesce((w.errors->>'CANCELLED')::int, 0))::int AS cancelled, sum(coalesce((w.errors->>'DEADLINE_EXCEEDED')::int, 0))::int AS late, max(w.in_flight_max) AS busiest
+        sum(coalesce((w.errors->>'CANCELLED')::int, 0))::int AS cancelled, sum(coalesce((w.errors->>'DEADLINE_EXCEEDED')::int, 0))::int AS late, max(w.in_flight_max) AS busiest,
+        sum((SELECT sum(n) FROM unnest(w.queue_time) AS n))::int AS queued, sum((SELECT sum(n) FROM unnest(w.compute_time) AS n))::int AS computed,
+        sum(w.executions)::int AS executions, sum(w.rows)::int AS rows, sum((SELECT sum(n) FROM unnest(w.batch_sizes) AS n))::int AS batches,
+        sum(w.request_bytes)::int AS request_bytes, sum(w.response_bytes)::int AS response_bytes
        FROM metric_window w JOIN route r ON r.deployment_id = w.deployment_id GROUP BY 1 ORDER BY 1`,
     );
     return found.length === 4 && found.find((row: { name: string; requests: number }) => row.name === 'm').requests >= 8 && found;
   });
   const m = rows.find(({ name }: { name: string }) => name === 'm');
   expect(m).toMatchObject({ requests: 8, overloaded: 1, cancelled: 1, late: 1, invalid: 0, timed: 6, busiest: 2 });
-  expect(rows.find(({ name }: { name: string }) => name === 'floats').invalid).toBeGreaterThan(10);
+  const floats = rows.find(({ name }: { name: string }) => name === 'floats');
+  expect(floats.invalid).toBeGreaterThan(10);
+  // What was answered, and nothing else, has stages and bytes; it was executed in batches that add up.
+  for (const { requests, queued, computed, executions, rows: executed, batches, request_bytes, response_bytes } of [m, floats]) {
+    expect(queued).toBeGreaterThan(0);
+    expect(queued).toBeLessThan(requests);
+    expect([computed, batches]).toEqual([queued, executions]);
+    expect(executed).toBeGreaterThanOrEqual(executions);
+    expect(request_bytes).toBeGreaterThan(10 * queued);
+    expect(response_bytes).toBeGreaterThan(queued);
+  }
 });
 
 describe('with tokens required', () => {

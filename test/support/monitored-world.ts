@@ -10,7 +10,7 @@ import { Notifier } from '../../server/database/notifications.js';
 import { UnitOfWork } from '../../server/database/unit-of-work.js';
 import { DeploymentEntity, GatewayEntity } from '../../server/deployments/deployment.entities.js';
 import { createDeployments, type Deployments } from '../../server/deployments/deployments.js';
-import { BUCKETS, bucketOf } from '../../server/gateway/histogram.js';
+import { BATCH_SIZE_BUCKETS, batchSizeBucketOf, BUCKETS, bucketOf } from '../../server/gateway/histogram.js';
 import { createMonitoring, type Monitoring } from '../../server/monitoring/monitoring.js';
 import { MetricWindowEntity } from '../../server/monitoring/monitoring.entities.js';
 import { ModelEntity, ProjectEntity, VersionEntity } from '../../server/registry/registry.entities.js';
@@ -39,6 +39,13 @@ export interface WindowValues {
   readonly queue?: number;
   readonly queueMax?: number;
   readonly windowMs?: number;
+  /** Of every request that did not fail. */
+  readonly queueTimeMs?: number;
+  readonly computeTimeMs?: number;
+  /** Rows of each batch that was executed. */
+  readonly batches?: readonly number[];
+  readonly requestBytes?: number;
+  readonly responseBytes?: number;
 }
 
 export interface TestDeployment {
@@ -186,20 +193,39 @@ function toRow(
     queue = 0,
     queueMax = Math.ceil(queue),
     windowMs = 5_000,
+    queueTimeMs = 0,
+    computeTimeMs = 0,
+    batches = [],
+    requestBytes = 0,
+    responseBytes = 0,
   }: WindowValues,
   startMs: number,
 ): object {
-  const latency = new Array<number>(BUCKETS).fill(0);
-  latency[bucketOf(latencyMs)] = requests;
+  const answered = requests - Object.values(errors).reduce((sum, count) => sum + count, 0);
+  const batchSizes = new Array<number>(BATCH_SIZE_BUCKETS).fill(0);
+  for (const rows of batches) batchSizes[batchSizeBucketOf(rows)]!++;
   return {
     windowStart: new Date(startMs),
     windowMs,
     requests,
     errors,
-    latency,
+    latency: histogram(latencyMs, requests),
+    queueTime: histogram(queueTimeMs, answered),
+    computeTime: histogram(computeTimeMs, answered),
+    executions: batches.length,
+    rows: batches.reduce((sum, rows) => sum + rows, 0),
+    batchSizes,
+    requestBytes,
+    responseBytes,
     inFlightMs: inFlight * windowMs,
     inFlightMax,
     queueMs: queue * windowMs,
     queueMax,
   };
+}
+
+function histogram(ms: number, count: number): number[] {
+  const counts = new Array<number>(BUCKETS).fill(0);
+  counts[bucketOf(ms)] = count;
+  return counts;
 }

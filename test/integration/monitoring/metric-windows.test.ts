@@ -55,14 +55,25 @@ test('windows of gateways and versions add up, and each version is told apart', 
   await world.database.dataSource.query('DELETE FROM gateway WHERE id = $1', [other]);
 });
 
+const NOTHING = {
+  requests: 0,
+  errors: {},
+  latency: [],
+  queueTime: [],
+  computeTime: [],
+  executions: 0,
+  rows: 0,
+  batchSizes: [],
+  requestBytes: 0,
+  responseBytes: 0,
+};
+
 test('no windows is not the same as no requests', async () => {
   const silent = await world.addDeployment('silent');
   const idle = await world.addDeployment('idle');
   await world.addWindows(idle, times(12, {}));
   expect((await summarise(silent)).total).toEqual({
-    requests: 0,
-    errors: {},
-    latency: [],
+    ...NOTHING,
     coveredMs: 0,
     inFlight: null,
     inFlightMax: null,
@@ -70,9 +81,7 @@ test('no windows is not the same as no requests', async () => {
     queueMax: null,
   });
   expect((await summarise(idle)).total).toEqual({
-    requests: 0,
-    errors: {},
-    latency: [],
+    ...NOTHING,
     coveredMs: 60_000,
     inFlight: 0,
     inFlightMax: 0,

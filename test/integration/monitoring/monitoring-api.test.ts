@@ -19,11 +19,34 @@ const times = <T>(count: number, value: T): T[] => new Array<T>(count).fill(valu
 test('metrics: a deployment and each of its targets', async () => {
   const deployment = await world.addDeployment('measured', { targets: 2 });
   const [first, second] = deployment.versionIds as [string, string];
-  await world.addWindows(deployment, times(11, { requests: 10, errors: { INVALID: 2, OVERLOADED: 1 }, latencyMs: 20, inFlight: 2, queue: 1 }), {
-    versionId: first,
-  });
-  await world.addWindows(deployment, times(11, { requests: 10, latencyMs: 20, inFlight: 1 }), { versionId: second });
-  const fields = 'coveredMs requests errorRate errors { kind count serverSide } latencyP50Ms latencyP95Ms latencyP99Ms inFlight inFlightMax queue queueMax';
+  await world.addWindows(
+    deployment,
+    times(11, {
+      requests: 10,
+      errors: { INVALID: 2, OVERLOADED: 1 },
+      latencyMs: 20,
+      inFlight: 2,
+      queue: 1,
+      queueTimeMs: 4,
+      computeTimeMs: 15,
+      batches: [3, 4],
+      requestBytes: 900,
+      responseBytes: 40,
+    }),
+    {
+      versionId: first,
+    },
+  );
+  await world.addWindows(
+    deployment,
+    times(11, { requests: 10, latencyMs: 20, inFlight: 1, queueTimeMs: 64, computeTimeMs: 15, batches: [1, 5000], requestBytes: 100 }),
+    {
+      versionId: second,
+    },
+  );
+  const fields = `coveredMs requests errorRate errors { kind count serverSide } latencyP50Ms latencyP95Ms latencyP99Ms inFlight inFlightMax queue queueMax
+    queueTimeP50Ms queueTimeP95Ms queueTimeP99Ms computeTimeP50Ms computeTimeP95Ms computeTimeP99Ms executions meanBatchSize batchSizes { atMost count }
+    requestBytes responseBytes`;
   const answer = await api.graphql(
     `{ deployment(name: "measured") { metrics { windowMs from to ${fields} targets { ${fields} version { number } } } targets { metrics { requests errorRate } version { number } } } }`,
   );
@@ -45,7 +68,25 @@ test('metrics: a deployment and each of its targets', async () => {
     inFlightMax: 2,
     queue: 1,
     queueMax: 1,
+    queueTimeP50Ms: expect.closeTo(64, -2),
+    queueTimeP95Ms: expect.closeTo(64, -2),
+    queueTimeP99Ms: expect.closeTo(64, -2),
+    computeTimeP50Ms: expect.closeTo(15, -1),
+    computeTimeP95Ms: expect.closeTo(15, -1),
+    computeTimeP99Ms: expect.closeTo(15, -1),
+    executions: 44,
+    meanBatchSize: 1252,
+    batchSizes: [
+      { atMost: 1, count: 11 },
+      { atMost: 4, count: 22 },
+      { atMost: null, count: 11 },
+    ],
+    requestBytes: 11_000,
+    responseBytes: 440,
   });
+  const measured = targets.find((target) => target['executions'] === 22 && target['requestBytes'] === 9_900)!;
+  expect(measured).toMatchObject({ meanBatchSize: 3.5, batchSizes: [{ atMost: 4, count: 22 }], responseBytes: 440 });
+  expect(measured['queueTimeP99Ms']).toBeLessThan(4 * 1.2);
   expect(latencyP50Ms).toBeGreaterThan(20 / 1.2);
   expect(latencyP99Ms).toBeLessThan(20 * 1.2);
   expect(targets.map((t) => [t['requests'], t['errorRate']]).sort()).toEqual([
@@ -58,10 +99,23 @@ test('metrics: a deployment and each of its targets', async () => {
 test('metrics of what nobody reported on are null, not zero', async () => {
   await world.addDeployment('unmeasured');
   const answer = await api.graphql(
-    '{ deployment(name: "unmeasured") { metrics(windowMs: 5000) { coveredMs requests errorRate latencyP99Ms inFlight queue targets { requests } } targets { metrics { requests } } } }',
+    '{ deployment(name: "unmeasured") { metrics(windowMs: 5000) { coveredMs requests errorRate latencyP99Ms queueTimeP50Ms computeTimeP99Ms meanBatchSize batchSizes { count } requestBytes inFlight queue targets { requests } } targets { metrics { requests } } } }',
   );
   expect(data(answer)['deployment']).toEqual({
-    metrics: { coveredMs: 0, requests: 0, errorRate: null, latencyP99Ms: null, inFlight: null, queue: null, targets: [] },
+    metrics: {
+      coveredMs: 0,
+      requests: 0,
+      errorRate: null,
+      latencyP99Ms: null,
+      queueTimeP50Ms: null,
+      computeTimeP99Ms: null,
+      meanBatchSize: null,
+      batchSizes: [],
+      requestBytes: 0,
+      inFlight: null,
+      queue: null,
+      targets: [],
+    },
     targets: [{ metrics: null }],
   });
   const refused = await api.graphql('{ deployment(name: "unmeasured") { metrics(windowMs: 4999) { requests } } }');

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bucketOf } from '../../../server/gateway/histogram.js';
+import { BATCH_SIZE_BOUNDS, BATCH_SIZE_BUCKETS, batchSizeBucketOf, BUCKETS, bucketOf } from '../../../server/gateway/histogram.js';
 import { coarsen } from '../../../server/gateway/metric-window.js';
 import { ERROR_KINDS, Meter, SERVER_ERROR_KINDS, type MetricWindow } from '../../../server/gateway/meter.js';
 
 const T = 1_000_000_000_000;
+const total = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
 const sum = (windows: readonly MetricWindow[], of: (window: MetricWindow) => number) => windows.reduce((total, window) => total + of(window), 0);
 
 /** Takes what a flush would write, as if it had been written. */
@@ -73,6 +74,55 @@ describe('one target', () => {
     expect(flush(meter, T + 1000)[0]).toMatchObject({ requests: 1 });
   });
 
+  test('counts where the time of answered requests went, the batches they were in, and their bytes', () => {
+    const target = new Meter().target('d', 'v', T);
+    const stages = { queueMs: 3, computeMs: 40, transferMs: 1 };
+    for (const at of [1000, 6000]) {
+      for (let i = 0; i < 4; i++) target.enter(T + at);
+      target.executed(3, 40);
+      for (let i = 0; i < 3; i++) {
+        target.leave(T + at + 44, 44, undefined, stages);
+        target.carried(100, 20);
+      }
+      target.leave(T + at + 50, 50, 'RUNTIME_FAILED');
+    }
+    const { window } = target.unwritten(T + 6100)!;
+    for (const each of [target.closed[0]!, window]) {
+      expect(each).toMatchObject({ requests: 4, executions: 1, rows: 3, requestBytes: 300, responseBytes: 60 });
+      expect([each.queueTime[bucketOf(3)], each.computeTime[bucketOf(40)], each.batchSizes[batchSizeBucketOf(3)]]).toEqual([3, 3, 1]);
+      expect([each.queueTime, each.computeTime, each.batchSizes].map(total)).toEqual([3, 3, 1]);
+    }
+    // A scrape has both windows, as one.
+    const counters = target.counters('m', 7);
+    expect(counters).toMatchObject({ model: 'm', version: 7, requests: 8, errors: { RUNTIME_FAILED: 2 }, executions: 2, rows: 6, inFlight: 0, queued: 0 });
+    expect(counters).toMatchObject({ requestBytes: 600, responseBytes: 120 });
+    expect([counters.latency, counters.queueTime, counters.computeTime, counters.batchSizes].map(total)).toEqual([8, 6, 6, 2]);
+    expect(counters.seconds.latency).toBeCloseTo((6 * 44 + 2 * 50) / 1000);
+    expect(counters.seconds.queueTime).toBeCloseTo((6 * 3) / 1000);
+    expect(counters.seconds.computeTime).toBeCloseTo((6 * 40) / 1000);
+    expect(target.statistics('m', 7)).toMatchObject({ inferenceCount: 6, executionCount: 2, success: { count: 6 }, fail: { count: 2 } });
+  });
+
+  test('what is rejected counts, and is no latency, in totals as in windows', () => {
+    const target = new Meter().target('d', 'v', T);
+    target.reject(T, 'INVALID');
+    target.enter(T);
+    target.leave(T + 10, 10, 'CANCELLED');
+    const counters = target.counters('m', 1);
+    expect(counters).toMatchObject({ requests: 2, errors: { INVALID: 1, CANCELLED: 1 }, seconds: { latency: 0 } });
+    expect(total(counters.latency)).toBe(0);
+  });
+
+  test('counts as many batch sizes as callers can think of in bounded memory', () => {
+    const target = new Meter().target('d', 'v', T);
+    for (let rows = 1; rows <= 10_000; rows++) target.executed(rows, 1);
+    const { batches, inferenceCount, executionCount } = target.statistics('m', 1);
+    expect([inferenceCount, executionCount]).toEqual([50_005_000, 10_000]);
+    expect(total([...batches.values()].map(({ count }) => count))).toBe(10_000);
+    expect(batches.size).toBeLessThan(300);
+    expect(batches.get(100)!.count).toBe(1);
+  });
+
   test('a target without a route is forgotten once its last window is written', () => {
     const meter = new Meter();
     const target = meter.target('d', 'v', T);
@@ -87,12 +137,27 @@ describe('one target', () => {
   });
 });
 
+test.each([
+  [1, 0],
+  [2, 1],
+  [3, 2],
+  [4, 2],
+  [5, 3],
+  [4096, 12],
+  [4097, 13],
+  [2 ** 31, 13],
+])('a batch of %i rows is in bucket %i', (rows, bucket) => {
+  expect(batchSizeBucketOf(rows)).toBe(bucket);
+  expect(bucket).toBeLessThan(BATCH_SIZE_BUCKETS);
+  expect(rows <= (BATCH_SIZE_BOUNDS[bucket] ?? Infinity)).toBe(true);
+});
+
 test("every server error is a kind of error, and the caller's are none", () => {
   expect(ERROR_KINDS.filter((kind) => !(SERVER_ERROR_KINDS as readonly string[]).includes(kind))).toEqual(['INVALID', 'CANCELLED']);
 });
 
 test('while the database is away memory is bounded and no request is lost', () => {
-  const meter = new Meter(100 * 1024);
+  const meter = new Meter(250 * 1024);
   const targets = [meter.target('d', 'a', T), meter.target('d', 'b', T)];
   let most = 0;
   const windows = 2000;
@@ -127,6 +192,13 @@ test('merging keeps every count, and never swallows a window that the database m
         requests,
         errors: { UNAVAILABLE: failed },
         latency: [requests],
+        queueTime: [failed],
+        computeTime: new Array<number>(BUCKETS).fill(1),
+        executions: requests,
+        rows: 2 * requests,
+        batchSizes: [0, requests],
+        requestBytes: 3 * requests,
+        responseBytes: 4 * requests,
         inFlightMs: 1,
         inFlightMax: i,
         queueMs: 2,
@@ -136,6 +208,8 @@ test('merging keeps every count, and never swallows a window that the database m
       const coarse = coarsen(windows);
       expect(sum(coarse, ({ requests }) => requests)).toBe(sum(windows, ({ requests }) => requests));
       expect(sum(coarse, ({ errors }) => errors.UNAVAILABLE ?? 0)).toBe(sum(windows, ({ errors }) => errors.UNAVAILABLE ?? 0));
+      for (const of of ['executions', 'rows', 'requestBytes', 'responseBytes'] as const) expect(sum(coarse, (w) => w[of])).toBe(sum(windows, (w) => w[of]));
+      for (const of of ['queueTime', 'computeTime', 'batchSizes'] as const) expect(sum(coarse, (w) => total(w[of]))).toBe(sum(windows, (w) => total(w[of])));
       expect(sum(coarse, ({ windowMs }) => windowMs)).toBe(windows.length * 5000);
       const starts = new Set(coarse.map(({ windowStart }) => windowStart));
       for (const window of windows) if (window.attempted) expect(starts.has(window.windowStart)).toBe(true);

@@ -8,7 +8,9 @@ const errorRate: MonitorRule = { metric: 'ERROR_RATE', quantile: null, windowMs:
 const latency: MonitorRule = { metric: 'LATENCY', quantile: 0.95, windowMs: 60_000, minimumRequests: 10 };
 
 function windows(requests: number, more: Partial<WindowSummary> = {}): WindowSummary {
-  return { requests, errors: {}, latency: [], coveredMs: 60_000, inFlight: 0, inFlightMax: 0, queue: 0, queueMax: 0, ...more };
+  const histograms = { latency: [], queueTime: [], computeTime: [], batchSizes: [] };
+  const counts = { requests, errors: {}, executions: 0, rows: 0, requestBytes: 0, responseBytes: 0 };
+  return { ...counts, ...histograms, coveredMs: 60_000, inFlight: 0, inFlightMax: 0, queue: 0, queueMax: 0, ...more };
 }
 
 function histogram(...durationsMs: number[]): number[] {

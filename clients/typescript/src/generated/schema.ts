@@ -194,6 +194,14 @@ export type AuditEntryEdge = {
   readonly node: AuditEntry;
 };
 
+/** How many batches had so many rows. */
+export type BatchSizeCount = {
+  /** The most rows of these batches, a power of two; each has more than half of it. null for those beyond the largest, 4096. */
+  readonly atMost?: Maybe<Scalars['Int']['output']>;
+  /** How many; a whole number. */
+  readonly count: Scalars['Float']['output'];
+};
+
 /** Whether waiting requests of one target are merged into one inference. `Target.batching` says what came of it. */
 export type BatchingMode =
   /** They are, where validation showed that a version's rows are INDEPENDENT. */
@@ -600,12 +608,22 @@ export type DeploymentEventEdge = {
 
 /** What gateways measured of a deployment, all its targets together. */
 export type DeploymentMetrics = {
+  /** Batches by their rows; sizes that did not occur are left out. */
+  readonly batchSizes: ReadonlyArray<BatchSizeCount>;
+  /** For half of the answered requests the runtime took at most this long, for the whole batch where requests were merged; null without any. */
+  readonly computeTimeP50Ms?: Maybe<Scalars['Float']['output']>;
+  /** For 95 of 100 answered requests the runtime took at most this long; null without any. */
+  readonly computeTimeP95Ms?: Maybe<Scalars['Float']['output']>;
+  /** For 99 of 100 answered requests the runtime took at most this long; null without any. */
+  readonly computeTimeP99Ms?: Maybe<Scalars['Float']['output']>;
   /** For how much of the asked time gateways have reported, up to `windowMs`; the newest seconds may be missing. 0: nothing is known, which is not the same as no requests. */
   readonly coveredMs: Scalars['Int']['output'];
   /** Failed requests that were not the caller's doing, as a fraction of all, 0 to 1; null without requests. */
   readonly errorRate?: Maybe<Scalars['Float']['output']>;
   /** Failed requests by kind; kinds that did not happen are left out. */
   readonly errors: ReadonlyArray<ErrorCount>;
+  /** Batches that runtimes executed, a request on its own being one too; a whole number. */
+  readonly executions: Scalars['Float']['output'];
   /** Its beginning. */
   readonly from: Scalars['DateTimeISO']['output'];
   /** Mean number of requests accepted and not yet answered, waiting ones included; null when nothing is known. */
@@ -618,12 +636,24 @@ export type DeploymentMetrics = {
   readonly latencyP95Ms?: Maybe<Scalars['Float']['output']>;
   /** 99 of 100 requests took at most this long; null without requests. */
   readonly latencyP99Ms?: Maybe<Scalars['Float']['output']>;
+  /** Mean rows of a batch; null without executions. */
+  readonly meanBatchSize?: Maybe<Scalars['Float']['output']>;
   /** Mean number of requests that waited for a replica; null when nothing is known. */
   readonly queue?: Maybe<Scalars['Float']['output']>;
   /** The most that waited at one gateway at one time for one target; null when nothing is known. */
   readonly queueMax?: Maybe<Scalars['Int']['output']>;
+  /** Half of the answered requests went to a replica at most this long after their arrival; null without answered requests. */
+  readonly queueTimeP50Ms?: Maybe<Scalars['Float']['output']>;
+  /** 95 of 100 answered requests waited at most this long; null without any. */
+  readonly queueTimeP95Ms?: Maybe<Scalars['Float']['output']>;
+  /** 99 of 100 answered requests waited at most this long; null without any. */
+  readonly queueTimeP99Ms?: Maybe<Scalars['Float']['output']>;
+  /** Bytes of the bodies of answered requests, as they came; a whole number. */
+  readonly requestBytes: Scalars['Float']['output'];
   /** Finished requests, failed ones included; a whole number. */
   readonly requests: Scalars['Float']['output'];
+  /** Bytes of the tensors that answered them, in binary form whatever the protocol made of them; a whole number. */
+  readonly responseBytes: Scalars['Float']['output'];
   /** The same for every version that gateways reported on, those no longer in the spec included. */
   readonly targets: ReadonlyArray<TargetMetrics>;
   /** Its end: now. */
@@ -1903,12 +1933,22 @@ export type TargetInput = {
 
 /** What gateways measured of one version in a deployment. */
 export type TargetMetrics = {
+  /** Batches by their rows; sizes that did not occur are left out. */
+  readonly batchSizes: ReadonlyArray<BatchSizeCount>;
+  /** For half of the answered requests the runtime took at most this long, for the whole batch where requests were merged; null without any. */
+  readonly computeTimeP50Ms?: Maybe<Scalars['Float']['output']>;
+  /** For 95 of 100 answered requests the runtime took at most this long; null without any. */
+  readonly computeTimeP95Ms?: Maybe<Scalars['Float']['output']>;
+  /** For 99 of 100 answered requests the runtime took at most this long; null without any. */
+  readonly computeTimeP99Ms?: Maybe<Scalars['Float']['output']>;
   /** For how much of the asked time gateways have reported, up to `windowMs`; the newest seconds may be missing. 0: nothing is known, which is not the same as no requests. */
   readonly coveredMs: Scalars['Int']['output'];
   /** Failed requests that were not the caller's doing, as a fraction of all, 0 to 1; null without requests. */
   readonly errorRate?: Maybe<Scalars['Float']['output']>;
   /** Failed requests by kind; kinds that did not happen are left out. */
   readonly errors: ReadonlyArray<ErrorCount>;
+  /** Batches that runtimes executed, a request on its own being one too; a whole number. */
+  readonly executions: Scalars['Float']['output'];
   /** Mean number of requests accepted and not yet answered, waiting ones included; null when nothing is known. */
   readonly inFlight?: Maybe<Scalars['Float']['output']>;
   /** The most that one gateway had in flight at one time for one target; null when nothing is known. */
@@ -1919,12 +1959,24 @@ export type TargetMetrics = {
   readonly latencyP95Ms?: Maybe<Scalars['Float']['output']>;
   /** 99 of 100 requests took at most this long; null without requests. */
   readonly latencyP99Ms?: Maybe<Scalars['Float']['output']>;
+  /** Mean rows of a batch; null without executions. */
+  readonly meanBatchSize?: Maybe<Scalars['Float']['output']>;
   /** Mean number of requests that waited for a replica; null when nothing is known. */
   readonly queue?: Maybe<Scalars['Float']['output']>;
   /** The most that waited at one gateway at one time for one target; null when nothing is known. */
   readonly queueMax?: Maybe<Scalars['Int']['output']>;
+  /** Half of the answered requests went to a replica at most this long after their arrival; null without answered requests. */
+  readonly queueTimeP50Ms?: Maybe<Scalars['Float']['output']>;
+  /** 95 of 100 answered requests waited at most this long; null without any. */
+  readonly queueTimeP95Ms?: Maybe<Scalars['Float']['output']>;
+  /** 99 of 100 answered requests waited at most this long; null without any. */
+  readonly queueTimeP99Ms?: Maybe<Scalars['Float']['output']>;
+  /** Bytes of the bodies of answered requests, as they came; a whole number. */
+  readonly requestBytes: Scalars['Float']['output'];
   /** Finished requests, failed ones included; a whole number. */
   readonly requests: Scalars['Float']['output'];
+  /** Bytes of the tensors that answered them, in binary form whatever the protocol made of them; a whole number. */
+  readonly responseBytes: Scalars['Float']['output'];
   /** The version that was measured. */
   readonly version: Version;
 };

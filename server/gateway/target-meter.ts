@@ -1,0 +1,247 @@
+/** The counters of one target: its open window, the closed ones that wait for the database, and totals since it began. */
+import type { ErrorKind } from './error-kinds.js';
+import { batchSizeBucketOf, bucketOf } from './histogram.js';
+import { WINDOW_MS } from './limits.js';
+import { merge, openWindow, type MetricWindow } from './metric-window.js';
+import type { DurationTotal, TargetCounters, TargetStatistics } from './statistics.js';
+
+/** Rejections that took no time: in the latency histogram they would make an overloaded target look fast. */
+const WITHOUT_LATENCY: readonly ErrorKind[] = ['INVALID', 'CANCELLED', 'OVERLOADED'];
+
+/** Batch sizes that are counted exactly, for Triton's statistics: callers choose them. Further ones count as the power of two below. */
+const EXACT_BATCH_SIZES = 256;
+
+/** A window that is still being counted, as it was at one moment. */
+export interface OpenWindow {
+  readonly meter: TargetMeter;
+  readonly window: MetricWindow;
+  readonly edits: number;
+}
+
+/** Where the time of an answered request went. */
+export interface Stages {
+  readonly queueMs: number;
+  readonly computeMs: number;
+  readonly transferMs: number;
+}
+
+/** Its calls are on the path of every request: they allocate nothing. */
+export class TargetMeter {
+  private window: MetricWindow;
+  /** Everything before the open window, so that a total costs nothing on the path of a request. */
+  private past: MetricWindow;
+  /** Grows with every change, so that a write that crosses with a change is not taken for the newest. */
+  private edits = 1;
+  private writtenEdits = 0;
+  private at: number;
+  private inFlight = 0;
+  private queued = 0;
+  readonly closed: MetricWindow[] = [];
+  private readonly totals = newTotals();
+  /** Of what the latency histogram counts. */
+  private latencyMs = 0;
+
+  constructor(
+    private readonly deploymentId: string,
+    private readonly versionId: string,
+    now: number,
+  ) {
+    this.at = now;
+    this.window = this.open(now);
+    this.past = openWindow(deploymentId, versionId, now, 0, 0);
+  }
+
+  /** Nothing is under way. */
+  get idle(): boolean {
+    return this.inFlight === 0;
+  }
+
+  /** Nothing is under way, and nothing that it counted is unwritten or in a window that may still grow. */
+  get settled(): boolean {
+    return this.idle && this.closed.length === 0 && this.edits === this.writtenEdits && this.window.requests === 0 && this.window.inFlightMax === 0;
+  }
+
+  /** A request was accepted. */
+  enter(now: number): void {
+    this.advance(now);
+    if (++this.inFlight > this.window.inFlightMax) this.window.inFlightMax = this.inFlight;
+  }
+
+  /** A request goes to another target instead, and counts there. */
+  withdraw(now: number): void {
+    this.advance(now);
+    this.inFlight--;
+  }
+
+  /** A request began (+1) or ceased (-1) to wait for a replica. */
+  queue(change: 1 | -1, now: number): void {
+    this.advance(now);
+    this.queued += change;
+    if (this.queued > this.window.queueMax) this.window.queueMax = this.queued;
+  }
+
+  /** A request ended, `latencyMs` after its arrival. @param stages of an answered one */
+  leave(now: number, latencyMs: number, failure?: ErrorKind, stages?: Stages): void {
+    this.advance(now);
+    this.inFlight--;
+    this.count(latencyMs, failure);
+    add(failure === undefined ? this.totals.success : this.totals.fail, latencyMs);
+    if (!stages) return;
+    this.totals.lastInferenceAt = now;
+    add(this.totals.queue, stages.queueMs);
+    add(this.totals.compute, stages.computeMs);
+    add(this.totals.transfer, stages.transferMs);
+    this.window.queueTime[bucketOf(stages.queueMs)]!++;
+    this.window.computeTime[bucketOf(stages.computeMs)]!++;
+  }
+
+  /** What an answered request brought and took, in bytes (`RequestOutcome` says of what). */
+  carried(requestBytes: number, responseBytes: number): void {
+    this.edits++;
+    this.window.requestBytes += requestBytes;
+    this.window.responseBytes += responseBytes;
+  }
+
+  /** The runtime executed a batch. @param rows by the batch dimension; 1 without one */
+  executed(rows: number, computeMs: number): void {
+    const { totals, window } = this;
+    this.edits++;
+    window.executions++;
+    window.rows += rows;
+    window.batchSizes[batchSizeBucketOf(rows)]!++;
+    totals.inferenceCount += rows;
+    totals.executionCount++;
+    let batch = totals.batches.get(rows);
+    if (!batch) {
+      const size = totals.batches.size < EXACT_BATCH_SIZES ? rows : 2 ** Math.floor(Math.log2(Math.max(rows, 1)));
+      batch = totals.batches.get(size);
+      if (!batch) totals.batches.set(size, (batch = { count: 0, ns: 0 }));
+    }
+    add(batch, computeMs);
+  }
+
+  /** Requests whose copy this target, a shadow, answered as the primary did; `agreement.ts` says what that means. */
+  shadowAgreed(requests: number): void {
+    this.totals.shadowAgreed += requests;
+  }
+
+  shadowDisagreed(requests: number): void {
+    this.totals.shadowDisagreed += requests;
+  }
+
+  /** Copies that were not sent to this target, a shadow, because they could only have waited. */
+  shadowDropped(requests: number): void {
+    this.totals.shadowDropped += requests;
+  }
+
+  statistics(model: string, version: number): TargetStatistics {
+    return { model, version, ...this.totals };
+  }
+
+  /** Everything so far, for a scrape. */
+  counters(model: string, version: number): TargetCounters {
+    const { totals, inFlight, queued, latencyMs } = this;
+    const { requests, errors, latency, queueTime, computeTime, executions, rows, batchSizes, requestBytes, responseBytes } = merge(this.past, this.window);
+    const seconds = { latency: latencyMs / 1e3, queueTime: totals.queue.ns / 1e9, computeTime: totals.compute.ns / 1e9 };
+    return {
+      model,
+      version,
+      requests,
+      errors,
+      latency,
+      queueTime,
+      computeTime,
+      seconds,
+      executions,
+      rows,
+      batchSizes,
+      requestBytes,
+      responseBytes,
+      inFlight,
+      queued,
+    };
+  }
+
+  /** A request ended before it was accepted. */
+  reject(now: number, failure: ErrorKind): void {
+    this.advance(now);
+    this.count(0, failure);
+  }
+
+  /** Brings the integrals up to `now`, and closes every window that has ended. */
+  advance(now: number): void {
+    this.edits++;
+    if (now <= this.at) return;
+    while (now >= this.window.windowStart + WINDOW_MS) this.close();
+    this.integrate(now);
+  }
+
+  /** Closes every window that has ended; touches nothing else of a target that is idle. */
+  roll(now: number): void {
+    if (!this.idle) return this.advance(now);
+    while (now >= this.window.windowStart + WINDOW_MS) this.close();
+  }
+
+  /** The open window, if it holds anything that was not written yet. */
+  unwritten(now: number): OpenWindow | undefined {
+    if (this.edits === this.writtenEdits) return undefined;
+    const windowMs = Math.max(1, Math.round(now - this.window.windowStart));
+    return { meter: this, window: Object.assign(this.window, { windowMs }), edits: this.edits };
+  }
+
+  wrote({ window, edits }: OpenWindow): void {
+    if (window === this.window) this.writtenEdits = edits;
+  }
+
+  private close(): void {
+    const end = this.window.windowStart + WINDOW_MS;
+    this.integrate(end);
+    this.window.windowMs = WINDOW_MS;
+    // An idle target closes as many windows as a busy one, and adds nothing by them.
+    if (this.window.requests > 0 || this.window.executions > 0) this.past = merge(this.past, this.window);
+    this.closed.push(this.window);
+    this.window = this.open(end);
+    this.edits++;
+  }
+
+  private count(latencyMs: number, failure: ErrorKind | undefined): void {
+    const { window } = this;
+    window.requests++;
+    if (failure !== undefined) window.errors[failure] = (window.errors[failure] ?? 0) + 1;
+    if (failure !== undefined && WITHOUT_LATENCY.includes(failure)) return;
+    window.latency[bucketOf(latencyMs)]!++;
+    this.latencyMs += latencyMs;
+  }
+
+  private integrate(until: number): void {
+    const ms = until - this.at;
+    if (ms <= 0) return;
+    this.window.inFlightMs += this.inFlight * ms;
+    this.window.queueMs += this.queued * ms;
+    this.at = until;
+  }
+
+  private open(now: number): MetricWindow {
+    return openWindow(this.deploymentId, this.versionId, now, this.inFlight, this.queued);
+  }
+}
+
+const newTotals = () => ({
+  lastInferenceAt: 0,
+  inferenceCount: 0,
+  executionCount: 0,
+  success: { count: 0, ns: 0 },
+  fail: { count: 0, ns: 0 },
+  queue: { count: 0, ns: 0 },
+  transfer: { count: 0, ns: 0 },
+  compute: { count: 0, ns: 0 },
+  batches: new Map<number, DurationTotal>(),
+  shadowAgreed: 0,
+  shadowDisagreed: 0,
+  shadowDropped: 0,
+});
+
+function add(total: DurationTotal, ms: number): void {
+  total.count++;
+  total.ns += Math.round(ms * 1e6);
+}
