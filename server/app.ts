@@ -1,6 +1,7 @@
 /** The only composition root: every part is made here, by plain constructors, and ended here in the opposite order. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 import { AuditResolver } from './access/audit.resolver.js';
@@ -24,6 +25,7 @@ import { park } from './deployments/park.js';
 import { GatewaySupervisor } from './engines/gateway-supervisor.js';
 import { hostIdentity } from './engines/host-identity.js';
 import { LocalEngine } from './engines/local-engine.js';
+import { makeSocketFolder } from './engines/socket-folder.js';
 import { stopEverythingUnder } from './engines/stop-everything.js';
 import { EventFeed } from './events/event-feed.js';
 import { EventResolver } from './events/event.resolver.js';
@@ -31,9 +33,10 @@ import { Sequencer } from './events/sequencer.js';
 import { CHANNEL } from './gateway/route.js';
 import { Housekeeping } from './housekeeping.js';
 import { createMonitoring, type Monitoring } from './monitoring/monitoring.js';
-import { compiled } from './paths.js';
+import { compiled, PROJECT_ROOT } from './paths.js';
 import { createRegistry, type Registry } from './registry/registry.js';
 import { RESOLVERS } from './resolvers.js';
+import { serverState } from './server-state.js';
 
 export interface Endpoints {
   readonly control: string;
@@ -230,6 +233,7 @@ class PilothouseApp implements App {
       host: config.host,
       port: config.port,
       routes: this.registry.routes,
+      state: serverState({ dataSource: this.dataSource, events: this.events, version: packageVersion(), epoch: () => this.fence?.epoch }),
     });
   }
 
@@ -312,7 +316,12 @@ function gatewayEnvironment(config: Config, url: string): Record<string, string>
     PILOTHOUSE_GATEWAY_AUTH: config.gatewayAuth,
     PILOTHOUSE_LOG_LEVEL: config.logLevel,
     ...(config.mlflowDeployment !== undefined && { PILOTHOUSE_MLFLOW_DEPLOYMENT: config.mlflowDeployment }),
+    ...(config.gateways > 1 && { PILOTHOUSE_WORKER_SOCKETS: makeSocketFolder(config.home) }),
   };
+}
+
+function packageVersion(): string {
+  return (JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { version: string }).version;
 }
 
 /** What tells one build of this program from another: a gateway of another build is replaced. */

@@ -18,7 +18,7 @@ import type { ResolverInstances } from './create-schema.js';
 import { FAULT, formatGraphQLError, statusOf, toClientError } from './format-error.js';
 import { LANDING_PAGE } from './landing-page.js';
 import type { Limits } from './limits.js';
-import { createMetrics, meter } from './metrics.js';
+import { ApiMetrics, type StateGauge } from './metrics.js';
 import type { Readiness } from './readiness.js';
 import { GraphqlWebSockets } from './websocket.js';
 
@@ -35,6 +35,8 @@ export interface ApiOptions {
   /** Fastify plugins of features. Every route in them is authenticated: `request.caller` says who calls. */
   readonly routes?: readonly FastifyPluginAsync[];
   readonly limits?: Partial<Limits>;
+  /** What `/metrics` says beside what this server observes itself. */
+  readonly state?: readonly StateGauge[];
 }
 
 export interface ApiServer {
@@ -63,7 +65,9 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
     events: options.events,
     instance: (resolver) => options.instances.get(resolver),
   });
-  const apollo = createApollo(schema, admission, log);
+  const metrics = new ApiMetrics(log);
+  for (const gauge of options.state ?? []) metrics.add(gauge);
+  const apollo = createApollo(schema, admission, metrics, log);
   await apollo.start();
   const fastify = Fastify({
     logger: false,
@@ -83,15 +87,22 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
     // A connection that was busy when closing began would else stay open, idle, for as long as its client likes.
     if (closing) reply.header('connection', 'close');
   });
-  const sockets = new GraphqlWebSockets({ path: GRAPHQL, schema, admission, tokens, log, context: (caller) => contextOf(caller) });
-  const metrics = createMetrics();
-  meter(metrics, fastify, sockets);
+  const sockets = new GraphqlWebSockets({
+    path: GRAPHQL,
+    schema,
+    admission,
+    tokens,
+    log,
+    context: (caller) => contextOf(caller),
+    observe: metrics.observeOperation,
+  });
+  metrics.observeRequests(fastify, sockets);
   fastify.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
   fastify.setNotFoundHandler((request, reply) => {
     throwNotFound(request, reply);
   });
   await fastify.register(async (scope) => registerGraphql(scope, { apollo, admission, tokens, log, contextOf }));
-  await fastify.register(async (scope) => registerOpenRoutes(scope, options, metrics));
+  await fastify.register(async (scope) => registerOpenRoutes(scope, options, metrics.registry));
   await fastify.register(async (scope) => {
     scope.addHook('onRequest', authenticateRequest(tokens));
     for (const routes of options.routes ?? []) await scope.register(routes);
@@ -104,7 +115,7 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     host,
     port,
-    metrics,
+    metrics: metrics.registry,
     close: async () => {
       closing = true;
       // Before the WebSockets are told: from here on nobody gets in, so a client that connects again finds the next server.
@@ -113,12 +124,12 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
       await sockets.close();
       await closed.finally(() => clearTimeout(cut));
       await apollo.stop();
-      metrics.clear();
+      metrics.registry.clear();
     },
   };
 }
 
-function createApollo(schema: GraphQLSchema, admission: Admission, log: Logger): ApolloServer<ApiContext> {
+function createApollo(schema: GraphQLSchema, admission: Admission, metrics: ApiMetrics, log: Logger): ApolloServer<ApiContext> {
   return new ApolloServer<ApiContext>({
     schema,
     introspection: true,
@@ -134,7 +145,7 @@ function createApollo(schema: GraphQLSchema, admission: Admission, log: Logger):
       warn: (message) => log.warn(message),
       error: (message) => log.error(message),
     },
-    plugins: [ApolloServerPluginLandingPageDisabled(), ApolloServerPluginUsageReportingDisabled()],
+    plugins: [ApolloServerPluginLandingPageDisabled(), ApolloServerPluginUsageReportingDisabled(), metrics.apolloPlugin],
     formatError: (formatted, error) => {
       // Apollo puts its codes on the errors it makes itself: parsing, validation, malformed requests.
       const { code } = formatted.extensions ?? {};

@@ -5,7 +5,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setImmediate as tick, setTimeout as delay } from 'node:timers/promises';
-import { execute, type ExecutionArgs, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
+import { execute, type ExecutionArgs, getOperationAST, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
 import { type Context, handleProtocols, makeServer } from 'graphql-ws';
 import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -16,6 +16,7 @@ import { authenticate, bearerOf } from './authentication.js';
 import type { ApiContext } from './context.js';
 import { formatGraphQLError } from './format-error.js';
 import { limitExceeded } from './limits.js';
+import type { OperationObserver } from './metrics.js';
 
 /** Close codes of the graphql-transport-ws protocol and of WebSocket itself. */
 const CLOSE = { GOING_AWAY: 1001, TRY_AGAIN: 1013, UNAUTHENTICATED: 4401, FAULT: 4500 } as const;
@@ -35,6 +36,8 @@ export interface WebSocketOptions {
   readonly tokens: Pick<TokenService, 'verify' | 'onChange'>;
   readonly log: Logger;
   readonly context: (caller: Caller) => ApiContext;
+  /** Told of every query and mutation; a subscription has no end to wait for. */
+  readonly observe: OperationObserver;
 }
 
 export class GraphqlWebSockets {
@@ -176,7 +179,16 @@ export class GraphqlWebSockets {
   }
 
   private answer(args: ExecutionArgs): ReturnType<typeof execute> {
+    const started = performance.now();
     const result = execute(args);
+    const operation = getOperationAST(args.document, args.operationName)?.operation ?? 'query';
+    const done = (failed: boolean): void => this.options.observe(operation, 'websocket', performance.now() - started, failed);
+    if (result instanceof Promise)
+      result.then(
+        ({ errors }) => done(errors !== undefined),
+        () => done(true),
+      );
+    else done(result.errors !== undefined);
     if (!(result instanceof Promise)) return result;
     this.answering.add(result);
     void result.finally(() => this.answering.delete(result)).catch(() => undefined);

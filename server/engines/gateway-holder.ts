@@ -17,6 +17,7 @@ export const loopFile = (index: number): string => `loop-${index}`;
  *
  * TERM: lets go of the sockets at once, so that the port is free while workers drain; tells the workers; ends after them.
  * HUP: a new worker first, then the old one drains. A worker that keeps dying within a second is started again ever more slowly.
+ * A worker finds the index of its loop in PILOTHOUSE_WORKER: the one that replaces it has the same.
  */
 export const HOLDER = `${IDENTIFY}
 folder=$1; index=$2; count=$3; fds=$4; self=$5
@@ -35,7 +36,7 @@ trap 'reload=1; tell HUP "$loops"' HUP
 
 start() {
   reload=0
-  sh -c '. "$1/${WORKER_FILE}"' pilothouse-gateway "$folder" &
+  PILOTHOUSE_WORKER=$index sh -c '. "$1/${WORKER_FILE}"' pilothouse-gateway "$folder" &
   worker=$!
   [ "$stopping" = 0 ] || kill -TERM "$worker" 2>/dev/null
   began=$(date +%s)

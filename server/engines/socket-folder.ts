@@ -10,7 +10,7 @@ import { DomainError } from '../errors.js';
 
 /** Linux takes 107 bytes, macOS 103. */
 export const MAX_SOCKET_PATH_BYTES = 100;
-/** `<16 hexadecimal digits>.sock` */
+/** `<16 hexadecimal digits>.sock`, and `gateway-<process id>.sock` of gateway workers, which is no longer. */
 const NAME_BYTES = 21;
 
 const digest = (text: string, length: number): string => createHash('sha256').update(text).digest('hex').slice(0, length);
@@ -73,7 +73,7 @@ export function removeSocketFolder(home: string): void {
   } catch {
     return;
   }
-  for (const name of names) if (/^[0-9a-f]{16}\.sock$/.test(name)) rmSync(join(folder, name), { force: true });
+  for (const name of names) if (/^(?:[0-9a-f]{16}|gateway-\d{1,7})\.sock$/.test(name)) rmSync(join(folder, name), { force: true });
   try {
     rmdirSync(folder);
   } catch {

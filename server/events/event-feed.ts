@@ -48,6 +48,11 @@ export class EventFeed {
     return this.tail.waiting;
   }
 
+  /** Position of the newest event that was read. */
+  get position(): number {
+    return this.tail.position;
+  }
+
   /** The cursor of the newest event. Whoever takes it before a change and follows after it misses nothing of the change. */
   async head(): Promise<string> {
     const { epoch, lastPosition } = await this.store.state();

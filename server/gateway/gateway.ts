@@ -6,8 +6,10 @@ import type { Logger } from 'pino';
 import { followWallClock, now } from './clock.js';
 import { ControlLink } from './control-link.js';
 import { DataPlane } from './data-plane.js';
+import { createGatewayMetrics } from './metrics/gateway-metrics.js';
 import { Meter } from './meter.js';
 import { httpProtocols, httpRoutes } from './protocols/http-paths.js';
+import { METRICS_ROOT, metricsProtocol } from './protocols/metrics-route.js';
 import { HttpFront, type ListenAt } from './protocols/http-server.js';
 import { ReplicaLinks } from './replica-links.js';
 import { loadSnapshot, saveSnapshot, snapshotPath, type RouteSnapshot } from './route-snapshot.js';
@@ -24,6 +26,11 @@ export interface GatewayOptions {
   readonly http: ListenAt;
   /** The deployment that answers MLflow's requests at the root; undefined for none. */
   readonly mlflowDeployment: string | undefined;
+  /** Whether `/metrics` is answered without a token. */
+  readonly openMetrics: boolean;
+  /** Which of the workers on this machine it is, and the folder of sockets where they ask one another; undefined for the only one. */
+  readonly worker: number;
+  readonly workerSockets: string | undefined;
   readonly serverVersion: string;
   readonly log: Logger;
 }
@@ -59,6 +66,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const dataPlane = new DataPlane({ router, now, serverVersion: options.serverVersion });
 
+  const { worker, workerSockets: folder, serverVersion } = options;
+  const metrics = createGatewayMetrics({ router, links, serverVersion, worker: String(worker), folder, log });
+
   const tables = new TableSwap(async ({ routes, tokenHashes }) => {
     await links.prepare(routes);
     router.apply(routes);
@@ -84,7 +94,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
 
   await firstTable(control, tables, path, log);
-  const front = new HttpFront({ routes: httpRoutes(httpProtocols(dataPlane, options)), gate, call: (context) => dataPlane.call(context), log });
+  await metrics.start();
+  const protocols = httpProtocols(dataPlane, options).set(
+    METRICS_ROOT,
+    metricsProtocol(() => metrics.text(), options.openMetrics),
+  );
+  const routes = httpRoutes(protocols);
+  const front = new HttpFront({ routes, gate, call: (context) => dataPlane.call(context), log });
   const http = await front.listen(options.http);
 
   return {
@@ -92,6 +108,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     http,
     drain: async () => {
       dataPlane.draining = true;
+      metrics.close();
       await front.drain();
       links.close();
       await control.close();

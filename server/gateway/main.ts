@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { readConfig, type Config } from '../config.js';
+import { isLoopback, readConfig, type Config } from '../config.js';
 import { DomainError } from '../errors.js';
 import { PROJECT_ROOT } from '../paths.js';
 import type { ListenAt } from './protocols/http-server.js';
@@ -18,8 +18,13 @@ async function main(): Promise<void> {
     throw new DomainError('INVALID', 'configuration: a gateway needs DATABASE_URL, the address of the PostgreSQL that its server uses');
   const log = pino({ level: config.logLevel, base: { process: 'gateway', pid: process.pid } });
   const { version } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { version: string };
-  const { home, gatewayAuth: auth, mlflowDeployment } = config;
-  const gateway = await startGateway({ databaseUrl, home, auth, http: listenOptions(config), mlflowDeployment, serverVersion: version, log });
+  const { home, gatewayAuth: auth, worker, workerSockets, mlflowDeployment } = config;
+  const gateway = await startGateway({
+    ...{ databaseUrl, home, auth, worker, workerSockets, mlflowDeployment, log },
+    http: listenOptions(config),
+    openMetrics: isLoopback(config.host),
+    serverVersion: version,
+  });
   log.info({ id: gateway.id, address: gateway.http }, 'the gateway serves');
   drainOnSignals(gateway, log);
 }

@@ -1,0 +1,30 @@
+/** `/metrics` of the gateway: its targets and its processes. */
+import type { ReplicaLinks } from '../replica-links.js';
+import type { Router } from '../router.js';
+import { inferenceFamilies, type TargetState } from './inference-families.js';
+import { observeProcess } from './process-families.js';
+import { WorkerMetrics, type WorkerMetricsOptions } from './worker-metrics.js';
+
+export interface GatewayMetricsOptions extends Omit<WorkerMetricsOptions, 'gather'> {
+  readonly router: Router;
+  readonly links: Pick<ReplicaLinks, 'usable'>;
+  readonly serverVersion: string;
+}
+
+/** Begins to observe this process; nothing is counted here that was not counted before. */
+export function createGatewayMetrics({ router, links, serverVersion, ...options }: GatewayMetricsOptions): WorkerMetrics {
+  const processFamilies = observeProcess(serverVersion, options.worker);
+  return new WorkerMetrics({
+    ...options,
+    gather: async () => [...inferenceFamilies(targetStates(router, links), options.worker), ...(await processFamilies())],
+  });
+}
+
+function targetStates(router: Router, links: Pick<ReplicaLinks, 'usable'>): TargetState[] {
+  return [...router.deployments].flatMap(({ route, targets }) =>
+    targets.map(({ meter, route: target }) => {
+      const usable = target.replicas.filter((replica) => links.usable(replica, target)).length;
+      return { ...meter.counters(route.name, target.versionNumber), replicas: { usable, unusable: target.replicas.length - usable } };
+    }),
+  );
+}
