@@ -13,7 +13,7 @@ import type { ApiServer } from './api/http-server.js';
 import { NodeResolver } from './api/node.resolver.js';
 import { databaseReadiness } from './api/readiness.js';
 import { createAutoscaling, type Autoscaling } from './autoscaling/autoscaling.js';
-import { childEnvironment, type Config } from './config.js';
+import { childEnvironment, telemetryEnvironment, type Config } from './config.js';
 import { createDataSource, migrate } from './database/data-source.js';
 import type { Database } from './database/database.js';
 import { Leadership, type Fence } from './database/leadership.js';
@@ -316,6 +316,8 @@ function gatewayEnvironment(config: Config, url: string): Record<string, string>
     PILOTHOUSE_GATEWAY_AUTH: config.gatewayAuth,
     PILOTHOUSE_LOG_LEVEL: config.logLevel,
     ...(config.mlflowDeployment !== undefined && { PILOTHOUSE_MLFLOW_DEPLOYMENT: config.mlflowDeployment }),
+    PILOTHOUSE_ACCESS_LOG_SAMPLE: String(config.accessLogSample),
+    ...telemetryEnvironment(),
     ...(config.gateways > 1 && { PILOTHOUSE_WORKER_SOCKETS: makeSocketFolder(config.home) }),
   };
 }

@@ -5,6 +5,10 @@ import { DomainError } from './errors.js';
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback);
 
+const SAMPLERS = ['always_on', 'always_off', 'traceidratio', 'parentbased_always_on', 'parentbased_always_off', 'parentbased_traceidratio'] as const;
+/** OpenTelemetry's names for who decides whether a trace is kept. */
+export type TraceSampler = (typeof SAMPLERS)[number];
+
 const environment = z.object({
   PILOTHOUSE_HOME: z.string().min(1).default('.pilothouse'),
   DATABASE_URL: z.string().min(1).optional(),
@@ -32,7 +36,22 @@ const environment = z.object({
     .default(20 * 1024 ** 3),
   PILOTHOUSE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   PILOTHOUSE_SAMPLES: z.enum(['on', 'off']).default('on'),
+  PILOTHOUSE_ACCESS_LOG_SAMPLE: z.coerce.number().min(0).max(1).default(0.01),
+  // OpenTelemetry's own variables, as far as they are ours to obey; its exporter reads the others (headers, timeout, compression) itself.
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z.url().optional(),
+  OTEL_SDK_DISABLED: z.string().optional(),
+  OTEL_TRACES_EXPORTER: z.string().optional(),
+  OTEL_TRACES_SAMPLER: z.enum(SAMPLERS).default('parentbased_always_on'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
 });
+
+/** How traces are sampled. */
+export interface TracingConfig {
+  readonly sampler: TraceSampler;
+  /** Of traces, 0 to 1; for the samplers that draw. */
+  readonly ratio: number;
+}
 
 export interface Config {
   /** Absolute path of the state folder. */
@@ -60,6 +79,10 @@ export interface Config {
   readonly logLevel: string;
   /** Whether an empty database gets the sample models. */
   readonly samples: boolean;
+  /** Fraction of the requests that the gateway's access log has, 0 to 1. */
+  readonly accessLogSample: number;
+  /** undefined: no traces, since nobody is named to send them to, or they are switched off. */
+  readonly tracing: TracingConfig | undefined;
 }
 
 export const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
@@ -104,7 +127,20 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     maxArtifactBytes: e.PILOTHOUSE_MAX_ARTIFACT_BYTES,
     logLevel: e.PILOTHOUSE_LOG_LEVEL,
     samples: e.PILOTHOUSE_SAMPLES === 'on',
+    accessLogSample: e.PILOTHOUSE_ACCESS_LOG_SAMPLE,
+    tracing: tracingOf(e),
   };
+}
+
+function tracingOf(e: z.infer<typeof environment>): TracingConfig | undefined {
+  const off = e.OTEL_SDK_DISABLED?.toLowerCase() === 'true' || e.OTEL_TRACES_EXPORTER === 'none';
+  const endpoint = e.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? e.OTEL_EXPORTER_OTLP_ENDPOINT;
+  return off || endpoint === undefined ? undefined : { sampler: e.OTEL_TRACES_SAMPLER, ratio: e.OTEL_TRACES_SAMPLER_ARG };
+}
+
+/** OpenTelemetry's variables of this process: its libraries read them themselves, in the process that sends. */
+export function telemetryEnvironment(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => /^OTEL_[A-Z0-9_]+$/.test(entry[0]) && !!entry[1]));
 }
 
 /** The environment for a process that this one starts: its own, with `changes`; undefined removes a variable, and so does `omit`. */

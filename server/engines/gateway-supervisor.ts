@@ -133,7 +133,7 @@ export class GatewaySupervisor {
   }
 
   private async look(): Promise<void> {
-    boundLog(logPath(this.options.home));
+    for (const path of [logPath(this.options.home), accessLogPath(this.options.home)]) boundLog(path);
     if (this.launch.isWhole()) return;
     await withLock(
       lockPath(this.options.home),
@@ -241,3 +241,5 @@ function workerCommand({ command, environment, home, build }: GatewayOptions): W
 
 const lockPath = (home: string): string => join(home, 'run', 'locks', 'gateway');
 const logPath = (home: string): string => join(home, 'logs', 'gateway.log');
+/** Written by the workers (`gateway/observe/access-log.ts`). */
+const accessLogPath = (home: string): string => join(home, 'logs', 'gateway-access.log');

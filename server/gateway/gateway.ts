@@ -6,10 +6,12 @@ import type { Logger } from 'pino';
 import { followWallClock, now } from './clock.js';
 import { ControlLink } from './control-link.js';
 import { DataPlane } from './data-plane.js';
+import type { TracingConfig } from '../config.js';
 import { createGatewayMetrics } from './metrics/gateway-metrics.js';
 import { Meter } from './meter.js';
 import { httpProtocols, httpRoutes } from './protocols/http-paths.js';
 import { METRICS_ROOT, metricsProtocol } from './protocols/metrics-route.js';
+import { createObservers } from './observe/observers.js';
 import { HttpFront, type ListenAt } from './protocols/http-server.js';
 import { ReplicaLinks } from './replica-links.js';
 import { loadSnapshot, saveSnapshot, snapshotPath, type RouteSnapshot } from './route-snapshot.js';
@@ -31,6 +33,9 @@ export interface GatewayOptions {
   /** Which of the workers on this machine it is, and the folder of sockets where they ask one another; undefined for the only one. */
   readonly worker: number;
   readonly workerSockets: string | undefined;
+  /** Fraction of the requests that the access log has. */
+  readonly accessLogSample: number;
+  readonly tracing: TracingConfig | undefined;
   readonly serverVersion: string;
   readonly log: Logger;
 }
@@ -64,9 +69,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       else log.warn({ replica: identity.replicaId, reason }, 'a replica is ejected: it gets nothing until a probe succeeds');
     },
   });
-  const dataPlane = new DataPlane({ router, now, serverVersion: options.serverVersion });
+  const { worker, workerSockets: folder, serverVersion, accessLogSample, tracing } = options;
+  const observers = await createObservers({ home, worker, instanceId: id, serverVersion, accessLogSample, tracing, log });
+  const dataPlane = new DataPlane({ router, now, serverVersion, ...(observers.observe && { observe: observers.observe }) });
 
-  const { worker, workerSockets: folder, serverVersion } = options;
   const metrics = createGatewayMetrics({ router, links, serverVersion, worker: String(worker), folder, log });
 
   const tables = new TableSwap(async ({ routes, tokenHashes }) => {
@@ -111,7 +117,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       metrics.close();
       await front.drain();
       links.close();
-      await control.close();
+      await Promise.all([observers.close(), control.close()]);
     },
   };
 }

@@ -18,9 +18,9 @@ async function main(): Promise<void> {
     throw new DomainError('INVALID', 'configuration: a gateway needs DATABASE_URL, the address of the PostgreSQL that its server uses');
   const log = pino({ level: config.logLevel, base: { process: 'gateway', pid: process.pid } });
   const { version } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { version: string };
-  const { home, gatewayAuth: auth, worker, workerSockets, mlflowDeployment } = config;
+  const { home, gatewayAuth: auth, worker, workerSockets, mlflowDeployment, accessLogSample, tracing } = config;
   const gateway = await startGateway({
-    ...{ databaseUrl, home, auth, worker, workerSockets, mlflowDeployment, log },
+    ...{ databaseUrl, home, auth, worker, workerSockets, mlflowDeployment, accessLogSample, tracing, log },
     http: listenOptions(config),
     openMetrics: isLoopback(config.host),
     serverVersion: version,

@@ -1,8 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { COMMAND_MODEL, GatewayBench, publish, routeOf, targetOf, type TestReplica } from '../support/gateway.js';
 import { hasPromtool, promtoolObjections, samplesOf } from '../support/promtool.js';
+import { startTraceCollector, type CollectedSpan } from '../support/trace-collector.js';
 
 let db: TestDatabase;
 let bench: GatewayBench;
@@ -86,5 +89,119 @@ describe('/metrics', () => {
     expect(await scrape(far.url)).toMatchObject({ status: 401, text: expect.not.stringContaining('pilothouse_inference') });
     expect(await scrape(far.url, { authorization: `Bearer ${token}` })).toMatchObject({ status: 200, text: expect.stringContaining('pilothouse_inference') });
     await far.kill();
+  });
+});
+
+describe('traces', () => {
+  const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+  const CALLER = '00f067aa0ba902b7';
+  const from = (flags: string, more: Record<string, string> = {}) => ({ init: { headers: { traceparent: `00-${TRACE}-${CALLER}-${flags}`, ...more } } });
+
+  test("a request that its caller samples has spans for its queue, its replica and the runtime, below the caller's", async () => {
+    const collector = await startTraceCollector();
+    const gateway = await bench.gateway(db.url, {
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_EXPORTER_OTLP_HEADERS: 'x-tenant=blue',
+      OTEL_SERVICE_NAME: 'edge',
+      OTEL_TRACES_SAMPLER: 'parentbased_always_off',
+    });
+    // Of these three, only what the caller samples: the others begin here, or say no.
+    expect((await gateway.command('wait:1')).status).toBe(200);
+    expect((await gateway.command('wait:1', from('00'))).status).toBe(200);
+    expect((await gateway.command('wait:20', from('01', { tracestate: 'vendor=1', 'x-request-id': 'traced' }))).status).toBe(200);
+    expect((await gateway.command('fail:no', from('01'))).status).toBe(500);
+    expect((await gateway.infer('m', '{}', from('01').init)).status).toBe(400);
+    // Leaving sends what waits.
+    expect(await gateway.stop()).toBe(0);
+    const { spans, requests } = collector;
+    collector.close();
+    expect(requests.map(({ path, headers }) => [path, headers['x-tenant']])).toContainEqual(['/v1/traces', 'blue']);
+    expect(new Set(spans.map(({ traceId }) => traceId))).toEqual(new Set([TRACE]));
+    const servers = spans.filter(({ kind }) => kind === 2);
+    expect(servers).toHaveLength(3);
+    for (const server of servers) expect(server).toMatchObject({ name: 'POST /v2/models/{model_name}/infer', parentSpanId: CALLER });
+
+    const served = servers.find(({ attributes }) => attributes['pilothouse.request.id'] === 'traced')!;
+    expect(served).toMatchObject({
+      traceState: 'vendor=1',
+      attributes: {
+        'http.request.method': 'POST',
+        'http.route': '/v2/models/{model_name}/infer',
+        'http.response.status_code': 200,
+        'pilothouse.protocol': 'oip-rest',
+        'pilothouse.deployment': 'm',
+        'pilothouse.version': 3,
+      },
+      resource: { 'service.name': 'edge', 'service.version': expect.any(String), 'service.instance.id': gateway.id },
+    });
+    expect(served.attributes).not.toHaveProperty('error.type');
+    const below = (parent: CollectedSpan, name: string) => spans.find((span) => span.parentSpanId === parent.spanId && span.name === name)!;
+    const [queue, sent] = [below(served, 'queue'), below(served, 'replica')];
+    const runtime = below(sent, 'runtime');
+    expect([queue.kind, sent.kind, runtime.kind]).toEqual([1, 3, 1]);
+    expect(sent.attributes).toEqual({ 'pilothouse.replica.id': replica.replicaId });
+    expect(runtime.attributes).toEqual({ 'pilothouse.batch.rows': 1, 'pilothouse.batch.requests': 1 });
+    // One after the other, and inside one another; the runtime really waited.
+    const order = [served.startMs, queue.endMs, sent.startMs, runtime.startMs, runtime.endMs, sent.endMs, served.endMs];
+    order.reduce((before, next) => (expect(next).toBeGreaterThanOrEqual(before - 0.01), next));
+    expect(runtime.endMs - runtime.startMs).toBeGreaterThan(15);
+
+    const [broken] = servers.filter(({ attributes }) => attributes['error.type'] === 'RUNTIME_FAILED');
+    expect(broken).toMatchObject({ status: { code: 2, message: 'RUNTIME_FAILED' }, attributes: { 'http.response.status_code': 500 } });
+    // The caller's own mistake is no error of this server.
+    const [mistaken] = servers.filter(({ attributes }) => attributes['error.type'] === 'INVALID');
+    expect(mistaken).toMatchObject({ attributes: { 'http.response.status_code': 400 } });
+    expect(mistaken!.status.code ?? 0).toBe(0);
+  });
+
+  test('a trace begins here where the sampler says so; nothing is sent when tracing is switched off', async () => {
+    const collector = await startTraceCollector();
+    const endpoint = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/own/path` };
+    const off = await bench.gateway(db.url, { ...endpoint, OTEL_SDK_DISABLED: 'true' });
+    expect((await off.command('wait:1', from('01'))).status).toBe(200);
+    expect(await off.stop()).toBe(0);
+    expect(collector.requests).toEqual([]);
+    const on = await bench.gateway(db.url, endpoint);
+    expect((await on.command('wait:1')).status).toBe(200);
+    expect(await on.stop()).toBe(0);
+    expect(collector.requests.map(({ path }) => path)).toContain('/own/path');
+    expect(collector.spans.map(({ name }) => name).sort()).toEqual(['POST /v2/models/{model_name}/infer', 'queue', 'replica', 'runtime']);
+    expect(collector.spans[0]!.traceId).not.toBe(TRACE);
+    expect(collector.spans[0]!.resource['service.name']).toBe('pilothouse-gateway');
+    collector.close();
+  });
+
+  test('a collector that is not there harms nothing, and a gateway leaves without it', async () => {
+    const gateway = await bench.gateway(db.url, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' });
+    const answers = await Promise.all(Array.from({ length: 20 }, () => gateway.command('wait:1')));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(await gateway.stop()).toBe(0);
+  });
+});
+
+describe('the access log', () => {
+  test('has a line for each request that is drawn, whole when the gateway has left', async () => {
+    const gateway = await bench.gateway(db.url, { PILOTHOUSE_ACCESS_LOG_SAMPLE: '1' });
+    expect((await gateway.command('wait:5', { init: { headers: { 'x-request-id': 'logged' } } })).status).toBe(200);
+    expect((await gateway.command('fail:no', { init: { headers: { 'x-request-id': 'failed' } } })).status).toBe(500);
+    expect((await gateway.command('wait:1', { model: 'nobody', init: { headers: { 'x-request-id': 'nowhere' } } })).status).toBe(404);
+    expect(await gateway.stop()).toBe(0);
+    const lines = readFileSync(join(bench.home, 'logs', 'gateway-access.log'), 'utf8')
+      .split('\n')
+      .filter(Boolean);
+    const find = (requestId: string) => lines.map((line) => JSON.parse(line) as Record<string, number>).find((line) => String(line['requestId']) === requestId);
+    const line = find('logged')!;
+    expect(line).toMatchObject({
+      protocol: 'oip-rest',
+      model: 'm',
+      version: 3,
+      outcome: 'SUCCESS',
+      batchRows: 1,
+      replica: replica.replicaId,
+      responseBytes: 10,
+    });
+    expect(line['totalMs']).toBeGreaterThanOrEqual(line['queueMs']! + line['computeMs']!);
+    expect(find('failed')).toMatchObject({ outcome: 'RUNTIME_FAILED' });
+    expect(find('nowhere')).toMatchObject({ model: 'nobody', outcome: 'NOT_FOUND' });
   });
 });

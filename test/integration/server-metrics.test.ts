@@ -15,7 +15,7 @@ test("a server's metrics say what it was asked, what is deployed, who leads, and
   const before = samplesOf(await scrape(), 'pilothouse_event_feed_position')[0]!.value;
   await app.graphql('{ projects(first: 1) { nodes { name } } }');
   await app.addVersion('m');
-  await expect(app.graphql('{ deployment(id: "no id") { name } }')).rejects.toThrow();
+  await expect(app.graphql('{ node(id: "no id") { id } }')).rejects.toThrow();
   await eventually(async () => samplesOf(await scrape(), 'pilothouse_event_feed_position')[0]!.value > before, 'the events of the new version');
   const text = await scrape();
   const operations = Object.fromEntries(
