@@ -1,9 +1,14 @@
 /** `/metrics` of the gateway: its targets and its processes. */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { ReplicaLinks } from '../replica-links.js';
 import type { Router } from '../router.js';
+import type { MetricFamily } from './exposition.js';
 import { inferenceFamilies, type TargetState } from './inference-families.js';
 import { observeProcess } from './process-families.js';
 import { WorkerMetrics, type WorkerMetricsOptions } from './worker-metrics.js';
+
+/** A few milliseconds' worth: between them the requests of this thread go on. */
+const TARGETS_AT_ONCE = 16;
 
 export interface GatewayMetricsOptions extends Omit<WorkerMetricsOptions, 'gather'> {
   readonly router: Router;
@@ -16,7 +21,15 @@ export function createGatewayMetrics({ router, links, serverVersion, ...options 
   const processFamilies = observeProcess(serverVersion, options.worker);
   return new WorkerMetrics({
     ...options,
-    gather: async () => [...inferenceFamilies(targetStates(router, links), options.worker), ...(await processFamilies())],
+    gather: async () => {
+      const families: MetricFamily[] = [];
+      const states = targetStates(router, links);
+      for (let at = 0; at < states.length; at += TARGETS_AT_ONCE) {
+        families.push(...inferenceFamilies(states.slice(at, at + TARGETS_AT_ONCE), options.worker));
+        await turn();
+      }
+      return [...families, ...(await processFamilies())];
+    },
   });
 }
 

@@ -75,6 +75,13 @@ describe("a target's metrics", () => {
   });
 });
 
+test('many targets, gathered in parts, stand under one head for each metric', () => {
+  const targets = Array.from({ length: 3 }, (_, i) => ({ ...usedTarget(), model: `m${i}` }));
+  const whole = exposition([inferenceFamilies(targets, '0')]);
+  expect(exposition([targets.flatMap((target) => inferenceFamilies([target], '0'))])).toBe(whole);
+  expect(whole.match(/^# TYPE/gm)).toHaveLength(inferenceFamilies([], '0').length);
+});
+
 test('what a label may hold is escaped, and a metric without samples is left out', () => {
   expect(labelText({ a: 'x"y\\z\nw', b: 1 })).toBe('a="x\\"y\\\\z\\nw",b="1"');
   expect(exposition([[{ name: 'n', help: 'h', type: 'gauge', samples: [] }]])).toBe('');
