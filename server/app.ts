@@ -41,6 +41,8 @@ import { serverState } from './server-state.js';
 export interface Endpoints {
   readonly control: string;
   readonly http: string;
+  /** `host:port`, which is how gRPC clients want it. */
+  readonly grpc: string;
 }
 
 export interface StopOptions {
@@ -113,7 +115,8 @@ class PilothouseApp implements App {
   constructor(private readonly options: AppOptions) {}
 
   get endpoints(): Endpoints {
-    return { control: this.api.url, http: this.gateway.endpoints['http']!.url };
+    const { http, grpc } = this.gateway.endpoints;
+    return { control: this.api.url, http: http!.url, grpc: grpc!.url.slice('http://'.length) };
   }
 
   async start(): Promise<void> {
@@ -201,7 +204,10 @@ class PilothouseApp implements App {
     const { config, log } = this.options;
     this.gateway = await GatewaySupervisor.start({
       home: config.home,
-      sockets: [{ name: 'http', host: config.host, port: config.httpPort, variable: 'PILOTHOUSE_HTTP_PORT' }],
+      sockets: [
+        { name: 'http', host: config.host, port: config.httpPort, variable: 'PILOTHOUSE_HTTP_PORT' },
+        { name: 'grpc', host: config.host, port: config.grpcPort, variable: 'PILOTHOUSE_GRPC_PORT' },
+      ],
       workers: config.gateways,
       environment: gatewayEnvironment(config, url),
       serverEnvironment: childEnvironment(),

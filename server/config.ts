@@ -21,6 +21,7 @@ const environment = z.object({
   PILOTHOUSE_MLFLOW_DEPLOYMENT: z.string().min(1).optional(),
   PILOTHOUSE_WORKER: z.coerce.number().int().min(0).default(0),
   PILOTHOUSE_WORKER_SOCKETS: z.string().min(1).optional(),
+  PILOTHOUSE_GRPC_FD: z.coerce.number().int().min(3).optional(),
   PILOTHOUSE_GATEWAYS: z.coerce.number().int().min(1).max(64).default(1),
   PILOTHOUSE_RUNTIMES: z.string().default(''),
   PILOTHOUSE_VALIDATION_TIMEOUT_MS: z.coerce.number().int().min(100).default(60_000),
@@ -63,13 +64,14 @@ export interface Config {
   readonly port: number;
   readonly httpPort: number;
   readonly grpcPort: number;
-  /** For a gateway worker: descriptor of the listening socket it was started with; undefined to bind one. */
+  /** For a gateway worker: descriptors of the listening sockets it was started with; undefined to bind one. */
   readonly httpFd: number | undefined;
   /** For gateways: the deployment that answers MLflow's `/invocations` at the root; undefined for none. */
   readonly mlflowDeployment: string | undefined;
   /** For a gateway worker: which one it is, from 0 on, and where all of them have the sockets by which they ask one another. */
   readonly worker: number;
   readonly workerSockets: string | undefined;
+  readonly grpcFd: number | undefined;
   readonly gateways: number;
   /** Module names or paths of further runtime plugins. */
   readonly runtimes: readonly string[];
@@ -118,6 +120,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     mlflowDeployment: e.PILOTHOUSE_MLFLOW_DEPLOYMENT,
     worker: e.PILOTHOUSE_WORKER,
     workerSockets: e.PILOTHOUSE_WORKER_SOCKETS,
+    grpcFd: e.PILOTHOUSE_GRPC_FD,
     gateways: e.PILOTHOUSE_GATEWAYS,
     runtimes: e.PILOTHOUSE_RUNTIMES.split(',')
       .map((name) => name.trim())

@@ -36,6 +36,7 @@ export interface GatewayOptions {
   /** Fraction of the requests that the access log has. */
   readonly accessLogSample: number;
   readonly tracing: TracingConfig | undefined;
+  readonly grpc: ListenAt;
   readonly serverVersion: string;
   readonly log: Logger;
 }
@@ -44,6 +45,7 @@ export interface Gateway {
   /** One start of one worker, as in the table `gateway`. */
   readonly id: string;
   readonly http: AddressInfo;
+  readonly grpc: AddressInfo;
   /** Leaves without cutting anyone off; resolves when nothing is left of it. */
   drain(): Promise<void>;
 }
@@ -108,14 +110,19 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const routes = httpRoutes(protocols);
   const front = new HttpFront({ routes, gate, call: (context) => dataPlane.call(context), log });
   const http = await front.listen(options.http);
+  // Its library takes a while to load, and HTTP callers may be waiting.
+  const { GrpcFront } = await import('./protocols/grpc-server.js');
+  const grpcFront = new GrpcFront({ dataPlane, gate, log });
+  const grpc = await grpcFront.listen(options.grpc);
 
   return {
     id,
     http,
+    grpc,
     drain: async () => {
       dataPlane.draining = true;
       metrics.close();
-      await front.drain();
+      await Promise.all([front.drain(), grpcFront.drain()]);
       links.close();
       await Promise.all([observers.close(), control.close()]);
     },

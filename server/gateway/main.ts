@@ -21,16 +21,19 @@ async function main(): Promise<void> {
   const { home, gatewayAuth: auth, worker, workerSockets, mlflowDeployment, accessLogSample, tracing } = config;
   const gateway = await startGateway({
     ...{ databaseUrl, home, auth, worker, workerSockets, mlflowDeployment, accessLogSample, tracing, log },
-    http: listenOptions(config),
+    ...listenOptions(config),
     openMetrics: isLoopback(config.host),
     serverVersion: version,
   });
-  log.info({ id: gateway.id, address: gateway.http }, 'the gateway serves');
+  log.info({ id: gateway.id, address: gateway.http, grpc: gateway.grpc }, 'the gateway serves');
   drainOnSignals(gateway, log);
 }
 
-function listenOptions({ httpFd, host, httpPort }: Config): ListenAt {
-  return httpFd === undefined ? { host, port: httpPort } : { fd: httpFd };
+function listenOptions({ host, httpFd, httpPort, grpcFd, grpcPort }: Config): { http: ListenAt; grpc: ListenAt } {
+  return {
+    http: httpFd === undefined ? { host, port: httpPort } : { fd: httpFd },
+    grpc: grpcFd === undefined ? { host, port: grpcPort } : { fd: grpcFd },
+  };
 }
 
 function drainOnSignals(gateway: Gateway, log: pino.Logger): void {

@@ -21,8 +21,8 @@ export interface StopOptions {
 }
 
 export interface RunningApp {
-  /** Base addresses. */
-  readonly endpoints: { readonly control: string; readonly http: string };
+  /** Base addresses; `grpc` is `host:port`. */
+  readonly endpoints: { readonly control: string; readonly http: string; readonly grpc: string };
   stop(options: StopOptions): Promise<void>;
 }
 
@@ -143,6 +143,7 @@ class ServerProcess<App extends RunningApp> {
       `Pilothouse ${VERSION} is ready (${(tookMs / 1000).toFixed(1)} s).`,
       `  GraphQL      ${endpoints.control}/graphql`,
       `  Inference    ${endpoints.http}/v2`,
+      `  gRPC         ${endpoints.grpc}`,
       `  Admin token  ${join(home, 'admin-token')}`,
       `  Logs         ${join(home, 'logs')}`,
       'Ctrl-C stops it.',

@@ -96,19 +96,24 @@ export class GatewayBench {
     };
   }
 
-  /** Starts a gateway process on a free port; resolves when it serves. */
-  async gateway(databaseUrl: string, env: Record<string, string> = {}, fd?: number): Promise<TestGateway> {
+  /**
+   * Starts a gateway process on free ports; resolves when it serves.
+   * @param fds descriptors of listening sockets for it to use instead: HTTP's, then gRPC's
+   */
+  async gateway(databaseUrl: string, env: Record<string, string> = {}, ...fds: readonly number[]): Promise<TestGateway> {
     const child = this.start(program('server/gateway/main'), [], {
       env: {
         PATH: process.env['PATH'],
         PILOTHOUSE_HOME: this.home,
         DATABASE_URL: databaseUrl,
         PILOTHOUSE_HTTP_PORT: '0',
+        PILOTHOUSE_GRPC_PORT: '0',
         PILOTHOUSE_LOG_LEVEL: 'info',
-        ...(fd !== undefined && { PILOTHOUSE_HTTP_FD: '3' }),
+        ...(fds[0] !== undefined && { PILOTHOUSE_HTTP_FD: '3' }),
+        ...(fds[1] !== undefined && { PILOTHOUSE_GRPC_FD: '4' }),
         ...env,
       },
-      stdio: ['ignore', 'pipe', 'inherit', ...(fd === undefined ? [] : [fd])],
+      stdio: ['ignore', 'pipe', 'inherit', ...fds],
     });
     return TestGateway.over(child);
   }
@@ -145,6 +150,7 @@ export class TestGateway {
     readonly process: ChildProcess,
     readonly id: string,
     readonly port: number,
+    readonly grpcPort: number,
   ) {}
 
   static async over(child: ChildProcess): Promise<TestGateway> {
@@ -159,7 +165,8 @@ export class TestGateway {
       if (child.exitCode !== null) throw new Error(`the gateway exited with ${child.exitCode}`);
       return lines.find((line) => line['msg'] === 'the gateway serves');
     }, 'a gateway that serves');
-    const gateway = new TestGateway(child, serving['id'] as string, (serving['address'] as { port: number }).port);
+    const [http, grpc] = [serving['address'], serving['grpc']] as { port: number }[];
+    const gateway = new TestGateway(child, serving['id'] as string, http!.port, grpc!.port);
     Object.assign(gateway, { log: lines });
     return gateway;
   }

@@ -1,4 +1,4 @@
-/** Names and versions of models as they stand in paths. */
+/** Names and versions of models as callers write them, checked once for every protocol. */
 import { GatewayError } from '../gateway-error.js';
 
 /** Names of projects and deployments, as they can be registered; `a/../b`, `..` and ` a` are none. */

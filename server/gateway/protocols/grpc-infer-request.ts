@@ -1,0 +1,199 @@
+/** `ModelInferRequest` of the Open Inference Protocol over gRPC, to what the data plane takes. Field numbers: open-inference.proto. */
+import { tensorFromBytes, type InferRequest, type ParameterValue } from '../../../runtimes/open-inference/message.js';
+import { isDatatype, TensorError, type Tensor } from '../../../runtimes/tensor.js';
+import { ProtobufReader } from './protobuf-reader.js';
+import { tensorFromContents } from './grpc-tensor-contents.js';
+
+/** No model has more, and each makes objects here before it can be checked. */
+const MAX_TENSORS = 1_024;
+const MAX_PARAMETERS = 256;
+const MAX_RANK = 64;
+const MAX_FIELDS = 2 * MAX_TENSORS + MAX_TENSORS + MAX_PARAMETERS + 64;
+
+/** Of Triton's stream calls: the client wants to be told which answer to a request is its last. Here each has one. */
+const FINAL_RESPONSE_WANTED = 'triton_enable_empty_final_response';
+/** What would change the answer, and is not offered: ignored, it would give something else than was asked for. */
+const REFUSED = ['shared_memory_region', 'classification'];
+
+/** Whom a request is for. */
+export interface InferAddress {
+  readonly model: string;
+  /** `''` for none. */
+  readonly version: string;
+  /** `''` for none. */
+  readonly id: string;
+}
+
+export interface GrpcInferRequest extends InferRequest {
+  readonly finalResponseWanted: boolean;
+}
+
+/** Reads whom a request is for and passes over all else. @throws TensorError for bytes that are no protocol buffer */
+export function readAddress(message: Buffer): InferAddress {
+  const texts = ['', '', '', ''];
+  const reader = new ProtobufReader(message);
+  let fields = 0;
+  for (let field = reader.tag(); field !== 0; field = reader.tag()) {
+    if (++fields > MAX_FIELDS) throw new TensorError(`the request has more than ${MAX_FIELDS} fields`);
+    if (field <= 3) texts[field] = reader.string();
+    else reader.skip();
+  }
+  return { model: texts[1]!, version: texts[2]!, id: texts[3]! };
+}
+
+interface InputHeader {
+  name: string;
+  datatype: string;
+  shape: number[];
+  contents: ProtobufReader[];
+}
+
+/** @throws TensorError that says where and what */
+export function readInferRequest(message: Buffer): GrpcInferRequest {
+  const headers: InputHeader[] = [];
+  const outputs: string[] = [];
+  const raw: Buffer[] = [];
+  const parameters: Record<string, ParameterValue> = {};
+  const reader = new ProtobufReader(message);
+  for (let field = reader.tag(); field !== 0; field = reader.tag()) {
+    if (field === 4) readParameter(reader.message(), parameters, 'the request');
+    else if (field === 5) limited(headers, 'inputs').push(readInput(reader.message(), headers.length));
+    else if (field === 6) limited(outputs, 'outputs').push(readOutput(reader.message(), outputs.length));
+    else if (field === 7) limited(raw, 'raw_input_contents').push(reader.bytes());
+    else reader.skip();
+  }
+  const { [FINAL_RESPONSE_WANTED]: wanted, ...others } = parameters;
+  return {
+    inputs: raw.length > 0 ? fromRaw(headers, raw) : headers.map(fromContents),
+    ...(outputs.length > 0 && { outputs }),
+    ...(Object.keys(others).length > 0 && { parameters: others }),
+    finalResponseWanted: wanted === true,
+  };
+}
+
+function limited<T>(list: T[], what: string): T[] {
+  if (list.length === MAX_TENSORS) throw new TensorError(`the request has more than ${MAX_TENSORS} ${what}`);
+  return list;
+}
+
+function fromRaw(headers: readonly InputHeader[], raw: readonly Buffer[]): Tensor[] {
+  const typed = headers.find(({ contents }) => contents.length > 0);
+  if (typed) throw new TensorError(`input "${typed.name}" has typed contents, and raw_input_contents is there too; a request uses one of the two`);
+  if (raw.length !== headers.length)
+    throw new TensorError(`raw_input_contents has ${raw.length} entries for ${headers.length} inputs; each input needs its own`);
+  return headers.map(({ name, datatype, shape }, i) => {
+    const known = datatypeOf(datatype, name);
+    try {
+      return tensorFromBytes(name, known, shape, raw[i]!);
+    } catch (error) {
+      throw error instanceof TensorError ? new TensorError(`raw_input_contents[${i}], input "${name}": ${error.message}`) : error;
+    }
+  });
+}
+
+const fromContents = ({ name, datatype, shape, contents }: InputHeader): Tensor => tensorFromContents(name, datatypeOf(datatype, name), shape, contents);
+
+function datatypeOf(datatype: string, name: string): Tensor['datatype'] {
+  if (isDatatype(datatype)) return datatype;
+  const shown = JSON.stringify(datatype.slice(0, 40));
+  throw new TensorError(`input "${name}": ${shown} is no datatype; known are BOOL, INT8 to INT64, UINT8 to UINT64, FP16, FP32, FP64 and BYTES`);
+}
+
+function readInput(reader: ProtobufReader, index: number): InputHeader {
+  const header: InputHeader = { name: '', datatype: '', shape: [], contents: [] };
+  const parameters = {};
+  for (let field = reader.tag(); field !== 0; field = reader.tag()) {
+    if (field === 1) header.name = tensorName(reader, `inputs[${index}]`);
+    else if (field === 2) header.datatype = reader.string();
+    else if (field === 3) readShape(reader, header.shape, index);
+    else if (field === 4) readParameter(reader.message(), parameters, `inputs[${index}]`);
+    else if (field === 5) limitedParts(header.contents, index).push(reader.message());
+    else reader.skip();
+  }
+  if (header.name === '') throw new TensorError(`inputs[${index}] has no name`);
+  refuse(parameters, `input "${header.name}"`);
+  return header;
+}
+
+/** A field that comes twice is one message, merged; nobody writes it a hundred times. */
+function limitedParts(parts: ProtobufReader[], index: number): ProtobufReader[] {
+  if (parts.length === MAX_RANK) throw new TensorError(`inputs[${index}] has its contents in more than ${MAX_RANK} parts`);
+  return parts;
+}
+
+function readOutput(reader: ProtobufReader, index: number): string {
+  let name = '';
+  const parameters = {};
+  for (let field = reader.tag(); field !== 0; field = reader.tag()) {
+    if (field === 1) name = tensorName(reader, `outputs[${index}]`);
+    else if (field === 2) readParameter(reader.message(), parameters, `outputs[${index}]`);
+    else reader.skip();
+  }
+  if (name === '') throw new TensorError(`outputs[${index}] has no name`);
+  refuse(parameters, `output "${name}"`);
+  return name;
+}
+
+function tensorName(reader: ProtobufReader, where: string): string {
+  const bytes = reader.bytes();
+  // Names go into messages, and those into headers.
+  if (bytes.length > 1_024) throw new TensorError(`the name of ${where} has ${bytes.length} bytes; the limit is 1024`);
+  return bytes.toString('utf8');
+}
+
+function readShape(reader: ProtobufReader, shape: number[], index: number): void {
+  const add = (dimension: number) => {
+    if (shape.length === MAX_RANK) throw new TensorError(`inputs[${index}] has a shape of more than ${MAX_RANK} dimensions`);
+    shape.push(dimension);
+  };
+  if (reader.wire !== 2) return add(reader.integer());
+  for (const list = reader.message(); list.left > 0;) {
+    list.varint();
+    add(list.signed);
+  }
+}
+
+/** One entry of a map: key and value. */
+function readParameter(entry: ProtobufReader, parameters: Record<string, ParameterValue>, where: string): void {
+  let key = '';
+  let value: ParameterValue | undefined;
+  for (let field = entry.tag(); field !== 0; field = entry.tag()) {
+    if (field === 1) key = entry.string();
+    else if (field === 2) value = readValue(entry.message(), key, where);
+    else entry.skip();
+  }
+  if (value === undefined) throw new TensorError(`parameter ${JSON.stringify(key.slice(0, 40))} of ${where} has no value`);
+  // Not through assignment, which would take "__proto__" for something else.
+  Object.defineProperty(parameters, key, { value, enumerable: true, configurable: true, writable: true });
+  if (Object.keys(parameters).length > MAX_PARAMETERS) throw new TensorError(`${where} has more than ${MAX_PARAMETERS} parameters`);
+}
+
+function readValue(reader: ProtobufReader, key: string, where: string): ParameterValue | undefined {
+  let value: ParameterValue | undefined;
+  for (let field = reader.tag(); field !== 0; field = reader.tag()) {
+    if (field === 1) value = reader.integer() !== 0;
+    else if (field === 2) value = exact(reader.integer(), key, where);
+    else if (field === 3) value = reader.string();
+    else if (field === 4) value = finite(reader.double(), key, where);
+    else if (field === 5) {
+      reader.integer();
+      value = exact(reader.unsigned, key, where);
+    } else reader.skip();
+  }
+  return value;
+}
+
+function exact(value: number, key: string, where: string): number {
+  if (Number.isSafeInteger(value)) return value;
+  throw new TensorError(`parameter ${JSON.stringify(key.slice(0, 40))} of ${where} is beyond 2^53; send it as a string`);
+}
+
+function finite(value: number, key: string, where: string): number {
+  if (Number.isFinite(value)) return value;
+  throw new TensorError(`parameter ${JSON.stringify(key.slice(0, 40))} of ${where} is ${value}; it must be finite`);
+}
+
+function refuse(parameters: Readonly<Record<string, ParameterValue>>, where: string): void {
+  const refused = REFUSED.find((name) => name in parameters);
+  if (refused !== undefined) throw new TensorError(`${where} has the parameter "${refused}", which this server does not offer`);
+}

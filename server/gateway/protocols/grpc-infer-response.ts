@@ -1,0 +1,43 @@
+/** `ModelInferResponse` and its stream form. As Triton does, tensors are always answered raw. Field numbers: open-inference.proto. */
+import { tensorToBytes, type InferResponse } from '../../../runtimes/open-inference/message.js';
+import { ProtobufWriter, WireMessage } from './grpc-wire-message.js';
+
+export interface InferAnswer {
+  readonly model: string;
+  readonly version: number;
+  /** `''` for none. */
+  readonly id: string;
+  readonly response: InferResponse;
+  /** Whether the answer says that it is the request's last: of stream calls, where it was asked for. */
+  readonly final?: boolean;
+}
+
+export function inferResponse(answer: InferAnswer): WireMessage {
+  return new WireMessage(responseParts(answer));
+}
+
+export function streamResponse(answer: InferAnswer): WireMessage {
+  const parts = responseParts(answer);
+  const length = parts.reduce((sum, part) => sum + part.byteLength, 0);
+  return new WireMessage([new ProtobufWriter().head(2, length).bytes(), ...parts]);
+}
+
+/** Says which request failed, and why; the stream goes on. */
+export function streamFailure(id: string, message: string): WireMessage {
+  const response = new ProtobufWriter().string(3, id).bytes();
+  return new WireMessage([new ProtobufWriter().string(1, message).block(2, response).bytes()]);
+}
+
+function responseParts({ model, version, id, response, final }: InferAnswer): Uint8Array[] {
+  const head = new ProtobufWriter().string(1, model).string(2, String(version)).string(3, id);
+  if (final) head.block(4, FINAL);
+  for (const { name, datatype, shape } of response.outputs) head.block(5, new ProtobufWriter().string(1, name).string(2, datatype).packed(3, shape).bytes());
+  const parts: Uint8Array[] = [head.bytes()];
+  for (const tensor of response.outputs) {
+    const bytes = tensorToBytes(tensor);
+    parts.push(new ProtobufWriter().head(6, bytes.byteLength).bytes(), bytes);
+  }
+  return parts;
+}
+
+const FINAL = new ProtobufWriter().string(1, 'triton_final_response').block(2, new ProtobufWriter().flag(1, true).bytes()).bytes();

@@ -1,0 +1,73 @@
+/** Inferences over gRPC: one a call (ModelInfer), or many on one stream (ModelStreamInfer). */
+import { type handleUnaryCall, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
+import { TensorError } from '../../../runtimes/tensor.js';
+import { GatewayError } from '../gateway-error.js';
+import type { Answer, Call } from '../pending.js';
+import { answerMetadata, beginCall, callerOf, cancelUnlessLate, encodingOf, requestIdIn, type GrpcOptions } from './grpc-call.js';
+import { readAddress, readInferRequest, type InferAddress } from './grpc-infer-request.js';
+import { inferResponse } from './grpc-infer-response.js';
+import { statusOf } from './grpc-status.js';
+import type { WireMessage } from './grpc-wire-message.js';
+import { assertName, versionOf } from './model-name.js';
+
+/** What is smaller is not compressed: it would grow. */
+const WORTH_COMPRESSING = 1_024;
+
+export function modelInfer(options: GrpcOptions): handleUnaryCall<Buffer, WireMessage> {
+  return (rpc, callback) => {
+    const requestId = requestIdIn(rpc);
+    answer(rpc, requestId, options).then(
+      (message) => callback(null, message),
+      (error: unknown) => fail(error, requestId, options, callback),
+    );
+  };
+}
+
+async function answer(rpc: ServerUnaryCall<Buffer, WireMessage>, requestId: string, options: GrpcOptions): Promise<WireMessage> {
+  const caller = callerOf(rpc, options.gate);
+  const call = beginCall(rpc, options, requestId, caller, rpc.request.length);
+  rpc.once('cancelled', () => cancelUnlessLate(rpc, call));
+  const address = addressOf(rpc.request);
+  const { response, version } = await infer(options, call, address, rpc.request);
+  const message = inferResponse({ model: address.model, version, id: address.id, response });
+  const metadata = answerMetadata(requestId, version);
+  const encoding = encodingOf(rpc);
+  if (encoding === undefined || message.byteLength < WORTH_COMPRESSING) {
+    rpc.sendMetadata(metadata);
+    return message;
+  }
+  const compressed = await message.compress(encoding);
+  metadata.set('grpc-encoding', encoding);
+  rpc.sendMetadata(metadata);
+  return compressed;
+}
+
+function fail(error: unknown, requestId: string, { log }: GrpcOptions, callback: sendUnaryData<WireMessage>): void {
+  // Where the caller is gone already, grpc-js drops it.
+  callback(statusOf(error, requestId, log));
+}
+
+/** @throws GatewayError INVALID */
+export function addressOf(message: Buffer): InferAddress {
+  try {
+    return readAddress(message);
+  } catch (error) {
+    throw error instanceof TensorError ? new GatewayError('INVALID', error.message) : error;
+  }
+}
+
+/** @param decoded told whether the caller wants answers marked as the last one */
+export async function infer(
+  options: GrpcOptions,
+  call: Call,
+  { model, version }: InferAddress,
+  message: Buffer,
+  decoded?: (final: boolean) => void,
+): Promise<Answer> {
+  assertName(model);
+  return options.dataPlane.infer(call, model, version === '' ? undefined : versionOf(version), () => {
+    const { finalResponseWanted, ...request } = readInferRequest(message);
+    decoded?.(finalResponseWanted);
+    return request;
+  });
+}

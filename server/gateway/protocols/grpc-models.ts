@@ -1,0 +1,58 @@
+/** What the Open Inference Protocol's other calls say of the server and its models, over gRPC. */
+import { status, type MethodDefinition, type ServiceDefinition, type UntypedHandleCall } from '@grpc/grpc-js';
+import { GatewayError } from '../gateway-error.js';
+import type { GrpcOptions } from './grpc-call.js';
+import { unary } from './grpc-service.js';
+import { StatusError } from './grpc-status.js';
+import { assertName, versionOf } from './model-name.js';
+import { modelConfig, modelStatistics, repositoryIndex } from './triton.js';
+
+interface ModelRequest {
+  readonly name: string;
+  /** `''` for none. */
+  readonly version: string;
+}
+
+/** Handlers by the names of the service's methods. */
+export function modelCalls(options: GrpcOptions, service: ServiceDefinition): Record<string, UntypedHandleCall> {
+  const { dataPlane } = options;
+  const method = (name: string) => service[name] as MethodDefinition<unknown, unknown>;
+  const open = <T>(name: string, answer: (request: T) => object) => unary<T>(options, method(name), true, answer);
+  const closed = <T>(name: string, answer: (request: T) => object) => unary<T>(options, method(name), false, answer);
+  return {
+    ServerLive: open('ServerLive', () => ({ live: true })),
+    ServerReady: open('ServerReady', () => ({ ready: dataPlane.ready() })),
+    ModelReady: open<ModelRequest>('ModelReady', (request) => ({ ready: isReady(options, request) })),
+    ServerMetadata: closed('ServerMetadata', () => dataPlane.serverMetadata()),
+    ModelMetadata: closed<ModelRequest>('ModelMetadata', (request) => dataPlane.modelMetadata(...nameAndVersion(request))),
+    ModelConfig: closed<ModelRequest>('ModelConfig', (request) => ({ config: modelConfig(dataPlane, ...nameAndVersion(request)) })),
+    ModelStatistics: closed<ModelRequest>('ModelStatistics', (request) =>
+      request.name === '' ? modelStatistics(dataPlane) : modelStatistics(dataPlane, ...nameAndVersion(request)),
+    ),
+    RepositoryIndex: closed<{ ready: boolean }>('RepositoryIndex', ({ ready }) => ({ models: repositoryIndex(dataPlane, ready) })),
+    RepositoryModelLoad: closed('RepositoryModelLoad', refuse),
+    RepositoryModelUnload: closed('RepositoryModelUnload', refuse),
+  };
+}
+
+/** As in Triton, a model that is unknown is one that is not ready. */
+function isReady({ dataPlane }: GrpcOptions, request: ModelRequest): boolean {
+  try {
+    return dataPlane.modelReady(...nameAndVersion(request));
+  } catch (error) {
+    if (error instanceof GatewayError && (error.kind === 'NOT_FOUND' || error.kind === 'UNAVAILABLE')) return false;
+    throw error;
+  }
+}
+
+function nameAndVersion({ name, version }: ModelRequest): [name: string, version: number | undefined] {
+  assertName(name);
+  return [name, version === '' ? undefined : versionOf(version)];
+}
+
+function refuse(): never {
+  throw new StatusError(
+    status.UNIMPLEMENTED,
+    'models are loaded and unloaded by the control plane: deploy a version, or delete the deployment, through its GraphQL API (mutations deploy and deleteDeployment)',
+  );
+}

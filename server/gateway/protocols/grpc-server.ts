@@ -1,0 +1,85 @@
+/** The gateway's gRPC door: sockets, limits, and leaving without cutting anyone off. What a call means is the other files' business. */
+import { createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { DRAIN_LIMIT_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_BODY_BYTES, MAX_CONNECTIONS } from '../limits.js';
+import type { GrpcOptions } from './grpc-call.js';
+import { HealthService } from './grpc-health.js';
+import { InferStreams } from './grpc-infer-stream.js';
+import { modelInfer } from './grpc-infer.js';
+import { modelCalls } from './grpc-models.js';
+import { loadService, withRawRequests } from './grpc-service.js';
+import type { ListenAt } from './http-server.js';
+
+/** Calls under way on one connection; a client queues what is beyond. */
+const MAX_STREAMS = 1_000;
+/** How long a peer may take to answer a ping. */
+const PING_TIMEOUT_MS = 20_000;
+
+export class GrpcFront {
+  /** Its own, and not grpc-js's: that cannot take over a socket that listens already. */
+  private readonly acceptor: NetServer;
+  private readonly server: Server;
+  private readonly injector: ReturnType<Server['createConnectionInjector']>;
+  private readonly health: HealthService;
+  private readonly streams: InferStreams;
+  private readonly sockets = new Set<Socket>();
+
+  constructor(options: GrpcOptions) {
+    this.server = new Server({
+      'grpc.max_receive_message_length': MAX_BODY_BYTES,
+      'grpc.max_send_message_length': MAX_BODY_BYTES,
+      'grpc.max_concurrent_streams': MAX_STREAMS,
+      // Finds peers that are gone without a word, or never spoke.
+      'grpc.keepalive_time_ms': KEEP_ALIVE_TIMEOUT_MS,
+      'grpc.keepalive_timeout_ms': PING_TIMEOUT_MS,
+      'grpc.enable_channelz': 0,
+    });
+    const inference = loadService('open-inference.proto', 'inference.GRPCInferenceService');
+    const health = loadService('health.proto', 'grpc.health.v1.Health');
+    this.streams = new InferStreams(options);
+    this.health = new HealthService(options, health);
+    this.server.addService(withRawRequests(inference, ['ModelInfer', 'ModelStreamInfer']), {
+      ...modelCalls(options, inference),
+      ModelInfer: modelInfer(options),
+      ModelStreamInfer: this.streams.handler,
+    });
+    this.server.addService(withRawRequests(health), this.health.handlers);
+    this.injector = this.server.createConnectionInjector(ServerCredentials.createInsecure());
+    this.acceptor = createServer({ noDelay: true }, (socket) => {
+      this.sockets.add(socket);
+      socket.once('close', () => this.sockets.delete(socket));
+      this.injector.injectConnection(socket);
+    });
+    this.acceptor.maxConnections = MAX_CONNECTIONS;
+  }
+
+  /** @throws Error when the address is taken, or the descriptor is no listening socket */
+  async listen(where: ListenAt): Promise<AddressInfo> {
+    await new Promise<void>((resolve, reject) => {
+      this.acceptor.once('error', reject);
+      this.acceptor.listen({ backlog: 4_096, ...where }, () => {
+        this.acceptor.removeListener('error', reject);
+        resolve();
+      });
+    });
+    return this.acceptor.address() as AddressInfo;
+  }
+
+  /**
+   * Leaves without cutting anyone off: accepts nothing new, tells every client to go elsewhere with its next call (GOAWAY), and
+   * answers what came. Resolves when the last connection is closed; what is not answered by the limit is cut off.
+   */
+  async drain(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.acceptor.close(() => resolve()));
+    this.health.drain();
+    this.streams.drain();
+    this.injector.drain(DRAIN_LIMIT_MS);
+    await closed;
+  }
+
+  /** Ends every connection at once. */
+  destroy(): void {
+    for (const socket of this.sockets) socket.destroy();
+    this.acceptor.close();
+  }
+}

@@ -1,0 +1,134 @@
+/** The typed form of a tensor's data over gRPC, `InferTensorContents`: one list for each family of datatypes. */
+import { allocate, bytesOf, elementCount, TensorError, type Datatype, type NumericData, type Tensor } from '../../../runtimes/tensor.js';
+import { WIRE, type ProtobufReader } from './protobuf-reader.js';
+
+const FIELDS = [
+  '',
+  'bool_contents',
+  'int_contents',
+  'int64_contents',
+  'uint_contents',
+  'uint64_contents',
+  'fp32_contents',
+  'fp64_contents',
+  'bytes_contents',
+] as const;
+
+const FIELD_OF: Readonly<Record<Exclude<Datatype, 'FP16'>, number>> = {
+  BOOL: 1,
+  INT8: 2,
+  INT16: 2,
+  INT32: 2,
+  INT64: 3,
+  UINT8: 4,
+  UINT16: 4,
+  UINT32: 4,
+  UINT64: 5,
+  FP32: 6,
+  FP64: 7,
+  BYTES: 8,
+};
+
+/**
+ * @param contents the message, in as many parts as it came (a field that comes twice is one message, merged)
+ * @throws TensorError that names the tensor, what is wrong with its data, and what would be right
+ */
+export function tensorFromContents(name: string, datatype: Datatype, shape: readonly number[], contents: readonly ProtobufReader[]): Tensor {
+  const where = `input "${name}"`;
+  if (datatype === 'FP16') throw new TensorError(`${where}: FP16 has no typed contents; send it in raw_input_contents`);
+  const count = elementCount(shape);
+  const bytes = contents.reduce((sum, part) => sum + part.left, 0);
+  // Before anything is allocated: every element takes a byte at least.
+  if (count > bytes) throw new TensorError(`${where}: shape [${shape.join(', ')}] wants ${count} elements, its contents have fewer`);
+  const filler = datatype === 'BYTES' ? new BytesFiller(count) : new NumberFiller(datatype, allocate(datatype, count));
+  const wanted = FIELD_OF[datatype];
+  try {
+    for (const part of contents) {
+      for (let field = part.tag(); field !== 0; field = part.tag()) {
+        if (field === wanted) filler.take(part);
+        else if (field < FIELDS.length && !isEmptyList(part))
+          throw new TensorError(`the values of ${datatype} go into ${FIELDS[wanted]}, not into ${FIELDS[field]}`);
+        else if (field >= FIELDS.length) part.skip();
+      }
+    }
+    if (filler.at < count) throw new TensorError(`shape [${shape.join(', ')}] wants ${count} elements, its contents have ${filler.at}`);
+  } catch (error) {
+    throw error instanceof TensorError ? new TensorError(`${where}: ${error.message}`) : error;
+  }
+  return { name, datatype, shape, data: filler.data };
+}
+
+/** Some writers put an empty list where they have nothing to say. Passes over the field. */
+function isEmptyList(reader: ProtobufReader): boolean {
+  if (reader.wire !== WIRE.LENGTH) return false;
+  return reader.bytes().length === 0;
+}
+
+class BytesFiller {
+  readonly data: Uint8Array[] = [];
+
+  constructor(private readonly count: number) {}
+
+  get at(): number {
+    return this.data.length;
+  }
+
+  take(reader: ProtobufReader): void {
+    if (this.data.length === this.count) throw tooMany(this.count);
+    this.data.push(reader.bytes());
+  }
+}
+
+class NumberFiller {
+  at = 0;
+  private readonly raw: Uint8Array;
+  private readonly words: Int32Array;
+
+  constructor(
+    private readonly datatype: Exclude<Datatype, 'FP16' | 'BYTES'>,
+    readonly data: NumericData,
+  ) {
+    this.raw = bytesOf(data);
+    this.words = new Int32Array(data.buffer, data.byteOffset, data.BYTES_PER_ELEMENT === 8 ? data.length * 2 : 0);
+  }
+
+  /** One element, or a packed list of them. */
+  take(reader: ProtobufReader): void {
+    const { datatype } = this;
+    if (datatype === 'FP32' || datatype === 'FP64') {
+      if (reader.wire === WIRE.LENGTH) return this.block(reader.bytes());
+      const wire = datatype === 'FP32' ? WIRE.FIXED32 : WIRE.FIXED64;
+      if (reader.wire !== wire) throw new TensorError(`an element has the wire type ${reader.wire} where ${wire} is right`);
+      return this.block(reader.take(this.data.BYTES_PER_ELEMENT));
+    }
+    if (reader.wire === WIRE.VARINT) return this.element(reader);
+    const list = reader.message();
+    while (list.left > 0) this.element(list);
+  }
+
+  private block(bytes: Buffer): void {
+    const size = this.data.BYTES_PER_ELEMENT;
+    if (bytes.length % size !== 0) throw new TensorError(`${bytes.length} bytes are not a whole number of ${this.datatype} elements`);
+    if (this.at + bytes.length / size > this.data.length) throw tooMany(this.data.length);
+    this.raw.set(bytes, this.at * size);
+    this.at += bytes.length / size;
+  }
+
+  private element(reader: ProtobufReader): void {
+    const { at, data, datatype } = this;
+    if (at === data.length) throw tooMany(data.length);
+    reader.varint();
+    if (datatype === 'INT64' || datatype === 'UINT64') {
+      this.words[2 * at] = reader.low;
+      this.words[2 * at + 1] = reader.high;
+    } else if (datatype === 'BOOL') data[at] = reader.low !== 0 || reader.high !== 0 ? 1 : 0;
+    else {
+      const value = datatype.startsWith('U') ? reader.unsigned : reader.signed;
+      data[at] = value;
+      if (data[at] !== value) throw new TensorError(`element ${at} is ${value}, which ${datatype} cannot hold`);
+    }
+    this.at++;
+  }
+}
+
+const tooMany = (count: number): TensorError => new TensorError(`its shape wants ${count} elements, its contents have more`);
