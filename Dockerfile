@@ -31,7 +31,7 @@ COPY LICENSE ./
 RUN mkdir -p /var/lib/pilothouse && chown 10001:10001 /var/lib/pilothouse && chmod 0700 /var/lib/pilothouse
 USER 10001:10001
 VOLUME /var/lib/pilothouse
-EXPOSE 4000 8000
+EXPOSE 4000 8000 8001
 # SIGTERM drains; what takes longer than the grace of the container's engine is cut off by it.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 \

@@ -75,6 +75,16 @@ const vitest = (folder, minutes) => async () => {
   };
 };
 
+/** Existing Python clients, counted from the last line that their runner prints. */
+async function clients() {
+  const file = join(reports, 'clients.txt');
+  const code = await run('sh', ['-c', 'npm run --silent test:clients 2>&1 | tee "$0"', file], { minutes: 15 });
+  const text = existsSync(file) ? readFileSync(file, 'utf8').trimEnd() : '';
+  const [, passed, failed, skipped] = /(?:^|\n)(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/.exec(text) ?? [];
+  if (passed === undefined) return { passed: 0, failed: 1, note: code === undefined ? 'not within 15 minutes' : 'it did not say how many passed' };
+  return { passed: Number(passed), failed: Number(failed), skipped: Number(skipped ?? 0) };
+}
+
 /** Whether node_modules is missing or was installed for another lock file. */
 function mustInstall() {
   const installed = join(root, 'node_modules', '.package-lock.json');
@@ -112,6 +122,7 @@ const STEPS = [
   // Migration drift is among these: entities against migrations, and schema.sql against the migrated database.
   { name: 'integration', does: vitest('integration', 20) },
   { name: 'e2e', does: vitest('e2e', 15) },
+  { name: 'clients', does: clients },
 ];
 
 const wanted = process.argv.slice(2);

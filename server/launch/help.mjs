@@ -19,7 +19,7 @@ Environment
   PILOTHOUSE_HOST           127.0.0.1       address to bind to; beyond loopback every door wants a token
   PILOTHOUSE_PORT           4000            control plane: /graphql, /artifacts, /healthz, /readyz, /metrics
   PILOTHOUSE_HTTP_PORT      8000            gateway, REST: /v2/models/{name}/infer and the rest of the protocol
-  PILOTHOUSE_GRPC_PORT      8001            gateway, gRPC
+  PILOTHOUSE_GRPC_PORT      8001            gateway, gRPC: the same protocol, as Triton's and KServe's clients speak it
   PILOTHOUSE_GATEWAYS       1               gateway processes, which share the ports
   PILOTHOUSE_GATEWAY_AUTH   off, required   bearer tokens at the gateway: off on loopback, else required
   PILOTHOUSE_RUNTIMES       (unset)         module names of further runtime plugins, separated by commas

@@ -11,6 +11,8 @@ export interface RunningProgram {
   /** Base address of the control plane. */
   readonly url: string;
   readonly gatewayUrl: string;
+  /** `host:port` of the gateway's gRPC. */
+  readonly grpcAddress: string;
   readonly token: string;
   readonly pid: number;
   /** What it printed so far. */
@@ -25,6 +27,8 @@ export interface RunningProgram {
   clean(): void;
 }
 
+type Endpoints = Readonly<Record<'control' | 'http' | 'grpc', string>>;
+
 export async function startProgram(environment: NodeJS.ProcessEnv = {}): Promise<RunningProgram> {
   const home = mkdtempSync(join(tmpdir(), 'pilothouse-e2e-'));
   const env = { ...process.env, PILOTHOUSE_HOME: home, PILOTHOUSE_PORT: '0', PILOTHOUSE_HTTP_PORT: '0', PILOTHOUSE_GRPC_PORT: '0', ...environment };
@@ -38,13 +42,14 @@ export async function startProgram(environment: NodeJS.ProcessEnv = {}): Promise
   };
   let url = '';
   let gatewayUrl = '';
+  let grpcAddress = '';
   try {
     await eventually(
       async () => {
         if (child.exitCode !== null) throw new Error(`the program ended with ${child.exitCode}: ${printed}`);
         const endpoints = endpointsOf(home);
         if (!endpoints) return false;
-        [url, gatewayUrl] = [endpoints.control, endpoints.http];
+        ({ control: url, http: gatewayUrl, grpc: grpcAddress } = endpoints);
         return fetch(`${url}/readyz`).then(
           ({ ok }) => ok,
           () => false,
@@ -61,6 +66,7 @@ export async function startProgram(environment: NodeJS.ProcessEnv = {}): Promise
     home,
     url,
     gatewayUrl,
+    grpcAddress,
     token: readFileSync(join(home, 'admin-token'), 'utf8').trim(),
     pid: child.pid!,
     output: () => printed,
@@ -71,9 +77,9 @@ export async function startProgram(environment: NodeJS.ProcessEnv = {}): Promise
   };
 }
 
-function endpointsOf(home: string): { control: string; http: string } | undefined {
+function endpointsOf(home: string): Endpoints | undefined {
   try {
-    return JSON.parse(readFileSync(join(home, 'run', 'endpoints.json'), 'utf8')) as { control: string; http: string };
+    return JSON.parse(readFileSync(join(home, 'run', 'endpoints.json'), 'utf8')) as Endpoints;
   } catch {
     return undefined; // not written yet
   }

@@ -21,7 +21,7 @@ await runServer({
     await new Promise((resolve, reject) => server.once('error', reject).listen(config.port, config.host, resolve));
     const url = `http://${config.host}:${server.address().port}`;
     return {
-      endpoints: { control: url, http: url },
+      endpoints: { control: url, http: url, grpc: url.slice('http://'.length) },
       stop: async ({ force, last }) => {
         say(`app stops force=${force} last=${last}`);
         server.close();
