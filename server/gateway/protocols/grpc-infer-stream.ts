@@ -45,6 +45,8 @@ class InferStream {
   private last: Promise<void> = Promise.resolve();
   private over = false;
   private idle: NodeJS.Timeout | undefined;
+  /** Lets go who waits to write. */
+  private writable: () => void = () => undefined;
 
   constructor(
     private readonly rpc: Stream,
@@ -64,10 +66,12 @@ class InferStream {
     }
     rpc.sendMetadata(answerMetadata(this.requestId));
     rpc.on('data', (message: Buffer) => this.take(message));
+    rpc.on('drain', () => this.writable());
     rpc.once('end', () => void this.last.then(() => this.end()));
     rpc.once('cancelled', () => {
       this.over = true;
       clearTimeout(this.idle);
+      this.writable();
       for (const call of this.calls) cancelUnlessLate(rpc, call);
     });
     return true;
@@ -82,6 +86,7 @@ class InferStream {
   }
 
   private take(message: Buffer): void {
+    if (this.over) return;
     const { rpc, options, requestId } = this;
     let call: Call;
     try {
@@ -121,10 +126,7 @@ class InferStream {
   private async write(message: WireMessage): Promise<void> {
     const { rpc } = this;
     if (this.over || rpc.write(message)) return;
-    await new Promise<void>((resolve) => {
-      rpc.once('drain', resolve);
-      rpc.once('cancelled', resolve);
-    });
+    await new Promise<void>((resolve) => (this.writable = resolve));
   }
 
   private end(error?: unknown): void {
