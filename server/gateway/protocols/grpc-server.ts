@@ -1,12 +1,13 @@
 /** The gateway's gRPC door: sockets, limits, and leaving without cutting anyone off. What a call means is the other files' business. */
 import { createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { DRAIN_LIMIT_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_BODY_BYTES, MAX_CONNECTIONS } from '../limits.js';
+import { DRAIN_LIMIT_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_BODY_BYTES, MAX_BUFFERED_BYTES, MAX_CONNECTIONS } from '../limits.js';
 import type { GrpcOptions } from './grpc-call.js';
 import { HealthService } from './grpc-health.js';
 import { InferStreams } from './grpc-infer-stream.js';
 import { modelInfer } from './grpc-infer.js';
 import { modelCalls } from './grpc-models.js';
+import { receptionLimit } from './grpc-reception.js';
 import { loadService, withRawRequests } from './grpc-service.js';
 import type { ListenAt } from './http-server.js';
 
@@ -33,6 +34,7 @@ export class GrpcFront {
       'grpc.keepalive_time_ms': KEEP_ALIVE_TIMEOUT_MS,
       'grpc.keepalive_timeout_ms': PING_TIMEOUT_MS,
       'grpc.enable_channelz': 0,
+      interceptors: [receptionLimit(MAX_BUFFERED_BYTES)],
     });
     const inference = loadService('open-inference.proto', 'inference.GRPCInferenceService');
     const health = loadService('health.proto', 'grpc.health.v1.Health');
