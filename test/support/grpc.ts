@@ -23,6 +23,12 @@ const definition = loadSync([join(FOLDER, 'open-inference.proto'), join(FOLDER, 
   enums: String,
   defaults: true,
 });
+/** How the library writes and reads the messages of inferences. */
+export const inferCodec = definition['inference.GRPCInferenceService'] as unknown as Record<
+  'ModelInfer' | 'ModelStreamInfer',
+  { requestSerialize(message: object): Buffer; responseDeserialize(message: Buffer): unknown }
+>;
+
 type Service = new (address: string, creds: ReturnType<typeof credentials.createInsecure>, options?: ChannelOptions) => Client;
 const packages = loadPackageDefinition(definition) as unknown as {
   inference: { GRPCInferenceService: Service };

@@ -1,22 +1,11 @@
 /** Inference messages over gRPC, read and written by hand: against the library's own codec. */
-import { join } from 'node:path';
-import { loadSync } from '@grpc/proto-loader';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { allocate, DATATYPES, elementCount, elementSize, viewOf, type Datatype, type Tensor } from '../../../runtimes/tensor.js';
 import { readAddress, readInferRequest } from '../../../server/gateway/protocols/grpc-infer-request.js';
 import { inferResponse, streamFailure, streamResponse } from '../../../server/gateway/protocols/grpc-infer-response.js';
 import type { WireMessage } from '../../../server/gateway/protocols/grpc-wire-message.js';
-import { PROJECT_ROOT } from '../../../server/paths.js';
-import { inferMessage, tensorsOf, type InferResponseMessage, type StreamAnswer } from '../../support/grpc.js';
-
-interface Method {
-  requestSerialize(message: object): Buffer;
-  responseDeserialize(message: Buffer): unknown;
-}
-const service = loadSync(join(PROJECT_ROOT, 'server', 'gateway', 'protocols', 'open-inference.proto'), { keepCase: true, longs: String, defaults: true })[
-  'inference.GRPCInferenceService'
-] as unknown as Record<'ModelInfer' | 'ModelStreamInfer', Method>;
+import { inferCodec, inferMessage, tensorsOf, type InferResponseMessage, type StreamAnswer } from '../../support/grpc.js';
 
 const bytesOfMessage = (message: WireMessage): Buffer => {
   const framed = Buffer.alloc(message.byteLength + 5);
@@ -67,7 +56,7 @@ describe('a request', () => {
             outputs: ['a', 'b'],
             parameters: Object.fromEntries(Object.entries(parameters).map(([k, [given]]) => [k, given])),
           });
-          const bytes = service.ModelInfer.requestSerialize(message);
+          const bytes = inferCodec.ModelInfer.requestSerialize(message);
           expect(readAddress(bytes)).toEqual({ model: 'm', version: '7', id });
           const read = readInferRequest(bytes);
           expect(read.inputs).toEqual(inputs);
@@ -82,13 +71,13 @@ describe('a request', () => {
     fc.assert(
       fc.property(tensors(DATATYPES.filter((datatype) => datatype !== 'FP16')), (given) => {
         const inputs = given.map(plain);
-        expect(readInferRequest(service.ModelInfer.requestSerialize(inferMessage('m', inputs, { typed: true }))).inputs).toEqual(inputs);
+        expect(readInferRequest(inferCodec.ModelInfer.requestSerialize(inferMessage('m', inputs, { typed: true }))).inputs).toEqual(inputs);
       }),
     );
   });
 
   test('any bytes: a request or a TensorError, and nothing else', () => {
-    const whole = service.ModelInfer.requestSerialize(
+    const whole = inferCodec.ModelInfer.requestSerialize(
       inferMessage('m', [{ name: 'x', datatype: 'INT64', shape: [2], data: BigInt64Array.of(1n, -1n) }], {
         typed: true,
         parameters: { p: { int64_param: 1 } },
@@ -148,10 +137,10 @@ describe('an answer', () => {
     fc.assert(
       fc.property(tensors(DATATYPES), fc.string({ unit: 'grapheme' }), fc.boolean(), (outputs, id, final) => {
         const answer = { model: 'm', version: 300, id, response: { outputs } };
-        const single = service.ModelInfer.responseDeserialize(bytesOfMessage(inferResponse(answer))) as InferResponseMessage;
+        const single = inferCodec.ModelInfer.responseDeserialize(bytesOfMessage(inferResponse(answer))) as InferResponseMessage;
         expect(single).toMatchObject({ model_name: 'm', model_version: '300', id });
         expect(tensorsOf(single)).toEqual(outputs);
-        const streamed = service.ModelStreamInfer.responseDeserialize(bytesOfMessage(streamResponse({ ...answer, final }))) as StreamAnswer;
+        const streamed = inferCodec.ModelStreamInfer.responseDeserialize(bytesOfMessage(streamResponse({ ...answer, final }))) as StreamAnswer;
         expect(streamed.error_message).toBe('');
         expect(tensorsOf(streamed.infer_response)).toEqual(outputs);
         expect(streamed.infer_response.parameters).toMatchObject(final ? { triton_final_response: { bool_param: true } } : {});
@@ -160,7 +149,7 @@ describe('an answer', () => {
   });
 
   test('that is none says which request failed', () => {
-    expect(service.ModelStreamInfer.responseDeserialize(bytesOfMessage(streamFailure('eins', 'warum nicht')))).toMatchObject({
+    expect(inferCodec.ModelStreamInfer.responseDeserialize(bytesOfMessage(streamFailure('eins', 'warum nicht')))).toMatchObject({
       error_message: 'warum nicht',
       infer_response: { id: 'eins' },
     });
