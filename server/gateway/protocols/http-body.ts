@@ -16,6 +16,8 @@ export class BodyError extends Error {
   }
 }
 
+/** What may come in one read of a socket. */
+const ONE_PIECE_BYTES = 64 * 1024;
 /** From here on a body is gathered in one buffer of its declared size; a smaller one is put together at its end. */
 const GATHERED_AT_ONCE = 1024 * 1024;
 /** The largest element of a tensor. */
@@ -73,13 +75,33 @@ export function readBody(request: IncomingMessage, done: (error: BodyError | und
   const { headers } = request;
   const declared = Number(headers['content-length']);
   if (declared > MAX_BODY_BYTES) return done(tooLarge(`${declared} bytes`), EMPTY);
+  const encoding = headers['content-encoding'];
+  // Most bodies come in one piece: no more is set up for them than this.
+  if (encoding !== undefined || !(declared <= ONE_PIECE_BYTES)) return gather(request, declared, encoding, undefined, done);
+  if (declared === 0) {
+    request.resume();
+    return done(undefined, EMPTY);
+  }
+  request.once('data', (chunk: Buffer) => {
+    if (chunk.length === declared) done(undefined, chunk);
+    else gather(request, declared, undefined, chunk, done);
+  });
+}
+
+function gather(
+  request: IncomingMessage,
+  declared: number,
+  encoding: string | undefined,
+  first: Buffer | undefined,
+  done: (error: BodyError | undefined, body: Buffer) => void,
+): void {
   let inflater: Gunzip | Inflate | undefined;
   try {
-    inflater = inflaterFor(headers['content-encoding']);
+    inflater = inflaterFor(encoding);
   } catch (error) {
     return done(error as BodyError, EMPTY);
   }
-  const headerLength = Number(headers[HEADER_LENGTH]);
+  const headerLength = Number(request.headers[HEADER_LENGTH]);
   const gathering = new Gathering(inflater ? NaN : declared, headerLength > 0 ? -headerLength & (ALIGNMENT - 1) : 0);
   let settled = false;
   const settle = (): boolean => {
@@ -96,14 +118,16 @@ export function readBody(request: IncomingMessage, done: (error: BodyError | und
     }
     done(error, EMPTY);
   };
-  const source = inflater ?? request;
-  source.on('data', (chunk: Buffer) => {
+  const take = (chunk: Buffer) => {
     if (settled) return;
     buffered += chunk.length;
     gathering.push(chunk);
     if (gathering.size > MAX_BODY_BYTES) refuse(tooLarge('more'));
     else if (buffered > MAX_BUFFERED_BYTES) refuse(new BodyError(503, 'the gateway is receiving as much as it can hold; try again'));
-  });
+  };
+  if (first) take(first);
+  const source = inflater ?? request;
+  source.on('data', take);
   source.on('end', () => {
     if (settle()) done(undefined, gathering.end());
   });
