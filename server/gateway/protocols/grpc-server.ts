@@ -1,5 +1,5 @@
 /** The gateway's gRPC door: sockets, limits, and leaving without cutting anyone off. What a call means is the other files' business. */
-import { createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
+import { createServer, type AddressInfo, type Server as NetServer } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { DRAIN_LIMIT_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_BODY_BYTES, MAX_BUFFERED_BYTES, MAX_CONNECTIONS } from '../limits.js';
 import type { GrpcOptions } from './grpc-call.js';
@@ -23,7 +23,6 @@ export class GrpcFront {
   private readonly injector: ReturnType<Server['createConnectionInjector']>;
   private readonly health: HealthService;
   private readonly streams: InferStreams;
-  private readonly sockets = new Set<Socket>();
 
   constructor(options: GrpcOptions) {
     this.server = new Server({
@@ -47,11 +46,7 @@ export class GrpcFront {
     });
     this.server.addService(withRawRequests(health), this.health.handlers);
     this.injector = this.server.createConnectionInjector(ServerCredentials.createInsecure());
-    this.acceptor = createServer({ noDelay: true }, (socket) => {
-      this.sockets.add(socket);
-      socket.once('close', () => this.sockets.delete(socket));
-      this.injector.injectConnection(socket);
-    });
+    this.acceptor = createServer({ noDelay: true }, (socket) => this.injector.injectConnection(socket));
     this.acceptor.maxConnections = MAX_CONNECTIONS;
   }
 
@@ -77,11 +72,5 @@ export class GrpcFront {
     this.streams.drain();
     this.injector.drain(DRAIN_LIMIT_MS);
     await closed;
-  }
-
-  /** Ends every connection at once. */
-  destroy(): void {
-    for (const socket of this.sockets) socket.destroy();
-    this.acceptor.close();
   }
 }
