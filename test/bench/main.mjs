@@ -39,7 +39,7 @@ async function main() {
   for (const part of settings.parts) {
     say(`— ${part}`);
     try {
-      savePart(settings.out, part, about, await RUN[part](bench));
+      savePart(settings.out, part, about, await RUN[part](bench), part === 'peers' && settings.peers !== undefined);
     } catch (error) {
       process.exitCode = 1;
       say(`${part} was not measured: ${error.stack}`);

@@ -45,7 +45,7 @@ export async function checkAnswer(system, load, expected) {
 export async function closedLoop(system, load, { connections, seconds, warmupSeconds }) {
   const target = { ...targetOf(system, load), connections };
   const run = wrkVersion ? runWrk : runGenerator;
-  await runGenerator({ ...target, seconds: warmupSeconds });
+  if (warmupSeconds > 0) await runGenerator({ ...target, seconds: warmupSeconds });
   return measured(system, () => run({ ...target, seconds }));
 }
 

@@ -1,6 +1,6 @@
 /**
- * Many WebSockets, each with one subscription to the event feed, in a process of their own. Answers a line "ready" on standard output, then for each
- * line on standard input ("a change was sent now") the times from there until each subscriber had the first event that came of it.
+ * Many WebSockets, each with one subscription to the event feed, in a process of their own. Says "ready" on standard output; then for each line on standard
+ * input "go" when nothing is under way any more, and the times from there until each subscriber had the first event that came after.
  */
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,10 +13,15 @@ const OPENING = 100;
 /** After the last event came to nobody new for this long, the others are taken as lost. */
 const QUIET_MS = 5_000;
 const LIMIT_MS = 60_000;
+/** A change makes several events: when nobody got one for this long, the change before is over. */
+const SETTLED_MS = 500;
 
 const query = 'subscription { eventFeed { cursor } }';
 let connected = 0;
 let closed = 0;
+let lastMessage = 0;
+/** Cursors of all events so far: what comes late of an earlier one is not counted as the next. */
+const seen = new Set();
 /** The event that is being counted, and how many have it. */
 let event;
 
@@ -37,12 +42,12 @@ function open() {
         connected++;
         return resolve();
       }
-      const cursor = event && /"cursor":"([^"]+)"/.exec(text)?.[1];
+      const cursor = /"cursor":"([^"]+)"/.exec(text)?.[1];
       if (!cursor) return;
-      event.cursor ??= cursor;
-      if (event.cursor !== cursor) return;
-      event.last = performance.now();
-      event.latencies.push(event.last - event.started);
+      lastMessage = performance.now();
+      if (event && !seen.has(cursor)) event.cursor ??= cursor;
+      seen.add(cursor);
+      if (event?.cursor === cursor) event.latencies.push(lastMessage - event.started);
     });
   });
 }
@@ -57,8 +62,10 @@ process.stdout.write('ready\n');
 
 for await (const line of createInterface({ input: process.stdin })) {
   if (line === 'end') break;
-  event = { started: performance.now(), last: performance.now(), latencies: [] };
-  const isQuiet = () => event.latencies.length >= connected - closed || performance.now() - Math.max(event.last, event.started) > QUIET_MS;
+  while (performance.now() - lastMessage < SETTLED_MS) await delay(50);
+  event = { started: performance.now(), latencies: [] };
+  process.stdout.write('go\n');
+  const isQuiet = () => event.latencies.length >= connected - closed || performance.now() - Math.max(lastMessage, event.started) > QUIET_MS;
   while (!isQuiet() && performance.now() - event.started < LIMIT_MS) await delay(20);
   const { latencies } = event;
   event = undefined;

@@ -17,7 +17,7 @@ export const ratioOf = (figure, first, second) => round(median(first.map((run, i
  * A B A B … @returns for each system, by its name, its runs; or why it could not be measured
  * @param {{ say: (line: string) => void, expected: object, settings: object }} bench
  */
-export async function alternate(bench, systems, load, { connections, rounds }) {
+export async function alternate(bench, systems, load, { connections, rounds, seconds = bench.settings.seconds }) {
   const { settings, expected, say } = bench;
   const runs = Object.fromEntries(systems.map(({ name }) => [name, []]));
   const refused = {};
@@ -26,7 +26,7 @@ export async function alternate(bench, systems, load, { connections, rounds }) {
       if (refused[system.name]) continue;
       try {
         await checkAnswer(system, load, expected);
-        const run = await closedLoop(system, load, { connections, ...settings });
+        const run = await closedLoop(system, load, { connections, seconds, warmupSeconds: i === 0 ? settings.warmupSeconds : 0 });
         runs[system.name].push(run);
         say(
           `${load.id}, ${connections} connections, ${system.name}: ${run.perSecond}/s, p50 ${run.p50Ms} ms, p99 ${run.p99Ms} ms${run.errors ? `, ${run.errors} errors` : ''}`,

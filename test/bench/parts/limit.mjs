@@ -29,7 +29,7 @@ export async function limit(bench) {
   const raw = {};
   for (const model of Object.keys(models)) {
     const rates = [];
-    for (let i = 0; i < settings.rounds; i++) rates.push(await rawSession(models[model], workload(model, 'binary'), settings.seconds / 4));
+    for (let i = 0; i < settings.rounds; i++) rates.push(await rawSession(models[model], workload(model, 'binary'), settings.seconds / 8));
     raw[model] = round(median(rates), 0);
     bench.say(`raw session.run of ${model}: ${raw[model]}/s on one thread`);
   }

@@ -18,7 +18,7 @@ export async function noise(bench) {
     await openLoop(system, load, { rate: RATE, seconds: settings.warmupSeconds });
     const [alone, beside] = [[], []];
     const events = { deployed: 0, killed: 0, failed: 0 };
-    for (let i = 0; i < 2; i++) {
+    for (let i = 0; i < settings.noiseRounds; i++) {
       alone.push(await openLoop(system, load, { rate: RATE, seconds: settings.noiseSeconds }));
       const neighbour = makeNeighbour(system, models['mlp-784'], i, events);
       beside.push(await openLoop(system, load, { rate: RATE, seconds: settings.noiseSeconds }));

@@ -33,11 +33,11 @@ export async function subscribers(bench, system, count) {
     const cpu = cpuSeconds([pid]);
     for (let i = 0; i <= CHANGES; i++) {
       child.stdin.write('change\n');
+      await next();
       await system.client.deploy({ name: 'mlp-4-16-3', timeoutMs: 20_000 + count + i });
       const change = JSON.parse(await next());
       // The first tells who is there, and warms up.
       if (i > 0 || change.received < change.connected) changes.push(change);
-      await delay(300);
     }
     const figure = (name) => round(median(changes.map((change) => change[name])), 1);
     const result = {

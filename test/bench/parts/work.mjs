@@ -17,7 +17,7 @@ export async function work(bench) {
   for (const [model, encoding] of WORKLOADS) {
     const load = workload(model, encoding);
     for (const connections of CONNECTIONS) {
-      const { runs, refused } = await alternate(bench, systems, load, { connections, rounds: 1 });
+      const { runs, refused } = await alternate(bench, systems, load, { connections, rounds: 1, seconds: bench.settings.workSeconds });
       for (const { name } of systems) {
         const figures = refused[name] ? { reason: refused[name] } : medians(runs[name]);
         rows.push({ workload: load.id, connections, system: name, ...figures });

@@ -5,8 +5,14 @@ import { PARTS } from '../support/settings.mjs';
 import { chart } from './chart.mjs';
 import { tables } from './tables.mjs';
 
-export function savePart(folder, part, about, results) {
+/** @param {boolean} some of the rows were measured: the others of the same commit stay */
+export function savePart(folder, part, about, results, some = false) {
   mkdirSync(folder, { recursive: true });
+  const before = some ? readParts(folder)[part] : undefined;
+  if (before?.about.commit === about.commit) {
+    const measured = new Set(results.rows.map(({ name }) => name));
+    results.rows.unshift(...before.results.rows.filter(({ name }) => !measured.has(name)));
+  }
   writeFileSync(join(folder, `${part}.json`), `${JSON.stringify({ part, about, results }, null, 2)}\n`);
 }
 

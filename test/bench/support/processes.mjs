@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const TICKS_PER_SECOND = 100;
 const endings = new Set();
+let ending = false;
 
 /** Registers what ends something. @returns a function that ends it, once */
 export function onEnd(end) {
@@ -16,11 +17,14 @@ export function onEnd(end) {
     return (ended ??= end());
   };
   endings.add(once);
+  // What is started while all is being ended was not there when that began.
+  if (ending) void Promise.resolve().then(once);
   return once;
 }
 
 /** The last started first. */
 export async function endEverything() {
+  ending = true;
   for (const end of [...endings].reverse()) await Promise.resolve(end()).catch((error) => console.error(`ending: ${error.message}`));
 }
 

@@ -13,9 +13,9 @@ export const HELP = `npm run bench -- [options]
   (none)            every part except the peers: about 9 minutes
   --peers           the peers alone, installed from PyPI on the first run: about 9 minutes and the installation
   --only PART,...   ${PARTS.join(', ')}
-  --peer NAME,...   of the peers only these
+  --peer NAME,...   of the peers only these; the others keep their results of the same commit
   --quick           2 s a load run and fewer subscribers: to see that everything runs; its figures say little
-  --long            the gateway's memory over 10 minutes instead of 1
+  --long            the gateway's memory over 10 minutes instead of 45 s
   --out FOLDER      where the results go; docs/benchmarks, or with --quick the cache folder
   --report          writes the report again from the results that are there
 
@@ -50,10 +50,13 @@ export function readSettings(args) {
     peers: list(values.peer),
     /** Of one load run; the first part of it, in which caches and compilers warm up, is not counted. */
     seconds: quick ? 2 : 4,
-    warmupSeconds: quick ? 0.5 : 1,
+    warmupSeconds: quick ? 0.5 : 0.8,
     rounds: quick ? 1 : 3,
-    memorySeconds: long ? 600 : quick ? 10 : 60,
-    noiseSeconds: quick ? 5 : 10,
+    /** Of the many runs of the part `work`. */
+    workSeconds: quick ? 2 : 3,
+    memorySeconds: long ? 600 : quick ? 10 : 45,
+    noiseSeconds: quick ? 5 : 6,
+    noiseRounds: quick ? 1 : 3,
     subscribers: quick ? [200, 1_000] : [1_000, 10_000],
   };
 }
