@@ -58,4 +58,7 @@ function largest(values: Float32Array, from: number, columns: number): number {
   return best;
 }
 
-const close = (a: number, b: number): boolean => Object.is(a, b) || a === b || Math.abs(a - b) <= ABSOLUTE + RELATIVE * Math.abs(b);
+function close(a: number, b: number): boolean {
+  if (!Number.isFinite(b)) return Object.is(a, b);
+  return Math.abs(a - b) <= ABSOLUTE + RELATIVE * Math.abs(b);
+}

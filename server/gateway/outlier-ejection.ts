@@ -16,7 +16,10 @@ export interface OutlierEjectionOptions {
 export class OutlierEjection {
   private lanes: readonly Lane[] = [];
   private check: NodeJS.Timeout | undefined;
-  /** How long the target's batches usually take: a smoothed mean, and the mean deviation from it, as RFC 6298 estimates round trips. */
+  /**
+   * How long the target's batches usually take: a smoothed mean, and the mean deviation from it, as RFC 6298 estimates round trips, but
+   * slower to learn: one slow answer must not hide a replica that hangs.
+   */
   private meanMs: number | undefined;
   private deviationMs = 0;
 
@@ -76,8 +79,8 @@ export class OutlierEjection {
       this.deviationMs = tookMs / 2;
       return;
     }
-    this.deviationMs += (Math.abs(tookMs - this.meanMs) - this.deviationMs) / 4;
-    this.meanMs += (tookMs - this.meanMs) / 8;
+    this.deviationMs += (Math.abs(tookMs - this.meanMs) - this.deviationMs) / 16;
+    this.meanMs += (tookMs - this.meanMs) / 32;
   }
 
   private ejectSilent(): void {

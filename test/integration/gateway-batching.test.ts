@@ -1,0 +1,149 @@
+/** The gateway's rooms in this process, over real replicas and sockets: here every answer's batch can be seen. */
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { InferRequest } from '../../runtimes/open-inference/message.js';
+import type { Tensor } from '../../runtimes/tensor.js';
+import { now } from '../../server/gateway/clock.js';
+import { DataPlane } from '../../server/gateway/data-plane.js';
+import { GatewayError } from '../../server/gateway/gateway-error.js';
+import { Meter } from '../../server/gateway/meter.js';
+import type { Answer } from '../../server/gateway/pending.js';
+import { ReplicaLinks } from '../../server/gateway/replica-links.js';
+import type { RouteDocument } from '../../server/gateway/route.js';
+import { Router } from '../../server/gateway/router.js';
+import { eventually } from '../support/eventually.js';
+import { callAt, COMMAND_MODEL, GatewayBench, onnx, routeOf, targetOf } from '../support/gateway.js';
+import { floats, graph, initializer, node, onnxModel, tensorValue } from '../support/models/onnx.js';
+
+let bench: GatewayBench;
+let links: ReplicaLinks;
+let router: Router;
+let plane: DataPlane;
+/** Ejections, with their reasons, and returns. */
+let standings: { replicaId: string; reason: string | undefined }[];
+
+beforeEach(() => {
+  bench = new GatewayBench();
+});
+afterEach(async () => {
+  links.close();
+  await bench.close();
+});
+
+async function serve(route: RouteDocument): Promise<void> {
+  standings = [];
+  links = new ReplicaLinks({
+    onUsable: () => [...router.deployments].forEach(({ targets }) => targets.forEach(({ dispatcher }) => dispatcher.pump())),
+    onDrained: () => undefined,
+    onTrouble: () => undefined,
+  });
+  router = new Router({
+    meter: new Meter(),
+    now,
+    linkTo: (replica, target) => links.to(replica, target),
+    onStanding: ({ link }, reason) => standings.push({ replicaId: link.identity.replicaId, reason }),
+  });
+  plane = new DataPlane({ router, now, serverVersion: '0' });
+  await links.prepare([route]);
+  router.apply([route]);
+}
+
+const infer = (request: InferRequest): Promise<Answer> => plane.infer(plane.call(callAt(0).context), 'm', undefined, () => request);
+const command = (...words: string[]): InferRequest => ({
+  inputs: [{ name: 'command', datatype: 'BYTES', shape: [words.length], data: words.map((word) => Buffer.from(word)) }],
+});
+const textOf = ({ response }: Answer): string[] => (response.outputs[0]!.data as Uint8Array[]).map((bytes) => Buffer.from(bytes).toString());
+const bitsOf = (tensors: readonly Tensor[]) =>
+  tensors.map(({ name, shape, data }) => [name, shape, Buffer.from((data as Float32Array).slice().buffer).toString('hex')]);
+const batching = { maxBatchSize: 32, maxDelayMs: 0 };
+
+/** A network of 4-16-3: Gemm, Relu, Gemm, Softmax. */
+function network(): Buffer {
+  const weights = (rows: number, columns: number) => Array.from({ length: rows * columns }, (_, i) => Math.sin(i * 12.9898 + rows) * 1.7);
+  return onnxModel({
+    nodes: [node('Gemm', ['x', 'w0', 'b0'], ['g0']), node('Relu', ['g0'], ['r0']), node('Gemm', ['r0', 'w1', 'b1'], ['g1']), node('Softmax', ['g1'], ['y'])],
+    inputs: [tensorValue({ name: 'x', type: 'FP32', shape: ['rows', 4] })],
+    outputs: [tensorValue({ name: 'y', type: 'FP32', shape: ['rows', 3] })],
+    initializers: [
+      initializer('w0', 'FP32', [4, 16], floats(...weights(4, 16))),
+      initializer('b0', 'FP32', [16], floats(...weights(1, 16))),
+      initializer('w1', 'FP32', [16, 3], floats(...weights(16, 3))),
+      initializer('b1', 'FP32', [3], floats(...weights(1, 3))),
+    ],
+  });
+}
+
+test('requests that come together are merged, and each is answered with the bits it gets alone', async () => {
+  const replicas = await Promise.all([bench.replica(onnx(network())), bench.replica(onnx(network()))]);
+  await serve(routeOf([targetOf(replicas, { batching })], { maxConcurrency: 2, maxQueue: 1_000 }));
+  const requests = Array.from({ length: 300 }, (_, i): InferRequest => {
+    const rows = 1 + (i % 3);
+    const data = Float32Array.from({ length: rows * 4 }, (_, at) => Math.sin(i * 7.31 + at) * 10);
+    return { inputs: [{ name: 'x', datatype: 'FP32', shape: [rows, 4], data }], ...(i % 5 === 0 && { outputs: ['y'] }) };
+  });
+  const together = await Promise.all(requests.map(infer));
+  expect(together.filter(({ timing }) => timing.batchRequests > 1).length).toBeGreaterThan(200);
+  expect(Math.max(...together.map(({ timing }) => timing.batchRows))).toBeLessThanOrEqual(32);
+  for (const [i, request] of requests.entries()) {
+    const alone = await infer(request);
+    expect(alone.timing.batchRequests).toBe(1);
+    expect(bitsOf(together[i]!.response.outputs)).toEqual(bitsOf(alone.response.outputs));
+  }
+  const [statistics] = plane.statistics('m');
+  expect(statistics).toMatchObject({ inferenceCount: 1_200, success: { count: 600 }, fail: { count: 0 } });
+  expect(statistics!.executionCount).toBeLessThan(300 + 100);
+});
+
+test('what is wrong with one request of a batch is told to that one only', async () => {
+  const replica = await bench.replica(COMMAND_MODEL);
+  await serve(routeOf([targetOf([replica], { batching })], { maxConcurrency: 1 }));
+  const first = infer(command('wait:50'));
+  const words = ['a', 'b', 'fail:on purpose', 'c'];
+  const outcomes = await Promise.all(words.map((word) => infer(command(word)).then(textOf, (error: GatewayError) => error.message)));
+  expect(outcomes).toEqual([['a'], ['b'], "the model's runtime failed: on purpose", ['c']]);
+  await first;
+});
+
+test('a request that kills replicas takes nobody of its batch along', async () => {
+  const replicas = await Promise.all([1, 2, 3].map(() => bench.replica(COMMAND_MODEL)));
+  await serve(routeOf([targetOf(replicas, { batching })], { maxConcurrency: 1, timeoutMs: 30_000 }));
+  const busy = replicas.map(() => infer(command('wait:200')));
+  const beside = ['a', 'b', 'c'].map((word) => infer(command(word)));
+  const poison = infer(command('abort')).catch((error: GatewayError) => error.kind);
+  expect((await Promise.all(beside)).map(textOf)).toEqual([['a'], ['b'], ['c']]);
+  expect(await poison).toBe('REPLICA_LOST');
+  await Promise.all(busy);
+  await eventually(() => replicas.filter(({ process }) => process.signalCode === 'SIGABRT').length === 2, 'the end of the two it was tried on');
+  expect(textOf(await infer(command('d')))).toEqual(['d']);
+});
+
+test('a replica that hangs is ejected while the other serves, and serves again when it is back', async () => {
+  const replicas = await Promise.all([bench.replica(COMMAND_MODEL), bench.replica(COMMAND_MODEL)]);
+  const [hung] = replicas;
+  await serve(routeOf([targetOf(replicas)], { maxConcurrency: 2, timeoutMs: 60_000 }));
+  let on = true;
+  const served: string[] = [];
+  const failures: unknown[] = [];
+  const clients = Array.from({ length: 8 }, async () => {
+    while (on)
+      await infer(command('wait:1')).then(
+        ({ timing }) => served.push(timing.replicaId),
+        (error) => failures.push(error),
+      );
+  });
+  await eventually(() => new Set(served).size === 2, 'answers of both replicas');
+  hung!.process.kill('SIGSTOP');
+  await eventually(() => standings.length === 1, 'the ejection');
+  expect(standings[0]).toMatchObject({ replicaId: hung!.replicaId, reason: expect.stringMatching(/^it has been silent for \d+ ms while others answered$/) });
+  const before = served.length;
+  // The first probe finds it hung still.
+  await eventually(() => served.length > before + 100, 'answers of the other');
+  expect(served.slice(before)).not.toContain(hung!.replicaId);
+  hung!.process.kill('SIGCONT');
+  await eventually(() => standings.length === 2, 'the return');
+  expect(standings[1]).toEqual({ replicaId: hung!.replicaId, reason: undefined });
+  const after = served.length;
+  await eventually(() => served.slice(after).includes(hung!.replicaId), 'its answers');
+  on = false;
+  await Promise.all(clients);
+  expect(failures).toEqual([]);
+});
