@@ -4,7 +4,7 @@ import type { InferRequest } from '../../runtimes/open-inference/message.js';
 import type { Tensor } from '../../runtimes/tensor.js';
 import { now } from '../../server/gateway/clock.js';
 import { DataPlane } from '../../server/gateway/data-plane.js';
-import { GatewayError } from '../../server/gateway/gateway-error.js';
+import type { GatewayError } from '../../server/gateway/gateway-error.js';
 import { Meter } from '../../server/gateway/meter.js';
 import type { Answer } from '../../server/gateway/pending.js';
 import { ReplicaLinks } from '../../server/gateway/replica-links.js';
@@ -12,7 +12,7 @@ import type { RouteDocument } from '../../server/gateway/route.js';
 import { Router } from '../../server/gateway/router.js';
 import { eventually } from '../support/eventually.js';
 import { callAt, COMMAND_MODEL, GatewayBench, onnx, routeOf, targetOf } from '../support/gateway.js';
-import { floats, graph, initializer, node, onnxModel, tensorValue } from '../support/models/onnx.js';
+import { floats, initializer, node, onnxModel, tensorValue } from '../support/models/onnx.js';
 
 let bench: GatewayBench;
 let links: ReplicaLinks;

@@ -6,7 +6,7 @@ import type { Tensor } from '../../../runtimes/tensor.js';
 import { agrees } from '../../../server/gateway/agreement.js';
 import { DataPlane } from '../../../server/gateway/data-plane.js';
 import { Meter } from '../../../server/gateway/meter.js';
-import { Call, type Answer } from '../../../server/gateway/pending.js';
+import { type Call, type Answer } from '../../../server/gateway/pending.js';
 import type { RouteDocument, TargetRoute } from '../../../server/gateway/route.js';
 import { Router } from '../../../server/gateway/router.js';
 import { pickByKey } from '../../../server/gateway/weighted.js';
