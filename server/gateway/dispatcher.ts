@@ -3,12 +3,12 @@
  * or dies under a request. Knows nothing of names, weights or protocols.
  */
 import type { InferRequest, InferResponse } from '../../runtimes/open-inference/message.js';
-import type { TensorData } from '../../runtimes/tensor.js';
 import { Batch, splitRows, type BatchOwner } from './batch.js';
 import type { BatchRule } from './batch-rule.js';
 import { Deadlines } from './deadlines.js';
-import { DispatchQueue, type QueueBudget } from './dispatch-queue.js';
+import { bytesOf, DispatchQueue, type QueueBudget } from './dispatch-queue.js';
 import { GatewayError } from './gateway-error.js';
+import { Hold } from './hold.js';
 import { Lanes } from './lanes.js';
 import type { Lane, Link } from './lane.js';
 import type { ErrorKind, Stages, TargetMeter } from './meter.js';
@@ -46,13 +46,14 @@ export class Dispatcher implements BatchOwner {
   private batching: BatchRule | undefined;
   /** The model's outputs once did not have the rows of its inputs: whatever the route says, its requests are not merged. */
   private unmergeable = false;
-  private held: NodeJS.Immediate | NodeJS.Timeout | undefined;
+  private readonly hold: Hold;
   private closed = false;
 
   constructor(private readonly options: DispatcherOptions) {
     const { now, meter, budget, onStanding } = options;
     this.lanes = new Lanes({ now, onBack: () => this.pump(), onChange: (lane, reason) => onStanding?.(lane, reason) });
     this.queue = new DispatchQueue(budget, meter, now);
+    this.hold = new Hold(now, () => this.pump(false));
     this.deadlines = new Deadlines(now, (pending) => this.expire(pending));
   }
 
@@ -162,23 +163,12 @@ export class Dispatcher implements BatchOwner {
     return this.unmergeable ? 1 : (this.batching?.maxRows ?? 1);
   }
 
-  /**
-   * Whether to wait for more before a message that is not full goes to a replica that has work already: to the end of this turn of
-   * the event loop at least, because requests that came together are read in the same turn.
-   */
+  /** Whether to wait for more before a message that is not full goes to a replica that has work already. */
   private holds(): boolean {
-    const next = this.queue.room.oldest!;
-    if (next.key === undefined || this.queue.room.rowsBeside(next) >= this.maxRows) return false;
-    if (this.held) return true;
-    const release = () => {
-      this.held = undefined;
-      this.pump(false);
-    };
-    const maxDelayMs = this.batching?.maxDelayMs ?? 0;
-    const leftMs = next.call.arrivedAt + maxDelayMs - this.options.now();
-    if (maxDelayMs > 0 && leftMs <= 0) return false;
-    this.held = maxDelayMs > 0 ? setTimeout(release, Math.ceil(leftMs)) : setImmediate(release);
-    return true;
+    const { queue, batching } = this;
+    const next = queue.room.oldest!;
+    if (next.key === undefined || !batching || queue.room.rowsBeside(next) >= this.maxRows) return false;
+    return this.hold.keeps(next, batching);
   }
 
   /** @returns whether it was accepted */
@@ -190,7 +180,7 @@ export class Dispatcher implements BatchOwner {
     const rows = this.batching?.rowsOf(request);
     pending.rows = rows ?? 1;
     pending.key = this.unmergeable ? undefined : this.batching?.keyOf(request, rows);
-    pending.bytes = bytesOf(request);
+    pending.bytes = bytesOf(request.inputs);
     const { queue } = this;
     let full = queue.fullBecause(pending.bytes);
     // Those that are only held back for company need not be.
@@ -208,7 +198,7 @@ export class Dispatcher implements BatchOwner {
     this.accept(pending);
     queue.join(pending);
     // Whoever waits is looked at again when a replica is free; here only where one is, and somebody was held back for company.
-    if (lane || this.held) this.pump();
+    if (lane || this.hold.active) this.pump();
     return true;
   }
 
@@ -308,12 +298,3 @@ function kindOf(error: Error): ErrorKind {
   if (!(error instanceof GatewayError)) return 'RUNTIME_FAILED';
   return error.kind === 'NOT_FOUND' || error.kind === 'UNAUTHENTICATED' ? 'INVALID' : error.kind;
 }
-
-/** Of the tensors, as they are held in memory. */
-function bytesOf({ inputs }: InferRequest): number {
-  let bytes = 0;
-  for (const { data } of inputs) bytes += Array.isArray(data) ? data.reduce((sum: number, each: Uint8Array) => sum + each.byteLength + 4, 0) : sizeOf(data);
-  return bytes;
-}
-
-const sizeOf = (data: TensorData): number => (data as Exclude<TensorData, readonly Uint8Array[]>).byteLength;
