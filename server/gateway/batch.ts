@@ -18,6 +18,8 @@ export class Batch {
   readonly rows: number;
   private left: number;
   private sent: Sent | undefined;
+  /** The replica has answered, or never will: there is nothing left to cancel. */
+  private ended = false;
 
   constructor(
     readonly members: readonly Pending[],
@@ -42,16 +44,18 @@ export class Batch {
   /** A member is given up. The others go on, and what the model makes of it is thrown away. */
   drop(member: Pending, late: boolean): void {
     member.batch = undefined;
-    if (--this.left > 0) return;
+    if (this.ended || --this.left > 0) return;
     this.sent?.cancel();
     this.owner.abandoned(this, late);
   }
 
   answered(response: InferResponse): void {
+    this.ended = true;
     this.owner.answered(this, response);
   }
 
   failed(error: Error): void {
+    this.ended = true;
     this.owner.failed(this, error);
   }
 }

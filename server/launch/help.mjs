@@ -22,6 +22,9 @@ Environment
   PILOTHOUSE_GRPC_PORT      8001            gateway, gRPC: the same protocol, as Triton's and KServe's clients speak it
   PILOTHOUSE_GATEWAYS       1               gateway processes, which share the ports
   PILOTHOUSE_GATEWAY_AUTH   off, required   bearer tokens at the gateway: off on loopback, else required
+  PILOTHOUSE_MLFLOW_DEPLOYMENT  (unset)     the deployment that answers MLflow's /invocations at the gateway's root
+  PILOTHOUSE_ACCESS_LOG_SAMPLE  0.01        fraction of the requests that the gateway's access log has
+  OTEL_EXPORTER_OTLP_ENDPOINT   (unset)     where traces go; the other variables of OpenTelemetry apply too
   PILOTHOUSE_RUNTIMES       (unset)         module names of further runtime plugins, separated by commas
   PILOTHOUSE_SAMPLES        on              off: an empty database gets no sample models
   PILOTHOUSE_LOG_LEVEL      info            trace, debug, info, warn, error, fatal or silent

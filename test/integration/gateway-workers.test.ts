@@ -23,7 +23,7 @@ beforeAll(async () => {
   await publish(db.url, [routeWith(1)]);
   supervisor = await GatewaySupervisor.start({
     home: bench.home,
-    sockets: [{ name: 'http', host: '127.0.0.1', port: 0, variable: 'PILOTHOUSE_HTTP_PORT' }],
+    sockets: ['http', 'grpc'].map((name) => ({ name, host: '127.0.0.1', port: 0, variable: `PILOTHOUSE_${name.toUpperCase()}_PORT` })),
     workers: 2,
     environment: { DATABASE_URL: db.url, PILOTHOUSE_WORKER_SOCKETS: makeSocketFolder(bench.home) },
     serverEnvironment: { PATH: process.env['PATH'] },

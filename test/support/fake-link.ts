@@ -31,6 +31,7 @@ export class FakeLink implements Link {
     this.busiest = Math.max(this.busiest, this.sent.length);
     return {
       cancel: () => {
+        if (!this.sent.includes(message)) throw new Error('a message that has ended was cancelled: a real link would count it twice');
         this.remove(message);
         this.cancelled.push(message);
       },

@@ -96,7 +96,7 @@ test('the last replica in use stays in use, however bad it is; an ejected one is
   use(a, b);
   for (let i = 0; i < 10; i++) {
     toBoth();
-    for (const link of [a, b]) link.end(0, failure());
+    for (const link of [a, b]) while (link.inFlight > 0) link.end(0, failure());
   }
   expect(standings).toHaveLength(1);
   b.usable = false;
