@@ -67,6 +67,8 @@ export interface App {
 }
 
 const DRAIN_MS = 15_000;
+/** Models that were served are served again before the API opens, where that takes no longer. */
+const ROUTES_FIRST_MS = 1_000;
 const FORCED_MS = 500;
 /** A server that was not the leader becomes it within this time when it is the last. */
 const LEAD_MS = 2_000;
@@ -157,8 +159,9 @@ class PilothouseApp implements App {
     this.autoscaling = createAutoscaling({ dataSource: this.dataSource, work, deployments: this.deployments.service, log });
     await this.leadership.start();
     this.listener = this.createListener(url, sequencer);
-    // Replicas and gateway start on the other cores while this one makes the schema.
     await Promise.all([this.listener.start(), gateway, this.deployments.reconciler.firstPass()]);
+    // Making the schema holds this thread for long, and replicas that are READY meanwhile would wait for their route.
+    await this.deployments.reconciler.settled(ROUTES_FIRST_MS);
     await Promise.all([this.startApi(), this.events.start()]);
     this.registry.validator.start();
   }

@@ -2,6 +2,7 @@
  * Carries deployments from what is to what is wanted. Level-triggered: it is told only which deployment to look at, reads
  * everything anew, takes the next step, and may be told twice. Runs in the leader alone.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import cron from 'node-cron';
 import type { Logger } from 'pino';
 import { NotLeaderError, type Fence } from '../database/leadership.js';
@@ -32,6 +33,7 @@ const LOG_TAIL_BYTES = 4_096;
 const DRAIN_MARGIN_MS = 5_000;
 const CONCURRENCY = 4;
 const FIRST_PASS_MS = 2_000;
+const SETTLED_POLL_MS = 5;
 
 export class Reconciler {
   private queue: WorkQueue | undefined;
@@ -92,6 +94,11 @@ export class Reconciler {
   async firstPass(): Promise<void> {
     const patience = new Promise<void>((resolve) => setTimeout(resolve, FIRST_PASS_MS).unref());
     await Promise.race([this.resynced.then(() => this.queue?.idle()), patience]);
+  }
+
+  /** Waits, at most this long, until nothing is left to do. */
+  async settled(patienceMs: number): Promise<void> {
+    for (const end = performance.now() + patienceMs; this.unsettled.size > 0 && performance.now() < end;) await sleep(SETTLED_POLL_MS);
   }
 
   /** Ends reconciling, and waits for what is under way. */
