@@ -3,6 +3,7 @@ import type { Signature, Tensor } from '../../runtimes/tensor.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { GatewayBench, publish, routeOf, targetOf, type TestGateway } from '../support/gateway.js';
 import { removeModelFolders } from '../support/models/folder.js';
+import { GRPC_FORMS } from '../support/grpc-forms.js';
 import { bitsOf, CASE_MODELS, INFERENCE_CASES } from '../support/protocol-cases.js';
 import { REST_FORMS } from '../support/rest-forms.js';
 
@@ -37,7 +38,7 @@ function inOrder(tensors: readonly Tensor[], names: readonly string[]): Tensor[]
 }
 
 /** One entry for each form of each protocol: a new one passes when all that it can carry comes back with the library's own bits. */
-describe.each([...REST_FORMS])('$title', (form) => {
+describe.each([...REST_FORMS, ...GRPC_FORMS])('$title', (form) => {
   test.each(INFERENCE_CASES.filter(form.carries))('$model: $title', async (request) => {
     const signature = signatures.get(request.model)!;
     const names = request.outputs ?? signature.outputs.map(({ name }) => name);
