@@ -53,6 +53,8 @@ export interface TargetCounters {
   readonly batchSizes: readonly number[];
   readonly requestBytes: number;
   readonly responseBytes: number;
+  /** Of a shadow: its copies. */
+  readonly shadow: { readonly agreed: number; readonly disagreed: number; readonly dropped: number };
   /** At this moment. */
   readonly inFlight: number;
   readonly queued: number;

@@ -157,6 +157,7 @@ export class TargetMeter {
       batchSizes,
       requestBytes,
       responseBytes,
+      shadow: { agreed: totals.shadowAgreed, disagreed: totals.shadowDisagreed, dropped: totals.shadowDropped },
       inFlight,
       queued,
     };

@@ -61,6 +61,13 @@ export function inferenceFamilies(targets: readonly TargetState[], worker: strin
       single((target) => target.responseBytes),
     ),
     family(
+      'counter',
+      'shadow_requests_total',
+      'Copies of requests for a shadow, by how its answer compared with the primary one.',
+      ({ shadow }, labels, name) =>
+        (['agreed', 'disagreed', 'dropped'] as const).map((agreement) => sample(name, `${labels},agreement="${agreement}"`, shadow[agreement])),
+    ),
+    family(
       'gauge',
       'in_flight',
       'Requests that were accepted and are not answered, waiting ones included.',

@@ -24,6 +24,9 @@ function usedTarget() {
   }
   meter.leave(T + 60, 59, 'RUNTIME_FAILED');
   meter.reject(T + 60, 'OVERLOADED');
+  meter.shadowAgreed(3);
+  meter.shadowDisagreed(1);
+  meter.shadowDropped(2);
   meter.enter(T + 70);
   meter.queue(1, T + 70);
   return { ...meter.counters('vision.digits', 3), replicas: { usable: 1, unusable: 2 } };
@@ -46,6 +49,7 @@ describe("a target's metrics", () => {
     expect(value('queue_duration_seconds_sum')).toBeCloseTo(0.1);
     expect(value('compute_duration_seconds_sum')).toBeCloseTo(0.3);
     expect([value('batch_size_count'), value('batch_size_sum')]).toEqual([5, 10]);
+    expect(['agreed', 'disagreed', 'dropped'].map((agreement) => value('shadow_requests_total', { agreement }))).toEqual([3, 1, 2]);
   });
 
   test('have histograms whose buckets are cumulative, and hold what was measured', () => {
@@ -63,7 +67,7 @@ describe("a target's metrics", () => {
 
   test('carry the labels of the target and of the worker, and no others', () => {
     const labels = new Set([...text.matchAll(/(\w+)="/g)].map(([, label]) => label));
-    expect([...labels].sort()).toEqual(['deployment', 'le', 'outcome', 'state', 'version', 'worker']);
+    expect([...labels].sort()).toEqual(['agreement', 'deployment', 'le', 'outcome', 'state', 'version', 'worker']);
     expect(samplesOf(text, 'pilothouse_inference_queued')[0]!.labels).toEqual({ deployment: 'vision.digits', version: '3', worker: '0' });
     expect(samplesOf(text, 'pilothouse_inference_requests_total')).toHaveLength(1 + ERROR_KINDS.length);
   });
