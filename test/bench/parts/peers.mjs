@@ -2,6 +2,9 @@
  * Against peers. Each is started, loaded and ended in turn, so that an idle one takes nothing from the others, and Pilothouse is loaded before the
  * first and after each: what a peer is compared with is the mean of the runs before and after its own.
  */
+import { homedir } from 'node:os';
+import { cacheFolder } from '../support/settings.mjs';
+import { ROOT } from '../support/sources.mjs';
 import { round } from '../support/statistics.mjs';
 import { workload } from '../support/workloads.mjs';
 import { PEERS } from '../peers/catalog.mjs';
@@ -17,7 +20,7 @@ const CASES = [
 export async function peers(bench) {
   const wanted = PEERS.filter(({ name, environment }) => bench.settings.peers?.some((given) => given === name || given === environment) ?? true);
   const missing = {};
-  for (const peer of wanted) await installPeer(peer, bench).catch((error) => (missing[peer.name] = error.message));
+  for (const peer of wanted) await installPeer(peer, bench).catch((error) => (missing[peer.name] = reasonOf(error)));
   const ours = await bench.startPilothouse({ gateways: 1, models: ['mlp-4-16-3', 'digits'] });
   try {
     const rows = [];
@@ -25,7 +28,7 @@ export async function peers(bench) {
     for (const peer of wanted) {
       const { name, title, group } = peer;
       const reason = missing[name];
-      const figures = reason ? { reason } : await measurePeer(bench, peer).catch((error) => ({ reason: error.message }));
+      const figures = reason ? { reason } : await measurePeer(bench, peer).catch((error) => ({ reason: reasonOf(error) }));
       if (figures.reason) {
         bench.say(`${title}: ${figures.reason}`);
         rows.push({ name, title, group, reason: figures.reason });
@@ -40,6 +43,10 @@ export async function peers(bench) {
     await ours.stop();
   }
 }
+
+/** What went wrong, without the places of this machine: the report is published. */
+const reasonOf = ({ message }) =>
+  [cacheFolder(), ROOT, homedir()].reduce((text, folder) => text.replaceAll(folder, '…'), message).replaceAll(/https?:\/\/[^\s'"]+/g, '<address>');
 
 async function measurePeer(bench, peer) {
   const system = await startPeer(peer, workload(CASES[0][0], 'json'), bench);

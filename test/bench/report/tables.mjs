@@ -54,8 +54,22 @@ const workTable = ({ rows }) => ({
 
 const peersTable = ({ rows }) => ({
   title: 'Against peers: the same ONNX file, client and payload; ratios of Pilothouse to the peer',
-  columns: ['peer', 'work', 'connections', 'req/s', 'p50 ms', 'p99 ms', 'CPU s per 1,000', 'memory MB', 'errors', 'throughput', 'p50', 'p99'],
-  rows: rows.map(({ title, workload, connections, reason, figures: theirs, ratios }) =>
+  columns: [
+    'peer',
+    'work',
+    'connections',
+    'req/s',
+    'p50 ms',
+    'p99 ms',
+    'CPU s per 1,000',
+    'memory MB',
+    'errors',
+    'Pilothouse req/s',
+    'throughput',
+    'p50',
+    'p99',
+  ],
+  rows: rows.map(({ title, workload, connections, reason, figures: theirs, pilothouse, ratios }) =>
     ratios
       ? [
           title,
@@ -65,6 +79,7 @@ const peersTable = ({ rows }) => ({
           theirs.cpuSecondsPer1000,
           theirs.memoryMb,
           theirs.errors,
+          pilothouse.perSecond,
           `${ratios.throughput}×`,
           `${ratios.p50}×`,
           `${ratios.p99}×`,
