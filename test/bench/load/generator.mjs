@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { Worker } from 'node:worker_threads';
 import { quantile } from '../support/statistics.mjs';
 import { Connection, requestBytes } from './connection.mjs';
+import { monotonicMs } from './monotonic.mjs';
 
 /** How long answers are waited for after the last request was due. */
 const GRACE_MS = 5_000;
@@ -54,7 +55,7 @@ async function openLoop(rate) {
   const finished = new Promise((resolve) => (finish = resolve));
   const send = (connection, due) => {
     connection.send((status) => {
-      if (status === 200) latencies.push(performance.now() - due);
+      if (status === 200) latencies.push(monotonicMs() - due);
       else errors++;
       const next = waiting.shift();
       if (next !== undefined) send(connection, next);
@@ -63,11 +64,9 @@ async function openLoop(rate) {
     });
   };
   let dueCount = 0;
-  let started;
-  const due = (upTo) => {
-    started ??= performance.now() - (upTo * 1_000) / rate;
-    for (; dueCount < Math.min(upTo, total); dueCount++) {
-      const at = started + ((dueCount + 1) * 1_000) / rate;
+  const due = ({ startedMs, due: upTo }) => {
+    for (; dueCount < upTo; dueCount++) {
+      const at = startedMs + ((dueCount + 1) * 1_000) / rate;
       const connection = free.pop();
       if (connection) send(connection, at);
       else waiting.push(at);
