@@ -8,7 +8,7 @@ import { monotonicMs } from './monotonic.mjs';
 const { rate, total } = workerData;
 const never = new Int32Array(new SharedArrayBuffer(4));
 const startedMs = monotonicMs();
-for (let due = 0; due < total; ) {
+for (let due = 0; due < total;) {
   const wait = startedMs + ((due + 1) * 1_000) / rate - monotonicMs();
   if (wait > 0) Atomics.wait(never, 0, 0, wait);
   due = Math.min(total, Math.floor(((monotonicMs() - startedMs) * rate) / 1_000));
