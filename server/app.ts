@@ -1,7 +1,6 @@
 /** The only composition root: every part is made here, by plain constructors, and ended here in the opposite order. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 import { AuditResolver } from './access/audit.resolver.js';
@@ -13,7 +12,7 @@ import type { ApiServer } from './api/http-server.js';
 import { NodeResolver } from './api/node.resolver.js';
 import { databaseReadiness } from './api/readiness.js';
 import { createAutoscaling, type Autoscaling } from './autoscaling/autoscaling.js';
-import { childEnvironment, telemetryEnvironment, type Config } from './config.js';
+import { childEnvironment, type Config } from './config.js';
 import { createDataSource, migrate } from './database/data-source.js';
 import type { Database } from './database/database.js';
 import { Leadership, type Fence } from './database/leadership.js';
@@ -25,15 +24,15 @@ import { park } from './deployments/park.js';
 import { GatewaySupervisor } from './engines/gateway-supervisor.js';
 import { hostIdentity } from './engines/host-identity.js';
 import { LocalEngine } from './engines/local-engine.js';
-import { makeSocketFolder } from './engines/socket-folder.js';
 import { stopEverythingUnder } from './engines/stop-everything.js';
 import { EventFeed } from './events/event-feed.js';
 import { EventResolver } from './events/event.resolver.js';
 import { Sequencer } from './events/sequencer.js';
+import { buildId, gatewayEnvironment } from './gateway-environment.js';
 import { CHANNEL } from './gateway/route.js';
 import { Housekeeping } from './housekeeping.js';
 import { createMonitoring, type Monitoring } from './monitoring/monitoring.js';
-import { compiled, PROJECT_ROOT } from './paths.js';
+import { VERSION } from './paths.js';
 import { createRegistry, type Registry } from './registry/registry.js';
 import { RESOLVERS } from './resolvers.js';
 import { serverState } from './server-state.js';
@@ -242,7 +241,7 @@ class PilothouseApp implements App {
       host: config.host,
       port: config.port,
       routes: this.registry.routes,
-      state: serverState({ dataSource: this.dataSource, events: this.events, version: packageVersion(), epoch: () => this.fence?.epoch }),
+      state: serverState({ dataSource: this.dataSource, events: this.events, version: VERSION, epoch: () => this.fence?.epoch }),
     });
   }
 
@@ -315,33 +314,6 @@ async function quietly(log: Logger, work: () => Promise<unknown>): Promise<void>
 async function databaseId(dataSource: DataSource): Promise<string> {
   const rows: { epoch: string }[] = await dataSource.query('SELECT epoch FROM event_feed WHERE id = 1');
   return rows[0]!.epoch;
-}
-
-function gatewayEnvironment(config: Config, url: string): Record<string, string> {
-  return {
-    DATABASE_URL: url,
-    PILOTHOUSE_HOME: config.home,
-    PILOTHOUSE_HOST: config.host,
-    PILOTHOUSE_GATEWAY_AUTH: config.gatewayAuth,
-    PILOTHOUSE_LOG_LEVEL: config.logLevel,
-    ...(config.mlflowDeployment !== undefined && { PILOTHOUSE_MLFLOW_DEPLOYMENT: config.mlflowDeployment }),
-    PILOTHOUSE_ACCESS_LOG_SAMPLE: String(config.accessLogSample),
-    ...telemetryEnvironment(),
-    ...(config.gateways > 1 && { PILOTHOUSE_WORKER_SOCKETS: makeSocketFolder(config.home) }),
-  };
-}
-
-function packageVersion(): string {
-  return (JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { version: string }).version;
-}
-
-/** What tells one build of this program from another: a gateway of another build is replaced. */
-function buildId(): string {
-  try {
-    return readFileSync(compiled('.build-id'), 'utf8').trim();
-  } catch {
-    return 'unknown';
-  }
 }
 
 function readToken(path: string): string | undefined {

@@ -1,5 +1,5 @@
 /** Where this program's own files lie, whether it runs from `dist/` or, in tests, from its sources. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -9,6 +9,9 @@ export const PROJECT_ROOT = rootOf(dirname(fileURLToPath(import.meta.url)));
 function rootOf(folder: string): string {
   return existsSync(join(folder, 'package.json')) ? folder : rootOf(dirname(folder));
 }
+
+/** Of this program, as package.json has it. */
+export const VERSION = (JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { version: string }).version;
 
 /** A compiled file. */
 export const compiled = (...path: string[]): string => join(PROJECT_ROOT, 'dist', ...path);

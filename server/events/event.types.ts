@@ -83,5 +83,3 @@ export const toEventConnection = <T extends EventType = EventType>(page: Page<Fe
 
 export const EventConnection = connectionType('Event', () => EventType as never);
 export const DeploymentEventConnection = connectionType('DeploymentEvent', () => DeploymentEventType);
-export const VersionEventConnection = connectionType('VersionEvent', () => VersionEventType);
-export const AlertEventConnection = connectionType('AlertEvent', () => AlertEventType);

@@ -13,9 +13,6 @@ import type { TargetStatistics } from './statistics.js';
 import { assertRequest, type Router, type Target } from './router.js';
 import { mirror } from './shadows.js';
 
-/** Those of Triton's extensions that are there, by Triton's names. */
-const EXTENSIONS = ['binary_tensor_data', 'classification', 'model_configuration', 'model_repository', 'parameters', 'statistics'];
-
 export interface ModelMetadata {
   readonly name: string;
   readonly versions: readonly string[];
@@ -36,6 +33,10 @@ export class DataPlane {
 
   constructor(private readonly options: DataPlaneOptions) {}
 
+  get serverVersion(): string {
+    return this.options.serverVersion;
+  }
+
   /** A request arrives now. */
   call(context: CallContext): Call {
     return new Call(this.options.now(), context);
@@ -46,8 +47,9 @@ export class DataPlane {
     return this.options.router.ready && !this.draining;
   }
 
-  serverMetadata(): { name: string; version: string; extensions: readonly string[] } {
-    return { name: 'pilothouse', version: this.options.serverVersion, extensions: EXTENSIONS };
+  /** @param extensions those of Triton's extensions that the asking protocol has, by Triton's names */
+  serverMetadata(extensions: readonly string[]): { name: string; version: string; extensions: readonly string[] } {
+    return { name: 'pilothouse', version: this.serverVersion, extensions };
   }
 
   /** @throws GatewayError NOT_FOUND, UNAVAILABLE */

@@ -1,5 +1,4 @@
 /** Everybody who waits at one target: in the waiting room, or as a suspect. Keeps the deployment's budget and the meter right. */
-import type { NumericData, Tensor } from '../../runtimes/tensor.js';
 import { MAX_QUEUED_BYTES } from './limits.js';
 import type { TargetMeter } from './meter.js';
 import { Line, type Pending } from './pending.js';
@@ -81,14 +80,4 @@ export class DispatchQueue {
     this.budget.bytes += bytes;
     this.bytes += bytes;
   }
-}
-
-/** Bytes of tensors, as they are held in memory. */
-export function bytesOf(tensors: readonly Tensor[]): number {
-  let bytes = 0;
-  for (const { datatype, data } of tensors) {
-    if (datatype !== 'BYTES') bytes += (data as NumericData).byteLength;
-    else for (const element of data as readonly Uint8Array[]) bytes += element.byteLength + 4;
-  }
-  return bytes;
 }

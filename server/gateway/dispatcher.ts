@@ -6,7 +6,7 @@ import type { InferRequest, InferResponse } from '../../runtimes/open-inference/
 import { Batch, splitRows, type BatchOwner } from './batch.js';
 import type { BatchRule } from './batch-rule.js';
 import { Deadlines } from './deadlines.js';
-import { bytesOf, DispatchQueue, type QueueBudget } from './dispatch-queue.js';
+import { DispatchQueue, type QueueBudget } from './dispatch-queue.js';
 import { GatewayError } from './gateway-error.js';
 import { Hold } from './hold.js';
 import { Lanes } from './lanes.js';
@@ -26,6 +26,8 @@ export interface DispatcherOptions {
   readonly reroute: (pending: Pending) => void;
   /** Told when a replica is taken out of use, with the reason, and when it is back. */
   readonly onStanding?: (lane: Lane, reason: string | undefined) => void;
+  /** Told, once, when requests are merged no more because the model's outputs had not the rows of its inputs. */
+  readonly onUnmergeable?: () => void;
 }
 
 /** What a route table says of a target. */
@@ -131,6 +133,7 @@ export class Dispatcher implements BatchOwner {
     const { members, sentAt, rows } = batch;
     const parts = members.length === 1 ? [response.outputs] : splitRows(response.outputs, members);
     if (!parts) {
+      if (!this.unmergeable) this.options.onUnmergeable?.();
       this.unmergeable = true;
       for (const member of members) this.tryAlone(member, batch);
       return this.pump();
@@ -180,7 +183,7 @@ export class Dispatcher implements BatchOwner {
     const rows = this.batching?.rowsOf(request);
     pending.rows = rows ?? 1;
     pending.key = this.unmergeable ? undefined : this.batching?.keyOf(request, rows);
-    pending.bytes = bytesOf(request.inputs);
+    pending.bytes = tensorBytes(request.inputs);
     const { queue } = this;
     let full = queue.fullBecause(pending.bytes);
     // Those that are only held back for company need not be.

@@ -70,6 +70,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       if (reason === undefined) log.info({ replica: identity.replicaId }, 'an ejected replica serves again');
       else log.warn({ replica: identity.replicaId, reason }, 'a replica is ejected: it gets nothing until a probe succeeds');
     },
+    onUnmergeable: (deployment, version) =>
+      log.warn(
+        { deployment, version },
+        "the model's outputs had not the rows of its inputs: its requests are not merged any more; register it with a better sample",
+      ),
   });
   const { worker, workerSockets: folder, serverVersion, accessLogSample, tracing } = options;
   const observers = await createObservers({ home, worker, instanceId: id, serverVersion, accessLogSample, tracing, log });

@@ -1,10 +1,8 @@
 /** The gateway worker's process: configuration from the environment, signals in, an exit code out. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { pino } from 'pino';
 import { isLoopback, readConfig, type Config } from '../config.js';
 import { DomainError } from '../errors.js';
-import { PROJECT_ROOT } from '../paths.js';
+import { VERSION } from '../paths.js';
 import type { ListenAt } from './protocols/http-server.js';
 import { startGateway, type Gateway } from './gateway.js';
 
@@ -17,13 +15,12 @@ async function main(): Promise<void> {
   if (databaseUrl === undefined)
     throw new DomainError('INVALID', 'configuration: a gateway needs DATABASE_URL, the address of the PostgreSQL that its server uses');
   const log = pino({ level: config.logLevel, base: { process: 'gateway', pid: process.pid } });
-  const { version } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { version: string };
   const { home, gatewayAuth: auth, worker, workerSockets, mlflowDeployment, accessLogSample, tracing } = config;
   const gateway = await startGateway({
     ...{ databaseUrl, home, auth, worker, workerSockets, mlflowDeployment, accessLogSample, tracing, log },
     ...listenOptions(config),
     openMetrics: isLoopback(config.host),
-    serverVersion: version,
+    serverVersion: VERSION,
   });
   log.info({ id: gateway.id, address: gateway.http, grpc: gateway.grpc }, 'the gateway serves');
   drainOnSignals(gateway, log);

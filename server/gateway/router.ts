@@ -41,6 +41,8 @@ export interface RouterOptions {
   readonly linkTo: (replica: ReplicaRoute, target: TargetRoute) => Link;
   /** Told when a replica is taken out of use though it is connected, with the reason, and when it is back. */
   readonly onStanding?: (lane: Lane, reason: string | undefined) => void;
+  /** Told when a target's requests are merged no more, whatever its route says: the model's outputs had not the rows of its inputs. */
+  readonly onUnmergeable?: (deployment: string, version: number) => void;
 }
 
 export class Router {
@@ -106,7 +108,7 @@ export class Router {
   }
 
   private build(route: RouteDocument, before: Deployment | undefined, updates: (() => void)[]): Deployment {
-    const { meter, now, linkTo, onStanding } = this.options;
+    const { meter, now, linkTo, onStanding, onUnmergeable } = this.options;
     const budget = before?.budget ?? { waiting: 0, bytes: 0, limit: 0 };
     const shadowBudget = before?.shadowBudget ?? { waiting: 0, bytes: 0, limit: 0 };
     budget.limit = shadowBudget.limit = route.maxQueue;
@@ -122,6 +124,7 @@ export class Router {
           now,
           reroute: (pending) => this.reroute(route.deploymentId, pending),
           ...(onStanding && { onStanding }),
+          onUnmergeable: () => onUnmergeable?.(route.name, targetRoute.versionNumber),
         });
       const links = targetRoute.replicas.map((replica) => linkTo(replica, targetRoute));
       // Once the whole table stands: sending may hand a request over to another target.

@@ -1,10 +1,9 @@
 /** The life of a server process: configuration, home, log, the app, signals, the end (MECHANISMS.md 10). */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Config, readConfig } from '../config.js';
-import { PROJECT_ROOT } from '../paths.js';
+import { VERSION } from '../paths.js';
 import { enterHome, leaveHome, prepareHome } from './home-session.js';
 import { checkPorts, configuredPorts, explainListenError } from './ports.js';
 import { openServerLog, serverLogPath } from './server-log.js';
@@ -44,8 +43,6 @@ export interface ServerProgram<App extends RunningApp> {
 
 /** How long a forced stop may take before everything is killed. */
 const FORCED_MS = 10_000;
-
-export const VERSION = (JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8')) as { version: string }).version;
 
 /** Runs a server until it is told to stop, and ends the process: 0 after a clean stop, 1 otherwise. */
 export async function runServer<App extends RunningApp>(program: ServerProgram<App>): Promise<void> {

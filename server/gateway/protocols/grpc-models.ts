@@ -5,7 +5,7 @@ import type { GrpcOptions } from './grpc-call.js';
 import { unary } from './grpc-service.js';
 import { StatusError } from './grpc-status.js';
 import { assertName, versionOf } from './model-name.js';
-import { modelConfig, modelStatistics, repositoryIndex } from './triton.js';
+import { EXTENSIONS, modelConfig, modelStatistics, repositoryIndex } from './triton.js';
 
 interface ModelRequest {
   readonly name: string;
@@ -23,7 +23,7 @@ export function modelCalls(options: GrpcOptions, service: ServiceDefinition): Re
     ServerLive: open('ServerLive', () => ({ live: true })),
     ServerReady: open('ServerReady', () => ({ ready: dataPlane.ready() })),
     ModelReady: open<ModelRequest>('ModelReady', (request) => ({ ready: isReady(options, request) })),
-    ServerMetadata: closed('ServerMetadata', () => dataPlane.serverMetadata()),
+    ServerMetadata: closed('ServerMetadata', () => dataPlane.serverMetadata(EXTENSIONS)),
     ModelMetadata: closed<ModelRequest>('ModelMetadata', (request) => dataPlane.modelMetadata(...nameAndVersion(request))),
     ModelConfig: closed<ModelRequest>('ModelConfig', (request) => ({ config: modelConfig(dataPlane, ...nameAndVersion(request)) })),
     ModelStatistics: closed<ModelRequest>('ModelStatistics', (request) =>

@@ -46,7 +46,7 @@ export function mlflowRest(dataPlane: DataPlane, deployment: string | undefined)
       const [root, encoded, verb] = segments;
       if (root === 'deployments') return segments.length === 3 ? deploymentRoute(dataPlane, nameOf(encoded!), verb!) : undefined;
       if (segments.length > 1) return undefined;
-      if (root === 'version') return get(() => ({ status: 200, body: dataPlane.serverMetadata().version, contentType: 'text/plain' }));
+      if (root === 'version') return get(() => ({ status: 200, body: dataPlane.serverVersion, contentType: 'text/plain' }));
       if (deployment !== undefined) return deploymentRoute(dataPlane, deployment, root!);
       if (root !== 'invocations') return healthRoute(() => dataPlane.ready());
       throw new GatewayError(

@@ -9,7 +9,9 @@ import { nameOf, versionOf } from './model-name.js';
 import { openInferenceAnswer } from './open-inference-answer.js';
 import { splitBody } from './open-inference-body.js';
 import { refuseRepositoryControl, repositoryIndexAnswer } from './repository-rest.js';
-import { modelConfig, modelStatistics } from './triton.js';
+import { EXTENSIONS, modelConfig, modelStatistics } from './triton.js';
+
+const REST_EXTENSIONS = ['binary_tensor_data', 'classification', ...EXTENSIONS];
 
 const { get, post } = routesOf('oip-rest');
 
@@ -17,7 +19,7 @@ export function openInferenceRest(dataPlane: DataPlane): HttpProtocol {
   return {
     failureText: errorText,
     route: ([, first, ...rest]) => {
-      if (first === undefined) return get(() => json(200, dataPlane.serverMetadata()));
+      if (first === undefined) return get(() => json(200, dataPlane.serverMetadata(REST_EXTENSIONS)));
       if (first === 'health' && rest.length === 1) return healthRoute(dataPlane, rest[0]!);
       if (first === 'repository') return repositoryRoute(dataPlane, rest);
       if (first !== 'models' || rest.length === 0) return undefined;

@@ -58,10 +58,14 @@ const now = () => Date.now();
 /** Lets a whole turn of the event loop pass. */
 const turn = () => vi.advanceTimersByTimeAsync(0);
 
+/** How often the dispatcher said that it merges no more. */
+let unmergeable = 0;
+
 function start(links: readonly FakeLink[], maxBatchSize: number, maxDelayMs = 0, maxConcurrency = 1): void {
   budget = { waiting: 0, bytes: 0, limit: 1_000 };
   meter = new TargetMeter('d', 'v', now());
-  dispatcher = new Dispatcher({ version: 1, meter, budget, now, reroute: () => undefined });
+  unmergeable = 0;
+  dispatcher = new Dispatcher({ version: 1, meter, budget, now, reroute: () => undefined, onUnmergeable: () => unmergeable++ });
   dispatcher.update({ links, maxConcurrency, batching: new BatchRule(signature, { maxBatchSize, maxDelayMs }), budget });
 }
 
@@ -283,6 +287,7 @@ describe('when a message fails', () => {
     for (const mark of ['d', 'e', 'f']) submit(request(1, 2, {}, mark));
     answer(link);
     expect(shown(link)).toEqual(['e']);
+    expect(unmergeable).toBe(1);
   });
 
   test('a member that leaves takes nobody along; when all have left, the message is cancelled', async () => {
