@@ -1,10 +1,9 @@
-/** Reads a request's body whole, inflated, within limits: on one request, and on all that are being received at once. */
-import type { IncomingMessage } from 'node:http';
+/** A request's body whole, inflated, within limits: on one request, and on all that are being received at once. */
 import { createGunzip, createInflate, type Gunzip, type Inflate } from 'node:zlib';
 import { MAX_BODY_BYTES, MAX_BUFFERED_BYTES } from '../limits.js';
 import { HEADER_LENGTH } from './open-inference-body.js';
 
-/** Thrown when a body is refused. */
+/** Why a body is refused. */
 export class BodyError extends Error {
   override readonly name = 'BodyError';
 
@@ -16,47 +15,138 @@ export class BodyError extends Error {
   }
 }
 
-/** What may come in one read of a socket. */
-const ONE_PIECE_BYTES = 64 * 1024;
+/** The sender's pace. */
+export interface Flow {
+  pause(): void;
+  resume(): void;
+}
+
+/** Called once, with the body or the reason why there is none. */
+export type BodyDone = (error: BodyError | undefined, body: Buffer) => void;
+
 /** From here on a body is gathered in one buffer of its declared size; a smaller one is put together at its end. */
 const GATHERED_AT_ONCE = 1024 * 1024;
 /** The largest element of a tensor. */
 const ALIGNMENT = 8;
 const EMPTY = Buffer.alloc(0);
 
+/** Bytes of bodies that are being received. */
 let buffered = 0;
 
-/** Gathers chunks with one copy of each byte, none where there is one chunk. */
-class Gathering {
+/** Gathers what is pushed with one copy of each byte, none where it comes in one chunk. */
+export class Body {
   private readonly chunks: Buffer[] = [];
   private whole: Buffer | undefined;
-  size = 0;
+  private size = 0;
+  settled = false;
+  private error: BodyError | undefined;
+  private body: Buffer = EMPTY;
+  private listener: BodyDone | undefined;
+  private inflater: Gunzip | Inflate | undefined;
+  /** Bytes that will come, where that is known. */
+  private readonly declared: number;
+  /** Bytes to be left free in front, so that the first tensor lies on a boundary and need not be copied again. */
+  private readonly lead: number;
 
-  /**
-   * @param declared bytes that will come, where that is known
-   * @param lead bytes to be left free in front, so that the first tensor lies on a boundary and need not be copied again
-   */
   constructor(
-    private readonly declared: number,
-    private readonly lead: number,
-  ) {}
-
-  push(chunk: Buffer): void {
-    if (this.whole) {
-      chunk.copy(this.whole, this.lead + this.size);
-      this.size += chunk.length;
-      return;
-    }
-    this.chunks.push(chunk);
-    this.size += chunk.length;
-    // Only after its first megabyte has come: a declared length costs its sender nothing.
-    if (this.declared > GATHERED_AT_ONCE && this.size >= GATHERED_AT_ONCE) this.whole = this.copied(this.declared);
+    headers: Readonly<Record<string, string>>,
+    private readonly flow: Flow,
+  ) {
+    this.declared = Number(headers['content-length']);
+    const headerLength = Number(headers[HEADER_LENGTH]);
+    this.lead = headerLength > 0 ? -headerLength & (ALIGNMENT - 1) : 0;
+    if (this.declared > MAX_BODY_BYTES) this.refuse(tooLarge(`${this.declared} bytes`));
+    const encoding = headers['content-encoding'];
+    if (encoding !== undefined) this.inflate(encoding);
   }
 
-  end(): Buffer {
+  /** Once, by whoever wants it. */
+  onDone(listener: BodyDone): void {
+    if (!this.settled) return void (this.listener = listener);
+    const { body } = this;
+    this.body = EMPTY;
+    listener(this.error, body);
+  }
+
+  push(chunk: Buffer): void {
+    if (this.settled) return;
+    if (!this.inflater) this.gather(chunk);
+    else if (!this.inflater.write(chunk)) this.flow.pause();
+  }
+
+  /** The message has come whole. */
+  end(): void {
+    if (this.settled) return;
+    if (this.inflater) this.inflater.end();
+    else this.finish();
+  }
+
+  /** Nobody wants it any more: what still comes is forgotten. */
+  abandon(): void {
+    this.listener = undefined;
+    this.body = EMPTY;
+    this.settle();
+    this.chunks.length = 0;
+    this.whole = undefined;
+  }
+
+  private inflate(encoding: string): void {
+    let inflater: Gunzip | Inflate | undefined;
+    try {
+      inflater = inflaterFor(encoding);
+    } catch (error) {
+      return this.refuse(error as BodyError);
+    }
+    if (!inflater || this.settled) return;
+    this.inflater = inflater;
+    inflater.on('data', (chunk: Buffer) => this.gather(chunk));
+    inflater.on('end', () => this.finish());
+    inflater.on('drain', () => this.flow.resume());
+    // A body that is refused half way must not keep the sender waiting for its inflater.
+    inflater.on('close', () => this.flow.resume());
+    inflater.on('error', (error) => this.refuse(new BodyError(400, `the body is not what its Content-Encoding says: ${error.message}`)));
+  }
+
+  private gather(chunk: Buffer): void {
+    if (this.settled) return;
+    buffered += chunk.length;
+    if (this.whole && this.lead + this.size + chunk.length <= this.whole.length) chunk.copy(this.whole, this.lead + this.size);
+    else this.chunks.push(chunk);
+    this.size += chunk.length;
+    if (this.size > MAX_BODY_BYTES) return this.refuse(tooLarge('more'));
+    if (buffered > MAX_BUFFERED_BYTES) return this.refuse(new BodyError(503, 'the gateway is receiving as much as it can hold; try again'));
+    // Only after its first megabyte has come: a declared length costs its sender nothing.
+    if (!this.inflater && !this.whole && this.declared > GATHERED_AT_ONCE && this.size >= GATHERED_AT_ONCE) this.whole = this.copied(this.declared);
+  }
+
+  private finish(): void {
+    if (!this.settle()) return;
+    const body = this.put();
+    // Kept here only for somebody who has not asked yet.
+    if (this.listener) this.listener(undefined, body);
+    else this.body = body;
+  }
+
+  private put(): Buffer {
     if (this.whole) return this.whole.subarray(this.lead, this.lead + this.size);
     if (this.chunks.length === 1) return this.chunks[0]!;
-    return this.size === 0 ? EMPTY : this.copied(this.size).subarray(this.lead);
+    return this.size > 0 ? this.copied(this.size).subarray(this.lead) : EMPTY;
+  }
+
+  private refuse(error: BodyError): void {
+    if (!this.settle()) return;
+    this.error = error;
+    this.chunks.length = 0;
+    this.whole = undefined;
+    this.listener?.(error, EMPTY);
+  }
+
+  private settle(): boolean {
+    if (this.settled) return false;
+    this.settled = true;
+    buffered -= this.size;
+    this.inflater?.destroy();
+    return true;
   }
 
   private copied(size: number): Buffer {
@@ -68,85 +158,9 @@ class Gathering {
   }
 }
 
-/**
- * @param done called once, with the body or the reason why there is none; never when the caller left before the end
- */
-export function readBody(request: IncomingMessage, done: (error: BodyError | undefined, body: Buffer) => void): void {
-  const { headers } = request;
-  const declared = Number(headers['content-length']);
-  if (declared > MAX_BODY_BYTES) return done(tooLarge(`${declared} bytes`), EMPTY);
-  const encoding = headers['content-encoding'];
-  // Most bodies come in one piece: no more is set up for them than this.
-  if (encoding !== undefined || !(declared <= ONE_PIECE_BYTES)) return gather(request, declared, encoding, undefined, done);
-  if (declared === 0) {
-    request.resume();
-    return done(undefined, EMPTY);
-  }
-  request.once('data', (chunk: Buffer) => {
-    if (chunk.length === declared) done(undefined, chunk);
-    else gather(request, declared, undefined, chunk, done);
-  });
-}
-
-function gather(
-  request: IncomingMessage,
-  declared: number,
-  encoding: string | undefined,
-  first: Buffer | undefined,
-  done: (error: BodyError | undefined, body: Buffer) => void,
-): void {
-  let inflater: Gunzip | Inflate | undefined;
-  try {
-    inflater = inflaterFor(encoding);
-  } catch (error) {
-    return done(error as BodyError, EMPTY);
-  }
-  const headerLength = Number(request.headers[HEADER_LENGTH]);
-  const gathering = new Gathering(inflater ? NaN : declared, headerLength > 0 ? -headerLength & (ALIGNMENT - 1) : 0);
-  let settled = false;
-  const settle = (): boolean => {
-    if (settled) return false;
-    settled = true;
-    buffered -= gathering.size;
-    return true;
-  };
-  const refuse = (error: BodyError) => {
-    if (!settle()) return;
-    if (inflater) {
-      request.unpipe(inflater);
-      inflater.destroy();
-    }
-    done(error, EMPTY);
-  };
-  const take = (chunk: Buffer) => {
-    if (settled) return;
-    buffered += chunk.length;
-    gathering.push(chunk);
-    if (gathering.size > MAX_BODY_BYTES) refuse(tooLarge('more'));
-    else if (buffered > MAX_BUFFERED_BYTES) refuse(new BodyError(503, 'the gateway is receiving as much as it can hold; try again'));
-  };
-  if (first) take(first);
-  const source = inflater ?? request;
-  source.on('data', take);
-  source.on('end', () => {
-    if (settle()) done(undefined, gathering.end());
-  });
-  if (inflater) {
-    inflater.on('error', (error) => refuse(new BodyError(400, `the body is not what its Content-Encoding says: ${error.message}`)));
-    request.pipe(inflater);
-  }
-  request.on('close', () => {
-    // An inflater may still be at work on a body that came whole.
-    if (inflater && request.complete) return;
-    inflater?.destroy();
-    settle();
-  });
-}
-
 /** @throws BodyError for an encoding that is not known */
-function inflaterFor(encoding: string | undefined): Gunzip | Inflate | undefined {
-  switch (encoding?.trim().toLowerCase()) {
-    case undefined:
+function inflaterFor(encoding: string): Gunzip | Inflate | undefined {
+  switch (encoding.trim().toLowerCase()) {
     case '':
     case 'identity':
       return undefined;
@@ -156,7 +170,7 @@ function inflaterFor(encoding: string | undefined): Gunzip | Inflate | undefined
     case 'deflate':
       return createInflate({ chunkSize: 64 * 1024 });
     default:
-      throw new BodyError(415, `Content-Encoding ${JSON.stringify(encoding!.slice(0, 40))} is not known; a body may be plain, gzip or deflate`);
+      throw new BodyError(415, `Content-Encoding ${JSON.stringify(encoding.slice(0, 40))} is not known; a body may be plain, gzip or deflate`);
   }
 }
 

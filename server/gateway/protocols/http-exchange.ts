@@ -1,173 +1,169 @@
-/** One request and its answer on the wire: headers, errors in the protocol's shape, compression, and callers that read slowly. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+/** One request and its answer: headers, errors in the protocol's shape, and compression. */
 import type { Logger } from 'pino';
 import { FAILURE_KINDS, GatewayError } from '../gateway-error.js';
-import { ANSWER_TIMEOUT_MS, MAX_UNSENT_BYTES } from '../limits.js';
-import type { BodyError } from './http-body.js';
+import { MAX_UNSENT_BYTES } from '../limits.js';
+import type { Call } from '../pending.js';
+import { Body, type BodyDone, type BodyError } from './http-body.js';
 import { acceptedCoding, compress, COMPRESS_FROM_BYTES, type ContentCoding } from './http-compression.js';
+import type { Connection } from './http-connection.js';
+import type { RequestHead } from './http-parser.js';
 import { errorText, type FailureText, type HttpAnswer } from './http-route.js';
+import { CONTINUE, headLines, inOnePiece } from './http-wire.js';
+import { requestIdOf } from './request-id.js';
 
-/** How long a caller whose body is refused may go on sending before the connection is closed: an answer sent into unread data is lost. */
+/**
+ * How long a caller may go on sending what nobody wants before the connection is closed: an answer sent into unread data is lost,
+ * because closing at once resets the connection under it.
+ */
 const LINGER_MS = 1_000;
-/** Up to here an answer's parts are put together, so that it leaves in one piece. */
-const ONE_PIECE_BYTES = 64 * 1024;
 
-/** Thrown for a method that the path does not have. */
-export class MethodError extends Error {
-  override readonly name = 'MethodError';
+/** What is wrong with the request as HTTP, whatever its path stands for. */
+export class HttpError extends Error {
+  override readonly name = 'HttpError';
+
+  constructor(
+    readonly status: 400 | 405 | 417,
+    message: string,
+    /** Names and values in turn. */
+    readonly fields: readonly string[] = [],
+  ) {
+    super(message);
+  }
 }
-
-/** Of all answers that their callers have not taken yet. */
-let unsent = 0;
 
 export interface ExchangeOptions {
   readonly log: Logger;
   /** Connections are to end with their next answer. */
   draining: boolean;
+  /** Bytes of answers that their callers have not taken yet, over all connections. */
+  unsent: number;
 }
 
 export class Exchange {
+  readonly body: Body;
+  readonly requestId: string;
   failureText: FailureText = errorText;
+  /** What the caller's leaving cancels. */
+  call: Call | undefined;
+  answered = false;
+  private complete = false;
+  private gone = false;
+  private keepAlive: boolean;
+  private lingering: NodeJS.Timeout | undefined;
 
   constructor(
-    readonly request: IncomingMessage,
-    readonly response: ServerResponse,
-    readonly requestId: string,
+    readonly head: RequestHead,
+    private readonly connection: Connection,
     private readonly options: ExchangeOptions,
-  ) {}
+  ) {
+    this.body = new Body(head.headers, connection);
+    this.requestId = requestIdOf(head.headers['x-request-id']);
+    this.keepAlive = head.keepAlive;
+  }
+
+  /** Waits for the body, and tells a caller who asked first to send it. */
+  readBody(done: BodyDone): void {
+    if (this.asks && !this.complete && !this.body.settled) this.connection.socket.write(CONTINUE);
+    this.body.onDone(done);
+  }
+
+  /** The request has come whole. */
+  received(): void {
+    this.complete = true;
+    this.body.end();
+    if (this.answered) this.over();
+  }
+
+  /** The connection is gone, or of no use any more. */
+  abort(): void {
+    this.gone = true;
+    clearTimeout(this.lingering);
+    this.body.abandon();
+    this.call?.cancel();
+  }
 
   send(answer: HttpAnswer): void {
-    const { response } = this;
-    if (response.destroyed) return;
+    if (this.gone) return;
     const textBytes = Buffer.byteLength(answer.body);
     let size = textBytes;
     if (answer.binary) for (const part of answer.binary) size += part.byteLength;
-    if (unsent + size > MAX_UNSENT_BYTES) {
-      const full = new GatewayError('UNAVAILABLE', 'callers have not taken the answers that the gateway holds for them already; try again', 1);
-      return this.fail(full);
+    if (this.options.unsent + size > MAX_UNSENT_BYTES) {
+      return this.fail(new GatewayError('UNAVAILABLE', 'callers have not taken the answers that the gateway holds for them already; try again', 1));
     }
-    const coding = size < COMPRESS_FROM_BYTES ? undefined : acceptedCoding(this.request.headers['accept-encoding'] as string | undefined);
+    const coding = size < COMPRESS_FROM_BYTES ? undefined : acceptedCoding(this.head.headers['accept-encoding']);
     if (coding) this.sendCompressed(answer, textBytes, size, coding);
-    else this.write(answer, textBytes, size);
+    else this.write(answer.status, fieldsOf(answer, textBytes), answer.body, answer.binary, size);
   }
 
   fail(error: unknown): void {
-    const { response, requestId } = this;
-    if (response.destroyed) return;
-    if (error instanceof MethodError) return this.sendFailure(405, error.message);
+    if (this.gone) return;
+    if (error instanceof HttpError) return this.sendFailure(error.status, error.message, error.fields);
     if (!(error instanceof GatewayError)) {
-      this.options.log.error({ err: error, requestId }, 'a request failed for a reason that is ours');
-      return this.sendFailure(500, `an internal error; the gateway's log has it under request ${requestId}`);
+      this.options.log.error({ err: error, requestId: this.requestId }, 'a request failed for a reason that is ours');
+      return this.sendFailure(500, `an internal error; the gateway's log has it under request ${this.requestId}`);
     }
     if (error.kind === 'CANCELLED') return;
-    if (error.kind === 'UNAUTHENTICATED') response.setHeader('WWW-Authenticate', 'Bearer');
-    if (error.retryAfterSeconds !== undefined) response.setHeader('Retry-After', error.retryAfterSeconds);
-    this.sendFailure(FAILURE_KINDS[error.kind].httpStatus, error.message);
+    const fields: string[] = [];
+    if (error.kind === 'UNAUTHENTICATED') fields.push('WWW-Authenticate', 'Bearer');
+    if (error.retryAfterSeconds !== undefined) fields.push('Retry-After', String(error.retryAfterSeconds));
+    this.sendFailure(FAILURE_KINDS[error.kind].httpStatus, error.message, fields);
   }
 
-  /** Where the body has not come whole, goes on reading for a moment: closing at once would reset the connection under the answer. */
-  refuseBody(error: BodyError): void {
-    const { request, response } = this;
-    if (response.destroyed) return;
-    if (error.status === 503) response.setHeader('Retry-After', 1);
-    if (error.status === 415) response.setHeader('Accept-Encoding', 'gzip, deflate');
-    if (request.complete) {
-      request.resume();
-      return this.sendFailure(error.status, error.message);
-    }
-    const body = this.failureText(error.status, error.message);
-    const size = Buffer.byteLength(body);
-    response.setHeader('Connection', 'close');
-    response.writeHead(error.status, this.headers({ status: error.status, body }, size, size));
-    response.write(body);
-    const end = () => {
-      clearTimeout(timer);
-      response.end();
-    };
-    const timer = setTimeout(end, LINGER_MS);
-    request.once('end', end);
-    request.once('close', end);
-    request.resume();
+  refuseBody({ status, message }: BodyError): void {
+    if (this.gone) return;
+    const fields = status === 503 ? ['Retry-After', '1'] : status === 415 ? ['Accept-Encoding', 'gzip, deflate'] : [];
+    if (!this.complete) this.keepAlive = false;
+    this.sendFailure(status, message, fields);
   }
 
-  private sendFailure(status: number, message: string): void {
+  private sendFailure(status: number, message: string, fields: readonly string[] = []): void {
     const body = this.failureText(status, message);
-    const size = Buffer.byteLength(body);
-    this.write({ status, body }, size, size);
+    // What still comes is read and forgotten, so that the connection can be used again; not where the caller asked whether to send it.
+    this.body.abandon();
+    if (this.asks && !this.complete) this.keepAlive = false;
+    this.write(status, ['Content-Type', 'application/json', ...fields], body, undefined, Buffer.byteLength(body));
   }
 
-  private headers(answer: HttpAnswer, textBytes: number, size: number, coding?: ContentCoding): string[] {
-    const contentType = answer.contentType ?? (answer.binary ? 'application/octet-stream' : 'application/json');
-    const headers = ['Content-Type', contentType, 'Content-Length', String(size), 'X-Request-Id', this.requestId];
-    if (answer.version !== undefined) headers.push('X-Pilothouse-Version', String(answer.version));
-    if (answer.binary) headers.push('Inference-Header-Content-Length', String(textBytes));
-    if (coding) headers.push('Content-Encoding', coding);
-    return headers;
-  }
-
-  private write(answer: HttpAnswer, textBytes: number, size: number): void {
-    const { response } = this;
-    const { body, binary } = answer;
-    this.head(answer.status, this.headers(answer, textBytes, size));
-    if (!binary) {
-      response.end(body);
-    } else if (size <= ONE_PIECE_BYTES) {
-      response.end(inOnePiece(body, textBytes, binary, size));
-    } else {
-      response.cork();
-      response.write(body);
-      for (const part of binary) if (part.byteLength > 0) response.write(part);
-      response.uncork();
-      response.end();
-    }
-    if (response.writableLength > 0) this.hold(size);
+  /** @param size of text and binary together */
+  private write(status: number, fields: readonly string[], text: string, binary: readonly Uint8Array[] | undefined, size: number): void {
+    if (this.options.draining) this.keepAlive = false;
+    const lines = headLines(status, this.keepAlive, [...fields, 'Content-Length', String(size), 'X-Request-Id', this.requestId]);
+    if (this.head.method === 'HEAD') this.connection.write(lines, undefined, lines.length);
+    else this.connection.write(lines + text, binary, lines.length + size);
+    this.answered = true;
+    if (this.complete) this.over();
+    else if (!this.keepAlive) this.lingering = setTimeout(() => this.connection.leave(), LINGER_MS);
   }
 
   private sendCompressed(answer: HttpAnswer, textBytes: number, size: number, coding: ContentCoding): void {
-    const { response } = this;
-    const bytes = inOnePiece(answer.body, textBytes, answer.binary ?? [], size);
     // Held while it waits for the thread pool too.
-    unsent += size;
-    compress(coding, bytes).then(
+    this.options.unsent += size;
+    compress(coding, inOnePiece(answer.body, answer.binary ?? [], size)).then(
       (compressed) => {
-        unsent -= size;
-        if (response.destroyed) return;
-        this.head(answer.status, this.headers(answer, textBytes, compressed.byteLength, coding));
-        response.end(compressed);
-        if (response.writableLength > 0) this.hold(compressed.byteLength);
+        this.options.unsent -= size;
+        if (!this.gone) this.write(answer.status, [...fieldsOf(answer, textBytes), 'Content-Encoding', coding], '', [compressed], compressed.byteLength);
       },
       (error: unknown) => {
-        unsent -= size;
+        this.options.unsent -= size;
         this.fail(error);
       },
     );
   }
 
-  private head(status: number, headers: string[]): void {
-    const { response } = this;
-    if (this.options.draining) response.setHeader('Connection', 'close');
-    response.writeHead(status, headers);
+  /** Whether to send the body. */
+  private get asks(): boolean {
+    return this.head.modern && this.head.headers['expect'] !== undefined;
   }
 
-  /** The caller has not taken all of it yet: counts it, and ends the connection where that takes too long. */
-  private hold(size: number): void {
-    const { response } = this;
-    unsent += size;
-    const timer = setTimeout(() => response.destroy(), ANSWER_TIMEOUT_MS);
-    response.once('close', () => {
-      clearTimeout(timer);
-      unsent -= size;
-    });
+  private over(): void {
+    clearTimeout(this.lingering);
+    this.connection.over(this.keepAlive);
   }
 }
 
-function inOnePiece(text: string, textBytes: number, binary: readonly Uint8Array[], size: number): Buffer {
-  const whole = Buffer.allocUnsafe(size);
-  whole.write(text);
-  let at = textBytes;
-  for (const part of binary) {
-    whole.set(part, at);
-    at += part.byteLength;
-  }
-  return whole;
+function fieldsOf(answer: HttpAnswer, textBytes: number): string[] {
+  const fields = ['Content-Type', answer.contentType ?? (answer.binary ? 'application/octet-stream' : 'application/json')];
+  if (answer.version !== undefined) fields.push('X-Pilothouse-Version', String(answer.version));
+  if (answer.binary) fields.push('Inference-Header-Content-Length', String(textBytes));
+  return fields;
 }

@@ -1,18 +1,16 @@
 /**
- * The gateway's HTTP front: sockets, headers, bodies, limits, and leaving without cutting anyone off. On bare `node:http`, because
- * this is where most of a small request's time goes. What a path means is the protocols' business.
+ * The gateway's HTTP front: listening, which route a request takes, who may, and leaving without cutting anyone off. What a path
+ * means is the protocols' business; what is on a connection, `http-connection.ts`'s.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Call, CallContext } from '../pending.js';
 import { GatewayError } from '../gateway-error.js';
-import { DRAIN_IDLE_MS, DRAIN_LIMIT_MS, HEADERS_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_CONNECTIONS, MAX_HEADER_BYTES, REQUEST_TIMEOUT_MS } from '../limits.js';
+import { DRAIN_IDLE_MS, DRAIN_LIMIT_MS, MAX_CONNECTIONS } from '../limits.js';
 import type { TokenGate } from '../token-gate.js';
-import { readBody } from './http-body.js';
-import { Exchange, MethodError, type ExchangeOptions } from './http-exchange.js';
-import { errorText, type HttpAnswer, type HttpRoute, type HttpRoutes } from './http-route.js';
-import { requestIdOf } from './request-id.js';
+import { Connection, type ConnectionOptions } from './http-connection.js';
+import { HttpError, type Exchange } from './http-exchange.js';
+import type { HttpAnswer, HttpRoute, HttpRoutes } from './http-route.js';
 
 /** An address to bind, or the descriptor of a socket that listens already. */
 export type ListenAt = { readonly host: string; readonly port: number } | { readonly fd: number };
@@ -26,33 +24,23 @@ export interface HttpFrontOptions {
 
 /** Paths are few and come again and again. */
 const REMEMBERED_PATHS = 4_096;
+/** How often connections are looked at that have waited too long. */
+const SWEEP_MS = 1_000;
 const NO_BODY = Buffer.alloc(0);
 
 export class HttpFront {
   private readonly server: Server;
   private readonly remembered = new Map<string, HttpRoute>();
-  private readonly sockets = new Set<Socket>();
-  private readonly state: ExchangeOptions;
+  private readonly connections = new Set<Connection>();
+  private readonly state: ConnectionOptions;
+  private now = performance.now();
+  private readonly sweeper: NodeJS.Timeout;
 
   constructor(private readonly options: HttpFrontOptions) {
-    this.state = { log: options.log, draining: false };
-    this.server = createServer(
-      {
-        maxHeaderSize: MAX_HEADER_BYTES,
-        headersTimeout: HEADERS_TIMEOUT_MS,
-        requestTimeout: REQUEST_TIMEOUT_MS,
-        keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-        connectionsCheckingInterval: 2_000,
-        noDelay: true,
-      },
-      (request, response) => this.handle(request, response),
-    );
+    this.state = { log: options.log, draining: false, unsent: 0, coarseNow: () => this.now, onTurn: (exchange) => this.handle(exchange) };
+    this.server = createServer({ noDelay: true }, (socket) => this.connected(socket));
     this.server.maxConnections = MAX_CONNECTIONS;
-    this.server.on('connection', (socket) => {
-      this.sockets.add(socket);
-      socket.once('close', () => this.sockets.delete(socket));
-    });
-    this.server.on('clientError', refuseMalformed);
+    this.sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();
   }
 
   /** @throws Error when the address is taken, or the descriptor is no listening socket */
@@ -73,48 +61,57 @@ export class HttpFront {
    */
   async drain(): Promise<void> {
     this.state.draining = true;
-    // Not http.Server's close, which ends idle connections at once and resets what a client has just sent.
-    const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(this.server, () => resolve()));
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     const started = performance.now();
-    const sweep = setInterval(() => {
+    const leaving = setInterval(() => {
       const elapsed = performance.now() - started;
-      if (elapsed > DRAIN_LIMIT_MS) this.server.closeAllConnections();
-      else if (elapsed > DRAIN_IDLE_MS) this.server.closeIdleConnections();
+      if (elapsed > DRAIN_LIMIT_MS) this.destroy();
+      else if (elapsed > DRAIN_IDLE_MS) for (const connection of this.connections) if (connection.idle) connection.leave();
     }, 100);
     await closed;
-    clearInterval(sweep);
+    clearInterval(leaving);
+    clearInterval(this.sweeper);
   }
 
   /** Ends every connection at once. */
   destroy(): void {
-    for (const socket of this.sockets) socket.destroy();
+    for (const { socket } of this.connections) socket.destroy();
     this.server.close();
   }
 
-  private handle(request: IncomingMessage, response: ServerResponse): void {
-    const exchange = new Exchange(request, response, requestIdOf(request.headers['x-request-id']), this.state);
+  private connected(socket: Socket): void {
+    const connection = new Connection(socket, this.state);
+    this.connections.add(connection);
+    socket.once('close', () => this.connections.delete(connection));
+  }
+
+  private sweep(): void {
+    this.now = performance.now();
+    for (const connection of this.connections) connection.check(this.now);
+  }
+
+  private handle(exchange: Exchange): void {
     let route: HttpRoute;
     let caller = '';
     try {
+      assertProper(exchange);
       route = this.routeOf(exchange);
-      if (!route.open) caller = this.options.gate.check(request.headers.authorization);
+      if (!route.open) caller = this.options.gate.check(exchange.head.headers['authorization']);
     } catch (error) {
-      // What the caller still sends is read and forgotten, so that the connection can be used again.
-      request.resume();
       return exchange.fail(error);
     }
     if (route.method === 'GET') {
-      request.resume();
+      exchange.body.abandon();
       return this.run(exchange, route, caller, NO_BODY);
     }
-    readBody(request, (error, body) => {
+    exchange.readBody((error, body) => {
       if (error) exchange.refuseBody(error);
       else this.run(exchange, route, caller, body);
     });
   }
 
   private run(exchange: Exchange, route: HttpRoute, caller: string, body: Buffer): void {
-    const { headers } = exchange.request;
+    const { headers } = exchange.head;
     // The deadline runs from here: how long a caller takes to send is its own affair.
     const call = this.options.call({ requestId: exchange.requestId, protocol: route.protocol, caller, headers, requestBytes: body.length });
     let answer: HttpAnswer | Promise<HttpAnswer>;
@@ -124,17 +121,16 @@ export class HttpFront {
       return exchange.fail(error);
     }
     if (!(answer instanceof Promise)) return exchange.send(answer);
-    exchange.response.once('close', () => call.cancel());
+    exchange.call = call;
     answer.then(
       (ready) => exchange.send(ready),
       (error: unknown) => exchange.fail(error),
     );
   }
 
-  /** @throws GatewayError NOT_FOUND, INVALID; a MethodError */
+  /** @throws GatewayError NOT_FOUND, INVALID; an HttpError */
   private routeOf(exchange: Exchange): HttpRoute {
-    const { request, response } = exchange;
-    const url = request.url!;
+    const { url, method } = exchange.head;
     let route = this.remembered.get(url);
     if (!route) {
       const query = url.indexOf('?');
@@ -146,34 +142,17 @@ export class HttpFront {
       if (query < 0) this.remembered.set(url, route);
     }
     exchange.failureText = route.failureText;
-    const { method } = request;
     if (method === route.method || (method === 'HEAD' && route.method === 'GET')) return route;
-    response.setHeader('Allow', route.method === 'GET' ? 'GET, HEAD' : 'POST');
-    throw new MethodError(`${method} is not possible here; use ${route.method}`);
+    const allowed = ['Allow', route.method === 'GET' ? 'GET, HEAD' : 'POST'];
+    throw new HttpError(405, `${method} is not possible here; use ${route.method}`, allowed);
   }
 }
 
-/** Bytes that are no HTTP, headers that are too long, a client that takes too long: answered in the protocol's shape, and closed. */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const [status, reason, message] = malformed(error);
-  const body = errorText(status, message);
-  socket.end(
-    `HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
-}
-
-function malformed(error: NodeJS.ErrnoException): readonly [number, string, string] {
-  switch (error.code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return [431, 'Request Header Fields Too Large', `the headers have more than ${MAX_HEADER_BYTES} bytes`];
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return [
-        408,
-        'Request Timeout',
-        `the request took too long to arrive: headers have ${HEADERS_TIMEOUT_MS / 1000} s, a whole request ${REQUEST_TIMEOUT_MS / 1000} s`,
-      ];
-    default:
-      return [400, 'Bad Request', `this is no HTTP/1.1 request: ${error.message}`];
+/** What RFC 9110 asks of every request. @throws HttpError */
+function assertProper({ head: { headers, modern } }: Exchange): void {
+  if (modern && headers['host'] === undefined) throw new HttpError(400, 'the header Host is missing; HTTP/1.1 requires it');
+  const { expect } = headers;
+  if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
+    throw new HttpError(417, `the header Expect is ${JSON.stringify(expect.slice(0, 40))}; only 100-continue is understood`);
   }
 }

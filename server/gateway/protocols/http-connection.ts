@@ -1,0 +1,232 @@
+/**
+ * One connection of the HTTP front: its requests one after the other, their answers in that order, and the time that each step may
+ * take. A caller who sends ahead (pipelining), or who does not take its answers, is not read from meanwhile.
+ */
+import type { Socket } from 'node:net';
+import { ANSWER_TIMEOUT_MS, HEADERS_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_HEADER_BYTES, REQUEST_TIMEOUT_MS } from '../limits.js';
+import { Exchange, type ExchangeOptions } from './http-exchange.js';
+import { RequestParser, type ParserError, type RequestHead } from './http-parser.js';
+import { errorText } from './http-route.js';
+import { headLines, inOnePiece } from './http-wire.js';
+
+export interface ConnectionOptions extends ExchangeOptions {
+  /** Milliseconds, by a clock that is set once in a while: timeouts need no better. */
+  readonly coarseNow: () => number;
+  /** A request's turn has come: its head is there, its body follows. */
+  readonly onTurn: (exchange: Exchange) => void;
+}
+
+/** What a connection waits for from its caller, and for how long. */
+const PATIENCE_MS = {
+  /** The first byte of all. */
+  opening: HEADERS_TIMEOUT_MS,
+  head: HEADERS_TIMEOUT_MS,
+  body: REQUEST_TIMEOUT_MS,
+  /** The next request. */
+  idle: KEEP_ALIVE_TIMEOUT_MS,
+};
+
+/** Up to here an answer's parts are put together, so that it leaves in one piece. */
+const ONE_PIECE_BYTES = 64 * 1024;
+
+export class Connection {
+  /** Its turn has come, and it is not over. */
+  private current: Exchange | undefined;
+  /** Its body is on the way. */
+  private receiving: Exchange | undefined;
+  /** Sent ahead. */
+  private readonly waiting: Exchange[] = [];
+  private phase: keyof typeof PATIENCE_MS = 'opening';
+  /** When that began; from the first byte of a request on for its head and its body. */
+  private since: number;
+  private leaving = false;
+  /** What came is no request: said after the answers that are owed. */
+  private refusal: readonly [status: number, message: string] | undefined;
+  private inflating = false;
+  /** Many that were sent ahead may be answered at once: in a loop, not each from within the one before. */
+  private advancing = false;
+  private held = 0;
+  private readonly parser = new RequestParser(this);
+
+  constructor(
+    readonly socket: Socket,
+    private readonly options: ConnectionOptions,
+  ) {
+    this.since = options.coarseNow();
+    socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    socket.on('drain', () => {
+      this.release();
+      this.next();
+    });
+    // Whatever it is, 'close' follows.
+    socket.on('error', () => undefined);
+    socket.once('close', () => this.closed());
+  }
+
+  /** Nothing is under way, neither a request nor an answer. */
+  get idle(): boolean {
+    return !this.current && !this.receiving && this.held === 0;
+  }
+
+  onHead(head: RequestHead): void {
+    this.phase = 'body';
+    const exchange = new Exchange(head, this, this.options);
+    this.receiving = exchange;
+    if (this.current || this.held > 0 || this.refusal || this.leaving) this.waiting.push(exchange);
+    else this.turn(exchange);
+  }
+
+  onBody(chunk: Buffer): void {
+    this.receiving?.body.push(chunk);
+  }
+
+  onEnd(): void {
+    const exchange = this.receiving;
+    this.receiving = undefined;
+    this.wait('idle');
+    exchange?.received();
+  }
+
+  /** The sender is too fast for its body's inflater. */
+  pause(): void {
+    this.inflating = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.inflating = false;
+    this.flow();
+  }
+
+  /** An answer, or a part of one. @param parts follow the text; `size` is of it all */
+  write(text: string, parts: readonly Uint8Array[] | undefined, size: number): void {
+    const { socket } = this;
+    // Text of one byte a character needs no encoder.
+    if (!parts) {
+      socket.write(text, text.length === size ? 'latin1' : 'utf8');
+    } else if (size <= ONE_PIECE_BYTES) {
+      socket.write(inOnePiece(text, parts, size));
+    } else {
+      socket.cork();
+      socket.write(text);
+      for (const part of parts) if (part.byteLength > 0) socket.write(part);
+      socket.uncork();
+    }
+    if (!socket.writableNeedDrain) return;
+    this.options.unsent += size;
+    this.held += size;
+  }
+
+  /** The exchange whose turn it was is answered, and its request has come whole. */
+  over(keepAlive: boolean): void {
+    this.current = undefined;
+    this.since = this.options.coarseNow();
+    if (!keepAlive) this.leave();
+    // Usually nothing was sent ahead.
+    else if (this.waiting.length > 0 || this.refusal) this.next();
+  }
+
+  /** Ends when what was written is sent. */
+  leave(): void {
+    this.leaving = true;
+    this.since = this.options.coarseNow();
+    this.socket.destroySoon();
+  }
+
+  /** Ends the connection where its caller took too long. @param now by the coarse clock */
+  check(now: number): void {
+    const waited = now - this.since;
+    if (this.leaving || this.held > 0) {
+      if (waited > ANSWER_TIMEOUT_MS) this.socket.destroy();
+      return;
+    }
+    // The gateway's turn, not the caller's.
+    if (this.current && this.current !== this.receiving) return;
+    if (waited <= PATIENCE_MS[this.phase]) return;
+    if (this.phase === 'idle') return this.leave();
+    this.refuse(408, `the request took too long to arrive: headers have ${HEADERS_TIMEOUT_MS / 1000} s, a whole request ${REQUEST_TIMEOUT_MS / 1000} s`);
+  }
+
+  private receive(chunk: Buffer): void {
+    if (this.refusal || this.leaving) return;
+    if (this.phase === 'idle' || this.phase === 'opening') this.wait('head');
+    const error = this.parser.parse(chunk);
+    if (error) this.malformed(error);
+    else if (this.waiting.length > 0) this.socket.pause();
+  }
+
+  private wait(phase: Connection['phase']): void {
+    this.phase = phase;
+    this.since = this.options.coarseNow();
+  }
+
+  private turn(exchange: Exchange): void {
+    this.current = exchange;
+    this.options.onTurn(exchange);
+  }
+
+  /** Goes on after an answer, or when the caller has taken what was sent. */
+  private next(): void {
+    if (this.advancing) return;
+    this.advancing = true;
+    while (!this.current && !this.leaving && this.held === 0) {
+      const exchange = this.waiting.shift();
+      if (!exchange) break;
+      this.turn(exchange);
+    }
+    this.advancing = false;
+    if (this.refusal && !this.current && !this.leaving) this.sendRefusal(...this.refusal);
+    this.flow();
+  }
+
+  private flow(): void {
+    const { socket } = this;
+    if (this.waiting.length === 0 && !this.inflating && socket.isPaused()) socket.resume();
+  }
+
+  private malformed({ code, reason, message }: ParserError): void {
+    if (code === 'HPE_HEADER_OVERFLOW') this.refuse(431, `the headers have more than ${MAX_HEADER_BYTES} bytes`);
+    else this.refuse(400, `this is no HTTP/1.1 request: ${reason || message}`);
+  }
+
+  /** For bytes that are no request, or do not become one: nothing is read from here on. */
+  private refuse(status: number, message: string): void {
+    const { receiving } = this;
+    this.refusal = [status, message];
+    this.receiving = undefined;
+    if (receiving) {
+      receiving.abort();
+      const place = this.waiting.indexOf(receiving);
+      if (place >= 0) this.waiting.splice(place, 1);
+      if (this.current === receiving) {
+        this.current = undefined;
+        // A second answer would be taken for that of the next request.
+        if (receiving.answered) return this.leave();
+      }
+    }
+    this.next();
+  }
+
+  private sendRefusal(status: number, message: string): void {
+    const body = errorText(status, message);
+    const lines = headLines(status, false, ['Content-Type', 'application/json', 'Content-Length', String(Buffer.byteLength(body))]);
+    this.socket.write(lines + body);
+    this.leave();
+  }
+
+  private release(): void {
+    this.options.unsent -= this.held;
+    this.held = 0;
+  }
+
+  private closed(): void {
+    this.leaving = true;
+    this.release();
+    this.current?.abort();
+    this.receiving?.abort();
+    for (const exchange of this.waiting.splice(0)) exchange.abort();
+    this.current = this.receiving = undefined;
+    // Not at once: what closed it may be one of the parser's own calls.
+    setImmediate(() => this.parser.close());
+  }
+}

@@ -1,0 +1,410 @@
+/** The HTTP front on the wire, byte by byte: what `node:http` would have done for us, and what it would not. */
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { pino } from 'pino';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { ANSWER_TIMEOUT_MS, HEADERS_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_BODY_BYTES, REQUEST_TIMEOUT_MS } from '../../../server/gateway/limits.js';
+import { Call } from '../../../server/gateway/pending.js';
+import { Connection, type ConnectionOptions } from '../../../server/gateway/protocols/http-connection.js';
+import { errorText, routesOf, type HttpAnswer, type HttpRoute } from '../../../server/gateway/protocols/http-route.js';
+import { HttpFront } from '../../../server/gateway/protocols/http-server.js';
+import { TokenGate } from '../../../server/gateway/token-gate.js';
+
+const { get, post } = routesOf('oip-rest');
+const soon = (check: () => void, timeout = 10_000): Promise<void> => vi.waitFor(check, { timeout, interval: 10 });
+const log = pino({ level: 'silent' });
+const cleanUp: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const undo of cleanUp.splice(0).reverse()) await undo();
+});
+
+interface World {
+  readonly front: HttpFront;
+  readonly port: number;
+  /** Requests that are waited for, by their path. */
+  readonly release: Map<string, () => void>;
+  readonly calls: Call[];
+  readonly started: string[];
+}
+
+/** `/echo` says what it was sent, `/wait/…` when it is released, `/large` a megabyte. */
+async function world(tokens?: string[]): Promise<World> {
+  const release = new Map<string, () => void>();
+  const calls: Call[] = [];
+  const started: string[] = [];
+  const route = (path: string): HttpRoute | undefined => {
+    if (path === '/get') return get(() => ({ status: 200, body: 'got' }), true);
+    if (path === '/large') return get(() => ({ status: 200, body: 'é'.repeat(512 * 1024) }));
+    if (path === '/echo') return post((_call, body) => ({ status: 200, body: `${body.length}:${body.toString()}` }));
+    if (path === '/headers') return post((call) => ({ status: 200, body: JSON.stringify(call.context.headers) }));
+    if (path === '/broken') return get(() => Promise.reject(new Error('not for callers')));
+    if (!path.startsWith('/wait/')) return undefined;
+    return post(
+      () =>
+        new Promise<HttpAnswer>((resolve) => {
+          started.push(path);
+          release.set(path, () => resolve({ status: 200, body: path }));
+        }),
+    );
+  };
+  const gate = new TokenGate(tokens !== undefined);
+  const front = new HttpFront({
+    routes: { find: route, failureText: () => errorText },
+    gate,
+    call: (context) => {
+      const call = new Call(0, context);
+      calls.push(call);
+      return call;
+    },
+    log,
+  });
+  const { port } = await front.listen({ host: '127.0.0.1', port: 0 });
+  cleanUp.push(() => front.destroy());
+  return { front, port, release, calls, started };
+}
+
+/** A caller that says exactly what it is told to, and keeps what it hears. */
+class Caller {
+  heard = '';
+  closed = false;
+
+  private constructor(readonly socket: Socket) {
+    socket.on('data', (chunk) => (this.heard += chunk.toString('latin1')));
+    socket.on('error', () => undefined);
+    socket.on('close', () => (this.closed = true));
+  }
+
+  static async to(port: number): Promise<Caller> {
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    cleanUp.push(() => socket.destroy());
+    return new Caller(socket);
+  }
+
+  say(text: string | Uint8Array): this {
+    this.socket.write(text);
+    return this;
+  }
+
+  hears(pattern: RegExp): Promise<void> {
+    return soon(() => expect(this.heard).toMatch(pattern));
+  }
+
+  async ends(): Promise<string> {
+    await soon(() => expect(this.closed).toBe(true));
+    return this.heard;
+  }
+
+  /** Statuses and bodies so far. */
+  get answers(): string[] {
+    return [...this.heard.matchAll(/HTTP\/1\.1 (\d+) [^]*?\r\n\r\n([^]*?)(?=HTTP\/1\.1 \d|$)/g)].map(([, status, body]) => `${status} ${body}`);
+  }
+}
+
+const getting = (path: string, headers = ''): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n`;
+const posting = (path: string, body = '', headers = ''): string =>
+  `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${headers}\r\n${body}`;
+
+describe('requests sent ahead', () => {
+  test('are taken in turn, and answered in order, whatever each takes', async () => {
+    const { port, release, started } = await world();
+    const caller = await Caller.to(port);
+    caller.say(posting('/wait/1') + posting('/echo', 'two') + posting('/wait/3') + getting('/get'));
+    await soon(() => expect(started).toEqual(['/wait/1']));
+    expect(caller.heard).toBe('');
+    release.get('/wait/1')!();
+    await soon(() => expect(started).toEqual(['/wait/1', '/wait/3']));
+    release.get('/wait/3')!();
+    await soon(() => expect(caller.answers).toEqual(['200 /wait/1', '200 3:two', '200 /wait/3', '200 got']));
+    caller.say(posting('/echo', 'again'));
+    await caller.hears(/5:again$/);
+  });
+
+  test('thousands at once neither exhaust the stack nor lose their order', async () => {
+    const { port } = await world();
+    const caller = await Caller.to(port);
+    const bodies = Array.from({ length: 3_000 }, (_, i) => `b${i}`);
+    caller.say(bodies.map((body) => posting('/echo', body)).join(''));
+    await soon(() => expect(caller.answers).toHaveLength(bodies.length));
+    expect(caller.answers).toEqual(bodies.map((body) => `200 ${body.length}:${body}`));
+  });
+
+  test('what is no request after good ones is refused after their answers', async () => {
+    const { port, release, started } = await world();
+    const caller = await Caller.to(port);
+    caller.say(`${posting('/wait/1')}${posting('/echo', 'two')}!!!\r\n\r\n${getting('/get')}`);
+    await soon(() => expect(started).toEqual(['/wait/1']));
+    release.get('/wait/1')!();
+    await caller.ends();
+    expect(caller.answers).toEqual(['200 /wait/1', '200 3:two', expect.stringMatching(/^400 \{"error":"this is no HTTP\/1\.1 request: /)]);
+  });
+
+  test('a caller that takes no answers is not served on', async () => {
+    const { port, calls } = await world();
+    const caller = await Caller.to(port);
+    caller.socket.pause();
+    caller.say(getting('/large').repeat(200));
+    await sleep(300);
+    const served = calls.length;
+    expect(served).toBeLessThan(50);
+    await sleep(200);
+    expect(calls.length).toBe(served);
+    caller.socket.resume();
+    await soon(() => expect(calls.length).toBe(200), 20_000);
+    await soon(() => expect(caller.heard.match(/HTTP\/1\.1 200/g)).toHaveLength(200), 20_000);
+  }, 60_000);
+});
+
+describe('Expect: 100-continue', () => {
+  const asking = (path: string, length: number, version = '1.1'): string =>
+    `POST ${path} HTTP/${version}\r\nHost: a\r\nContent-Length: ${length}\r\nExpect: 100-Continue\r\n\r\n`;
+
+  test('the caller is told to go on, and then answered', async () => {
+    const { port } = await world();
+    const caller = (await Caller.to(port)).say(asking('/echo', 3));
+    await caller.hears(/^HTTP\/1\.1 100 Continue\r\n\r\n$/);
+    caller.say('abc');
+    await caller.hears(/\r\n\r\nHTTP\/1\.1 200 OK\r\n[^]*3:abc$/);
+    expect(caller.closed).toBe(false);
+  });
+
+  test.each([
+    ['/nowhere', 3, 404],
+    ['/get', 3, 405],
+    ['/echo', MAX_BODY_BYTES + 1, 413],
+  ])('%s with %d bytes is refused before it is sent, with %d', async (path, length, status) => {
+    const { port } = await world();
+    const heard = await (await Caller.to(port)).say(asking(path, length)).ends();
+    expect(heard).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [^]*Connection: close\r\n`));
+  });
+
+  test('not of HTTP/1.0, whose callers do not know it; any other expectation is 417', async () => {
+    const { port } = await world();
+    const old = (await Caller.to(port)).say(asking('/echo', 1, '1.0'));
+    await sleep(100);
+    expect(old.heard).toBe('');
+    old.say('x');
+    await old.hears(/^HTTP\/1\.1 200 [^]*Connection: close[^]*1:x$/);
+    const other = (await Caller.to(port)).say(getting('/get', 'Expect: tea\r\n'));
+    await other.hears(/^HTTP\/1\.1 417 [^]*the header Expect is \\"tea\\"; only 100-continue is understood/);
+  });
+});
+
+describe('what RFC 9112 asks', () => {
+  test.each([
+    ['no Host', 'GET /get HTTP/1.1\r\n\r\n', 400, /the header Host is missing/],
+    ['two lengths', 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', 400, /no HTTP\/1\.1 request/],
+    ['a length and chunks', 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 400, /no HTTP\/1\.1 request/],
+    ['a bad length', 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\na', 400, /no HTTP\/1\.1 request/],
+    ['a space before a colon', 'GET /get HTTP/1.1\r\nHost : a\r\n\r\n', 400, /no HTTP\/1\.1 request/],
+    ['a bare line feed', 'GET /get HTTP/1.1\nHost: a\n\n', 400, /no HTTP\/1\.1 request/],
+    ['a chunk that is none', 'POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n', 400, /no HTTP\/1\.1 request/],
+    ['a transfer coding that is not known', 'POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\nabc', 400, /no HTTP\/1\.1 request/],
+    ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, /no HTTP\/1\.1 request/],
+    ['long headers', `GET /get HTTP/1.1\r\nHost: a\r\n${'name: value\r\n'.repeat(5_000)}\r\n`, 431, /more than 16384 bytes/],
+    ['a tunnel', 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n', 404, /there is nothing at a:1/],
+  ] as const)('%s', async (_what, bytes, status, message) => {
+    const { port } = await world();
+    const caller = (await Caller.to(port)).say(bytes);
+    await caller.hears(message);
+    expect(caller.answers).toHaveLength(1);
+    expect(caller.answers[0]).toMatch(new RegExp(`^${status} `));
+    expect((await fetch(`http://127.0.0.1:${port}/get`)).status).toBe(200);
+  });
+
+  test('HTTP/1.0 is answered and closed, or kept where it asks for it', async () => {
+    const { port } = await world();
+    const plain = (await Caller.to(port)).say('GET /get HTTP/1.0\r\n\r\n');
+    expect(await plain.ends()).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*Connection: close\r\n[^]*got$/);
+    const kept = (await Caller.to(port)).say('GET /get HTTP/1.0\r\nConnection: keep-alive\r\n\r\n');
+    await kept.hears(/Connection: keep-alive\r\nKeep-Alive: timeout=75\r\n[^]*got$/);
+    kept.say('GET /get HTTP/1.0\r\n\r\n');
+    expect((await kept.ends()).match(/got/g)).toHaveLength(2);
+  });
+
+  test('HEAD has the headers of GET alone, and Date is now', async () => {
+    const { port } = await world();
+    const caller = (await Caller.to(port)).say('HEAD /get HTTP/1.1\r\nHost: a\r\n\r\n');
+    await caller.hears(/^HTTP\/1\.1 200 OK\r\n[^]*Content-Length: 3\r\n[^]*\r\n\r\n$/);
+    expect(Math.abs(Date.parse(/Date: (.*)\r/.exec(caller.heard)![1]!) - Date.now())).toBeLessThan(5_000);
+  });
+
+  test('an offer of HTTP/2 is not taken: with a body or without, the connection goes on', async () => {
+    const { port } = await world();
+    const offer = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n';
+    const caller = (await Caller.to(port)).say(getting('/get', offer) + posting('/echo', 'one', offer) + posting('/echo', 'two'));
+    await soon(() => expect(caller.answers).toEqual(['200 got', '200 3:one', '200 3:two']));
+  });
+
+  test('headers: many, repeated, odd, and trailers', async () => {
+    const { port } = await world();
+    const many = Array.from({ length: 100 }, (_, i) => `X-${i}: ${i}\r\n`).join('');
+    const odd = `__proto__: p\r\nA: 1\r\na: 2\r\nAuthorization: first\r\nAuthorization: second\r\nConnection: close\r\n`;
+    const chunks = 'Transfer-Encoding: chunked\r\n\r\n3;ext=1\r\nabc\r\n0\r\nTrailer: late\r\nHost: evil\r\n\r\n';
+    const caller = (await Caller.to(port)).say(`POST /headers HTTP/1.1\r\nHost: a\r\n${many}${odd}${chunks}`);
+    await caller.ends();
+    const headers = JSON.parse(caller.answers[0]!.slice(4)) as Record<string, string>;
+    expect(headers).toMatchObject({ host: 'a', a: '1, 2', authorization: 'first', 'x-0': '0', 'x-99': '99' });
+    expect(Object.keys(headers)).toContain('__proto__');
+    expect(headers).not.toHaveProperty('trailer');
+  });
+
+  test('bytes that come one by one, or as they like, are the same requests', async () => {
+    const { port } = await world();
+    const request = fc.record({
+      body: fc.string({ maxLength: 40, unit: 'binary' }),
+      form: fc.constantFrom('length', 'chunks', 'gzip'),
+    });
+    const written = (body: string, form: string): Buffer => {
+      const bytes = Buffer.from(body);
+      if (form === 'length') return Buffer.from(posting('/echo', body));
+      if (form === 'gzip') {
+        const packed = gzipSync(bytes);
+        return Buffer.concat([Buffer.from(`POST /echo HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: ${packed.length}\r\n\r\n`), packed]);
+      }
+      const chunk = bytes.length > 0 ? [Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')] : [];
+      return Buffer.concat([Buffer.from('POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'), ...chunk, Buffer.from('0\r\n\r\n')]);
+    };
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(request, { minLength: 1, maxLength: 6 }),
+        fc.array(fc.integer({ min: 1, max: 90 }), { maxLength: 12 }),
+        async (requests, cuts) => {
+          const caller = await Caller.to(port);
+          const bytes = Buffer.concat([...requests.map(({ body, form }) => written(body, form)), Buffer.from(getting('/get', 'Connection: close\r\n'))]);
+          let at = 0;
+          for (const cut of cuts) {
+            caller.say(bytes.subarray(at, (at += cut)));
+            await new Promise(setImmediate);
+          }
+          caller.say(bytes.subarray(at));
+          const heard = Buffer.from(await caller.ends(), 'latin1').toString();
+          const bodies = requests.map(({ body }) => `${Buffer.byteLength(body)}:${body}`);
+          let from = 0;
+          for (const body of [...bodies, 'got']) {
+            const found = heard.indexOf(`\r\n\r\n${body}`, from);
+            expect(found).toBeGreaterThanOrEqual(from);
+            from = found + 4 + body.length;
+          }
+          expect(from).toBe(heard.length);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('refusals', () => {
+  test('a token is asked for before the body is read, and the connection goes on', async () => {
+    const { port, calls } = await world([]);
+    const caller = (await Caller.to(port)).say(posting('/echo', 'secret') + getting('/get'));
+    await soon(() => expect(caller.answers).toEqual([expect.stringMatching(/^401 .*wants a token/), '200 got']));
+    expect(caller.heard).toMatch(/WWW-Authenticate: Bearer\r\n/);
+    expect(calls).toHaveLength(1);
+  });
+
+  test('a fault of ours is not told to callers', async () => {
+    const { port } = await world();
+    const caller = (await Caller.to(port)).say(getting('/broken', 'X-Request-Id: r1\r\n'));
+    await caller.hears(/^HTTP\/1\.1 500 [^]*X-Request-Id: r1\r\n[^]*an internal error; the gateway's log has it under request r1"\}$/);
+  });
+
+  test('an answer that was given before its body came whole is not followed by another', async () => {
+    const { port } = await world();
+    const caller = (await Caller.to(port)).say('POST /nowhere HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n');
+    await caller.hears(/^HTTP\/1\.1 404 /);
+    caller.say('no chunk\r\n');
+    await caller.ends();
+    expect(caller.answers).toHaveLength(1);
+  });
+});
+
+test('a caller that leaves is cancelled, with what it sent ahead', async () => {
+  const { port, started, calls } = await world();
+  const caller = (await Caller.to(port)).say(posting('/wait/1') + posting('/wait/2'));
+  await soon(() => expect(started).toEqual(['/wait/1']));
+  caller.socket.destroy();
+  await soon(() => expect(calls[0]!.cancelled).toBe(true));
+  await sleep(50);
+  expect(started).toEqual(['/wait/1']);
+});
+
+describe('patience', () => {
+  interface Clocked {
+    readonly server: Server;
+    readonly caller: Caller;
+    readonly connection: Connection;
+    /** Sets the clock. */
+    at(ms: number): void;
+  }
+
+  async function clocked(onTurn: ConnectionOptions['onTurn']): Promise<Clocked> {
+    let clock = 0;
+    const connections: Connection[] = [];
+    const server = createServer((socket) => connections.push(new Connection(socket, { log, draining: false, unsent: 0, coarseNow: () => clock, onTurn })));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    cleanUp.push(() => server.close());
+    const caller = await Caller.to((server.address() as AddressInfo).port);
+    await soon(() => expect(connections).toHaveLength(1));
+    const at = (ms: number): void => {
+      clock = ms;
+      connections[0]!.check(ms);
+    };
+    return { server, caller, connection: connections[0]!, at };
+  }
+  const echo: ConnectionOptions['onTurn'] = (exchange) => exchange.readBody((_error, body) => exchange.send({ status: 200, body: body.toString() }));
+  const tooLong = /^HTTP\/1\.1 408 [^]*Connection: close[^]*the request took too long to arrive: headers have 10 s, a whole request 120 s"\}$/;
+
+  test('a silent connection, and half a head', async () => {
+    const silent = await clocked(echo);
+    silent.at(HEADERS_TIMEOUT_MS);
+    silent.at(HEADERS_TIMEOUT_MS + 1);
+    expect(await silent.caller.ends()).toMatch(tooLong);
+    const half = await clocked(echo);
+    half.at(HEADERS_TIMEOUT_MS - 1);
+    half.caller.say('POST / HTTP/1.1\r\nHost');
+    await sleep(50);
+    half.at(2 * HEADERS_TIMEOUT_MS - 2);
+    half.caller.say(': a\r\nX');
+    await sleep(50);
+    expect(half.caller.closed).toBe(false);
+    half.at(2 * HEADERS_TIMEOUT_MS);
+    expect(await half.caller.ends()).toMatch(tooLong);
+  });
+
+  test('half a body; then one that came in time, and an idle connection after it', async () => {
+    const half = await clocked(echo);
+    half.caller.say('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na');
+    await sleep(50);
+    half.at(REQUEST_TIMEOUT_MS);
+    expect(half.caller.closed).toBe(false);
+    half.at(REQUEST_TIMEOUT_MS + 1);
+    expect(await half.caller.ends()).toMatch(tooLong);
+    const idle = await clocked(echo);
+    idle.caller.say(posting('/', 'ab'));
+    await idle.caller.hears(/ab$/);
+    idle.at(KEEP_ALIVE_TIMEOUT_MS);
+    expect(idle.caller.closed).toBe(false);
+    idle.at(KEEP_ALIVE_TIMEOUT_MS + 1);
+    expect(await idle.caller.ends()).toMatch(/ab$/);
+  });
+
+  test('an answer that takes long is waited for; one that is not taken is not', async () => {
+    let answer!: (body: string) => void;
+    const { caller, connection, at } = await clocked((exchange) => (answer = (body) => exchange.send({ status: 200, body })));
+    caller.say(posting('/'));
+    await soon(() => expect(answer).toBeDefined());
+    at(10 * REQUEST_TIMEOUT_MS);
+    expect(connection.idle).toBe(false);
+    caller.socket.pause();
+    answer('x'.repeat(32 * 1024 * 1024));
+    await sleep(100);
+    at(10 * REQUEST_TIMEOUT_MS + ANSWER_TIMEOUT_MS);
+    expect(connection.socket.destroyed).toBe(false);
+    at(10 * REQUEST_TIMEOUT_MS + ANSWER_TIMEOUT_MS + 1);
+    expect(connection.socket.destroyed).toBe(true);
+  });
+});
