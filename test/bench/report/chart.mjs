@@ -1,4 +1,4 @@
-/** The chart: for the small model at 64 connections, throughput and p99 of everybody who was measured, as one SVG. */
+/** The chart: for the small model at 64 connections, throughput and p99 of everybody who was measured, as multiples of ours, as one SVG. */
 
 const WIDTH = 1010;
 const LEFT = 380;
@@ -9,29 +9,29 @@ const COLOURS = { ours: '#1f6feb', other: '#8b949e' };
 
 const escape = (text) => text.replace(/[&<>"]/g, (char) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[char]);
 
-/** Everybody's figures, highest throughput first. */
+const round = (value) => (value < 0.1 ? value.toFixed(3) : value.toFixed(2));
+
+/** Everybody's figures as multiples of what Pilothouse reached in the same run, highest throughput first. */
 function entries({ limit, peers }) {
-  const found = [];
-  const small = limit?.results.cases.find(({ workload, connections, ratios }) => workload === 'mlp-4-16-3 json' && connections === 64 && ratios);
-  const rows = (peers?.results.rows ?? []).filter(({ workload, connections, ratios }) => workload === 'mlp-4-16-3 json' && connections === 64 && ratios);
-  if (small) found.push({ name: 'bare node:http, no batching', ...small.bare }, { name: 'Pilothouse', ours: true, ...small.pilothouse });
-  else if (rows.length > 0) found.push({ name: 'Pilothouse', ours: true, ...rows[0].pilothouse });
-  found.push(...rows.map(({ title, figures }) => ({ name: title, ...figures })));
-  return found.sort((a, b) => b.perSecond - a.perSecond);
+  const wanted = ({ workload, connections, ratios }) => workload === 'mlp-4-16-3 json' && connections === 64 && ratios;
+  const bare = (limit?.results.cases ?? []).filter(wanted).map(({ ratios }) => ({ name: 'bare node:http, no batching', ratios }));
+  const rows = (peers?.results.rows ?? []).filter(wanted).map(({ title, ratios }) => ({ name: title, ratios }));
+  const others = [...bare, ...rows].map(({ name, ratios }) => ({ name, throughput: 1 / ratios.throughput, p99: 1 / ratios.p99 }));
+  return [{ name: 'Pilothouse', ours: true, throughput: 1, p99: 1 }, ...others].sort((a, b) => b.throughput - a.throughput);
 }
 
 export function chart(parts) {
   const found = entries(parts);
   const height = 90 + found.length * ROW;
   const { about } = parts.limit ?? parts.peers ?? Object.values(parts)[0];
-  const panel = (key, title, x, format) => {
+  const panel = (key, title, x) => {
     const most = Math.max(...found.map((entry) => entry[key]));
     const bars = found.map((entry, i) => {
       const y = 60 + i * ROW;
       const width = Math.max(1, (entry[key] / most) * (PANEL - 70));
       return (
         `<rect x="${x}" y="${y}" width="${width.toFixed(1)}" height="${BAR}" rx="2" fill="${entry.ours ? COLOURS.ours : COLOURS.other}"/>` +
-        `<text x="${(x + width + 6).toFixed(1)}" y="${y + 15}">${format(entry[key])}</text>`
+        `<text x="${(x + width + 6).toFixed(1)}" y="${y + 15}">${round(entry[key])}×</text>`
       );
     });
     return `<text x="${x}" y="48" font-weight="bold">${title}</text>\n${bars.join('\n')}`;
@@ -43,8 +43,8 @@ export function chart(parts) {
 <rect width="${WIDTH}" height="${height}" fill="#ffffff"/>
 <text x="16" y="24" font-size="16" font-weight="bold">MLP 4-16-3, one row of JSON a request, 64 connections</text>
 ${names.join('\n')}
-${panel('perSecond', 'requests a second: more is better', LEFT, (value) => Math.round(value).toLocaleString('en'))}
-${panel('p99Ms', 'p99 in ms: less is better', LEFT + PANEL + 60, (value) => value.toFixed(1))}
+${panel('throughput', 'throughput, Pilothouse = 1: more is better', LEFT)}
+${panel('p99', 'p99, Pilothouse = 1: less is better', LEFT + PANEL + 60)}
 <text x="16" y="${height - 10}" font-size="11" fill="#57606a">${escape(`${about.cpu}; Node ${about.node}; commit ${about.commit}; ${about.measuredAt.slice(0, 10)}; ${about.generator}`)}</text>
 </svg>
 `;
