@@ -1,6 +1,6 @@
 /** The only reader of process.env. */
 import { resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { DomainError } from './errors.js';
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback);

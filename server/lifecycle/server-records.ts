@@ -1,7 +1,7 @@
 /** Which servers live in a home: each has a file that says which process it is and where it listens. Several may share a home. */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { identityOf, isAlive } from '../engines/process-identity.js';
 
 const record = z.object({

@@ -1,7 +1,7 @@
 /** The sample models: files that the scripts beside them trained, and what those scripts wrote down about them. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { PROJECT_ROOT } from '../paths.js';
 import { sha256 } from '../registry/digest.js';
 import type { Lineage, SampleTensor } from '../registry/registry.entities.js';
