@@ -12,6 +12,7 @@ import { Meter } from './meter.js';
 import { httpProtocols, httpRoutes } from './protocols/http-paths.js';
 import { METRICS_ROOT, metricsProtocol } from './protocols/metrics-route.js';
 import { createObservers } from './observe/observers.js';
+import type { GrpcFront } from './protocols/grpc-server.js';
 import { HttpFront, type ListenAt } from './protocols/http-server.js';
 import { ReplicaLinks } from './replica-links.js';
 import { loadSnapshot, saveSnapshot, snapshotPath, type RouteSnapshot } from './route-snapshot.js';
@@ -20,6 +21,9 @@ import { TokenGate } from './token-gate.js';
 
 /** A start waits this long for PostgreSQL before it begins with the saved routes. */
 const FIRST_READ_MS = 1_000;
+/** gRPC's library, 0.3 s of CPU to load, is not loaded while the first replica starts, and until that has answered who waits for it. */
+const REPLICAS_FIRST_MS = 2_000;
+const FIRST_ANSWERS_MS = 200;
 
 export interface GatewayOptions {
   readonly databaseUrl: string;
@@ -45,20 +49,26 @@ export interface Gateway {
   /** One start of one worker, as in the table `gateway`. */
   readonly id: string;
   readonly http: AddressInfo;
-  readonly grpc: AddressInfo;
+  /** Resolves when gRPC is answered too, to undefined when the gateway was drained before; rejects when it cannot listen. */
+  readonly grpc: Promise<AddressInfo | undefined>;
   /** Leaves without cutting anyone off; resolves when nothing is left of it. */
   drain(): Promise<void>;
 }
 
-/** Starts a gateway: it serves when this resolves. @throws Error when it cannot listen */
+/** Starts a gateway: HTTP is answered when this resolves. @throws Error when it cannot listen */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { log, home } = options;
   const id = randomUUID();
   const path = snapshotPath(home);
   const meter = new Meter();
   const gate = new TokenGate(options.auth === 'required');
+  let turnToGrpc!: () => void;
+  const grpcsTurn = new Promise<void>((resolve) => (turnToGrpc = resolve));
   const links = new ReplicaLinks({
-    onUsable: () => pumpAll(router),
+    onUsable: () => {
+      setTimeout(turnToGrpc, FIRST_ANSWERS_MS);
+      pumpAll(router);
+    },
     onDrained: () => control.acknowledge(),
     onTrouble: (replica, reason) => log.warn({ replica: replica.replicaId, address: replica.address, reason }, 'a replica cannot be used; trying again'),
   });
@@ -115,23 +125,37 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const routes = httpRoutes(protocols);
   const front = new HttpFront({ routes, gate, call: (context) => dataPlane.call(context), log });
   const http = await front.listen(options.http);
-  // Its library takes a while to load, and HTTP callers may be waiting.
-  const { GrpcFront } = await import('./protocols/grpc-server.js');
-  const grpcFront = new GrpcFront({ dataPlane, gate, log });
-  const grpc = await grpcFront.listen(options.grpc);
+  // Nobody is refused meanwhile where the socket is open already.
+  const replicasFirst = 'fd' in options.grpc && [...router.deployments].length > 0;
+  if (replicasFirst) setTimeout(turnToGrpc, REPLICAS_FIRST_MS);
+  else turnToGrpc();
+  const grpc = openGrpc();
 
   return {
     id,
     http,
-    grpc,
+    grpc: grpc.then((opened) => opened?.address),
     drain: async () => {
       dataPlane.draining = true;
+      turnToGrpc();
       metrics.close();
-      await Promise.all([front.drain(), grpcFront.drain()]);
+      const drainGrpc = grpc.then(
+        (opened) => opened?.front.drain(),
+        () => undefined,
+      );
+      await Promise.all([front.drain(), drainGrpc]);
       links.close();
       await Promise.all([observers.close(), control.close()]);
     },
   };
+
+  async function openGrpc(): Promise<{ front: GrpcFront; address: AddressInfo } | undefined> {
+    await grpcsTurn;
+    if (dataPlane.draining) return undefined;
+    const { GrpcFront } = await import('./protocols/grpc-server.js');
+    const front = new GrpcFront({ dataPlane, gate, log });
+    return { front, address: await front.listen(options.grpc) };
+  }
 }
 
 /** Reads the table from PostgreSQL; where that takes too long, begins with the one that was saved, and the other follows. */

@@ -22,8 +22,9 @@ async function main(): Promise<void> {
     openMetrics: isLoopback(config.host),
     serverVersion: VERSION,
   });
-  log.info({ id: gateway.id, address: gateway.http, grpc: gateway.grpc }, 'the gateway serves');
   drainOnSignals(gateway, log);
+  const grpc = await gateway.grpc;
+  if (grpc) log.info({ id: gateway.id, address: gateway.http, grpc }, 'the gateway serves');
 }
 
 function listenOptions({ host, httpFd, httpPort, grpcFd, grpcPort }: Config): { http: ListenAt; grpc: ListenAt } {
