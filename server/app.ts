@@ -66,8 +66,8 @@ export interface App {
 }
 
 const DRAIN_MS = 15_000;
-/** Models that were served are served again before the API opens, where that takes no longer. */
-const ROUTES_FIRST_MS = 1_000;
+/** Models that were served are served again before the API opens, where that takes no longer: native TensorFlow loads for 2 s on a slow machine. */
+const ROUTES_FIRST_MS = 3_000;
 const FORCED_MS = 500;
 /** A server that was not the leader becomes it within this time when it is the last. */
 const LEAD_MS = 2_000;
