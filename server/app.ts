@@ -3,22 +3,17 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
-import { AuditResolver } from './access/audit.resolver.js';
-import { AuditService } from './access/audit.service.js';
-import { TokenResolver } from './access/token.resolver.js';
 import { TokenService } from './access/token.service.js';
-import { createSchema, ResolverInstances } from './api/create-schema.js';
 import type { ApiServer } from './api/http-server.js';
-import { NodeResolver } from './api/node.resolver.js';
 import { databaseReadiness } from './api/readiness.js';
-import { createAutoscaling, type Autoscaling } from './autoscaling/autoscaling.js';
+import type { Autoscaling } from './autoscaling/autoscaling.js';
 import { childEnvironment, type Config } from './config.js';
 import { createDataSource, migrate } from './database/data-source.js';
 import type { Database } from './database/database.js';
 import { Leadership, type Fence } from './database/leadership.js';
 import { Listener, Notifier } from './database/notifications.js';
 import { UnitOfWork } from './database/unit-of-work.js';
-import { createDeployments, type Deployments } from './deployments/deployments.js';
+import type { Deployments } from './deployments/deployments.js';
 import { InferenceService } from './deployments/inference.service.js';
 import { park } from './deployments/park.js';
 import { GatewaySupervisor } from './engines/gateway-supervisor.js';
@@ -26,16 +21,13 @@ import { hostIdentity } from './engines/host-identity.js';
 import { LocalEngine } from './engines/local-engine.js';
 import { stopEverythingUnder } from './engines/stop-everything.js';
 import { EventFeed } from './events/event-feed.js';
-import { EventResolver } from './events/event.resolver.js';
 import { Sequencer } from './events/sequencer.js';
 import { buildId, gatewayEnvironment } from './gateway-environment.js';
 import { CHANNEL } from './gateway/route.js';
 import { Housekeeping } from './housekeeping.js';
-import { createMonitoring, type Monitoring } from './monitoring/monitoring.js';
+import type { Monitoring } from './monitoring/monitoring.js';
 import { VERSION } from './paths.js';
-import { createRegistry, type Registry } from './registry/registry.js';
-import { RESOLVERS } from './resolvers.js';
-import { serverState } from './server-state.js';
+import type { Registry } from './registry/registry.js';
 
 export interface Endpoints {
   readonly control: string;
@@ -108,7 +100,6 @@ class PilothouseApp implements App {
   inference!: InferenceService;
   events!: EventFeed;
   adminTokenPath!: string;
-  private gatewayStart: Promise<void> | undefined;
   private fence: Fence | undefined;
   private readonly led: (() => void)[] = [];
   private sequencing: Promise<void> = Promise.resolve();
@@ -133,9 +124,9 @@ class PilothouseApp implements App {
     this.leadership = this.createLeadership(url, new Housekeeping(this.dataSource, log), sequencer);
     // Whoever may not lead here must not open a port either.
     await this.leadership.join();
-    // The gateway takes as long to start as all the rest, and needs nothing of it.
-    const gateway = (this.gatewayStart = this.startGateway(url));
-    gateway.catch(() => undefined);
+    // The gateway takes as long to start as all the rest, and needs nothing of it: the rest is loaded only once it is on its way.
+    await this.startGateway(url);
+    const { createRegistry, createDeployments, createMonitoring, createAutoscaling } = await import('./features.js');
     this.tokens = new TokenService(work);
     this.adminTokenPath = await this.tokens.ensureAdminToken(config.home);
     this.events = new EventFeed(this.dataSource);
@@ -158,7 +149,7 @@ class PilothouseApp implements App {
     this.autoscaling = createAutoscaling({ dataSource: this.dataSource, work, deployments: this.deployments.service, log });
     await this.leadership.start();
     this.listener = this.createListener(url, sequencer);
-    await Promise.all([this.listener.start(), gateway, this.deployments.reconciler.firstPass()]);
+    await Promise.all([this.listener.start(), this.deployments.reconciler.firstPass()]);
     // Making the schema holds this thread for long, and replicas that are READY meanwhile would wait for their route.
     await this.deployments.reconciler.settled(ROUTES_FIRST_MS);
     await Promise.all([this.startApi(), this.events.start()]);
@@ -190,7 +181,6 @@ class PilothouseApp implements App {
   /** Ends what a start that failed had begun, and nothing that was there before it. */
   async undo(): Promise<void> {
     const { log } = this.options;
-    await this.gatewayStart?.catch(() => undefined);
     const began = this.gateway && !this.gateway.adopted;
     if (this.api) await quietly(log, () => this.api.close());
     if (began) {
@@ -220,6 +210,8 @@ class PilothouseApp implements App {
 
   private async startApi(): Promise<void> {
     const { config, log } = this.options;
+    const { AuditResolver, AuditService, EventResolver, NodeResolver, ResolverInstances, RESOLVERS, TokenResolver, createSchema, serverState } =
+      await import('./features.js');
     const nodes = [this.registry, this.deployments, this.monitoring, this.autoscaling].flatMap((feature) => feature.nodes);
     const tokens = new TokenResolver(this.tokens);
     const instances = new ResolverInstances([
@@ -258,9 +250,13 @@ class PilothouseApp implements App {
         signal.addEventListener('abort', () => (this.fence = undefined));
         this.sequencing = sequencer.run(fence, signal).catch((error: unknown) => log.info({ err: error }, 'the sequencer stopped'));
         this.deployments.reconciler.lead(fence, signal);
-        this.monitoring.scheduler.lead(fence, signal);
-        this.autoscaling.autoscaler.lead(fence, signal);
-        housekeeping.lead(fence, signal);
+        // Replicas that have to start are on their way before the rest of a leader's work begins.
+        void this.deployments.reconciler.firstPass().then(() => {
+          if (signal.aborted) return;
+          this.monitoring.scheduler.lead(fence, signal);
+          this.autoscaling.autoscaler.lead(fence, signal);
+          housekeeping.lead(fence, signal);
+        });
         for (const tell of this.led.splice(0)) tell();
       },
     });
