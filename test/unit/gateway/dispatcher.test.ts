@@ -4,6 +4,7 @@ import type { Tensor } from '../../../runtimes/tensor.js';
 import { BatchRule } from '../../../server/gateway/batch-rule.js';
 import type { QueueBudget } from '../../../server/gateway/dispatch-queue.js';
 import { Dispatcher } from '../../../server/gateway/dispatcher.js';
+import { PROBE_MIN_MS } from '../../../server/gateway/limits.js';
 import { TargetMeter } from '../../../server/gateway/meter.js';
 import type { Answer, Call, Pending } from '../../../server/gateway/pending.js';
 import { NotExecutedError } from '../../../server/gateway/transport.js';
@@ -254,7 +255,8 @@ test('whatever happens, everyone is answered once and nothing is left behind', a
         }
         await settle();
       }
-      await vi.advanceTimersByTimeAsync(300);
+      // Until a replica that was ejected has been probed, too.
+      await vi.advanceTimersByTimeAsync(4 * PROBE_MIN_MS);
       expect(ends).toEqual(ends.map(() => 1));
       expect([budget.waiting, meter.idle, vi.getTimerCount()]).toEqual([0, true, 0]);
       expect(Math.max(...links.map((link) => link.busiest), 0)).toBeLessThanOrEqual(2);
