@@ -64,7 +64,9 @@ export class Reconciler {
     this.fence = fence;
     const unsubscribe = engine.onChange((replicaId) => void this.replicaChanged(replicaId));
     // A plain timer: node-cron's first schedule holds this thread for 50 ms, when a start has replicas to launch.
-    const resync = setInterval(() => void this.resync(), RESYNC_MS);
+    const resync = setInterval(() => {
+      this.resynced = this.resynced.then(() => (signal.aborted ? undefined : this.resync()));
+    }, RESYNC_MS);
     this.end = async () => {
       unsubscribe();
       clearInterval(resync);
