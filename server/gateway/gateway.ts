@@ -7,6 +7,7 @@ import { followWallClock, now } from './clock.js';
 import { ControlLink } from './control-link.js';
 import { DataPlane } from './data-plane.js';
 import type { TracingConfig } from '../config.js';
+import { ErrorAnswers } from './metrics/error-answers.js';
 import { createGatewayMetrics } from './metrics/gateway-metrics.js';
 import { Meter } from './meter.js';
 import { httpProtocols, httpRoutes } from './protocols/http-paths.js';
@@ -90,7 +91,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const observers = await createObservers({ home, worker, instanceId: id, serverVersion, accessLogSample, tracing, log });
   const dataPlane = new DataPlane({ router, now, serverVersion, ...(observers.observe && { observe: observers.observe }) });
 
-  const metrics = createGatewayMetrics({ router, links, serverVersion, worker: String(worker), folder, log });
+  const errors = new ErrorAnswers();
+  const metrics = createGatewayMetrics({ router, links, errors, serverVersion, worker: String(worker), folder, log });
 
   const tables = new TableSwap(async ({ routes, tokenHashes }) => {
     await links.prepare(routes);
@@ -123,7 +125,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     metricsProtocol(() => metrics.text(), options.openMetrics),
   );
   const routes = httpRoutes(protocols);
-  const front = new HttpFront({ routes, gate, call: (context) => dataPlane.call(context), log });
+  const front = new HttpFront({ routes, gate, call: (context) => dataPlane.call(context), onError: (code) => errors.count('http', String(code)), log });
   const http = await front.listen(options.http);
   // Nobody is refused meanwhile where the socket is open already.
   const replicasFirst = 'fd' in options.grpc && [...router.deployments].length > 0;
@@ -153,7 +155,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await grpcsTurn;
     if (dataPlane.draining) return undefined;
     const { GrpcFront } = await import('./protocols/grpc-server.js');
-    const front = new GrpcFront({ dataPlane, gate, log });
+    const front = new GrpcFront({ dataPlane, gate, onError: (code) => errors.count('grpc', code), log });
     return { front, address: await front.listen(options.grpc) };
   }
 }

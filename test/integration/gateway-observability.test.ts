@@ -1,9 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { status as grpcStatus } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { COMMAND_MODEL, GatewayBench, publish, routeOf, targetOf, type TestReplica } from '../support/gateway.js';
+import { GrpcClient } from '../support/grpc.js';
 import { hasPromtool, promtoolObjections, samplesOf } from '../support/promtool.js';
 import { startTraceCollector, type CollectedSpan } from '../support/trace-collector.js';
 
@@ -34,6 +38,14 @@ async function addToken(): Promise<string> {
     'system:test',
   ]);
   return token;
+}
+
+/** Until it is told that this is no HTTP. */
+async function sayGarbage(url: string): Promise<void> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  socket.end('no HTTP at all\r\n\r\n');
+  socket.resume();
+  await once(socket, 'close');
 }
 
 describe('/metrics', () => {
@@ -70,6 +82,27 @@ describe('/metrics', () => {
     expect(samplesOf(text, 'pilothouse_build_info')).toEqual([{ labels: { version: expect.stringMatching(/^\d+\.\d+\.\d+/), worker: '0' }, value: 1 }]);
     expect(samplesOf(text, 'process_cpu_seconds_total')[0]!.value).toBeGreaterThan(0);
     expect(await gateway.stop()).toBe(0);
+  });
+
+  test('counts error answers also where no target saw the request', async () => {
+    const withToken = { headers: { authorization: `Bearer ${await addToken()}` } };
+    const gateway = await bench.gateway(db.url, { PILOTHOUSE_GATEWAY_AUTH: 'required' });
+    const client = new GrpcClient(`127.0.0.1:${gateway.grpcPort}`);
+    expect((await gateway.command('wait:1')).status).toBe(401);
+    expect((await gateway.infer('m', '{}')).status).toBe(401);
+    expect((await gateway.infer('nobody', '{}', withToken)).status).toBe(404);
+    expect((await fetch(`${gateway.url}/nowhere`, withToken)).status).toBe(404);
+    await sayGarbage(gateway.url);
+    await expect(client.call('ModelMetadata', { name: 'm' })).rejects.toMatchObject({ code: grpcStatus.UNAUTHENTICATED });
+    client.close();
+    const counted = samplesOf((await scrape(gateway.url)).text, 'pilothouse_gateway_error_responses_total');
+    expect(counted.map(({ labels: { protocol, code, worker }, value }) => [protocol, code, worker, value])).toEqual([
+      ['http', '401', '0', 2],
+      ['http', '404', '0', 2],
+      ['http', '400', '0', 1],
+      ['grpc', 'UNAUTHENTICATED', '0', 1],
+    ]);
+    await gateway.kill();
   });
 
   test.skipIf(!hasPromtool)('is what Prometheus expects (skipped where promtool is not installed)', async () => {

@@ -2,6 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { ReplicaLinks } from '../replica-links.js';
 import type { Router } from '../router.js';
+import type { ErrorAnswers } from './error-answers.js';
 import type { MetricFamily } from './exposition.js';
 import { inferenceFamilies, type TargetState } from './inference-families.js';
 import { observeProcess } from './process-families.js';
@@ -13,11 +14,12 @@ const TARGETS_AT_ONCE = 16;
 export interface GatewayMetricsOptions extends Omit<WorkerMetricsOptions, 'gather'> {
   readonly router: Router;
   readonly links: Pick<ReplicaLinks, 'usable'>;
+  readonly errors: ErrorAnswers;
   readonly serverVersion: string;
 }
 
 /** Begins to observe this process; nothing is counted here that was not counted before. */
-export function createGatewayMetrics({ router, links, serverVersion, ...options }: GatewayMetricsOptions): WorkerMetrics {
+export function createGatewayMetrics({ router, links, errors, serverVersion, ...options }: GatewayMetricsOptions): WorkerMetrics {
   const processFamilies = observeProcess(serverVersion, options.worker);
   return new WorkerMetrics({
     ...options,
@@ -28,7 +30,7 @@ export function createGatewayMetrics({ router, links, serverVersion, ...options 
         families.push(...inferenceFamilies(states.slice(at, at + TARGETS_AT_ONCE), options.worker));
         await turn();
       }
-      return [...families, ...(await processFamilies())];
+      return [...families, errors.family(options.worker), ...(await processFamilies())];
     },
   });
 }

@@ -12,6 +12,8 @@ import { requestIdOf } from './request-id.js';
 export interface GrpcOptions {
   readonly dataPlane: DataPlane;
   readonly gate: TokenGate;
+  /** Told the name of every status that is an error. */
+  readonly onError: (code: string) => void;
   readonly log: Logger;
 }
 

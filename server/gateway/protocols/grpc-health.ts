@@ -52,7 +52,6 @@ export class HealthService {
   }
 
   private watch(rpc: Watcher, method: MethodDefinition<unknown, unknown>): void {
-    const { log } = this.options;
     try {
       const { service } = readRequest<HealthRequest>(method, rpc.request);
       if (this.watchers.size >= MAX_WATCHERS) throw new StatusError(status.RESOURCE_EXHAUSTED, `${MAX_WATCHERS} callers watch already; use Check`);
@@ -66,7 +65,7 @@ export class HealthService {
       rpc.once('close', () => this.forget(rpc));
       this.timer ??= setInterval(() => this.tell(), LOOK_MS);
     } catch (error) {
-      rpc.emit('error', statusOf(error, requestIdIn(rpc), log));
+      rpc.emit('error', statusOf(error, requestIdIn(rpc), this.options));
     }
   }
 

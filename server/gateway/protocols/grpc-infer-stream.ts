@@ -116,9 +116,8 @@ class InferStream {
       const { response, version } = await infer(this.options, call, address, message, (wanted) => (final = wanted));
       return streamResponse({ model: address.model, version, id, response, final });
     } catch (error) {
-      const { log } = this.options;
-      if (!(error instanceof GatewayError)) return streamFailure(id, statusOf(error, this.requestId, log).details);
-      return streamFailure(id, error.message);
+      const { details } = statusOf(error, this.requestId, this.options);
+      return streamFailure(id, error instanceof GatewayError ? error.message : details);
     }
   }
 
@@ -134,6 +133,6 @@ class InferStream {
     this.over = true;
     clearTimeout(this.idle);
     if (error === undefined) this.rpc.end();
-    else this.rpc.emit('error', statusOf(error, this.requestId, this.options.log));
+    else this.rpc.emit('error', statusOf(error, this.requestId, this.options));
   }
 }

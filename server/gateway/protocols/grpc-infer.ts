@@ -42,9 +42,9 @@ async function answer(rpc: ServerUnaryCall<Buffer, WireMessage>, requestId: stri
   return compressed;
 }
 
-function fail(error: unknown, requestId: string, { log }: GrpcOptions, callback: sendUnaryData<WireMessage>): void {
+function fail(error: unknown, requestId: string, options: GrpcOptions, callback: sendUnaryData<WireMessage>): void {
   // Where the caller is gone already, grpc-js drops it.
-  callback(statusOf(error, requestId, log));
+  callback(statusOf(error, requestId, options));
 }
 
 /** @throws GatewayError INVALID */

@@ -33,7 +33,7 @@ export class GrpcFront {
       'grpc.keepalive_time_ms': KEEP_ALIVE_TIMEOUT_MS,
       'grpc.keepalive_timeout_ms': PING_TIMEOUT_MS,
       'grpc.enable_channelz': 0,
-      interceptors: [receptionLimit(MAX_BUFFERED_BYTES)],
+      interceptors: [receptionLimit(MAX_BUFFERED_BYTES, options.onError)],
     });
     const inference = loadService('open-inference.proto', 'inference.GRPCInferenceService');
     const health = loadService('health.proto', 'grpc.health.v1.Health');

@@ -62,7 +62,7 @@ export function unary<T>(
       rpc.sendMetadata(answerMetadata(requestId));
       callback(null, message);
     } catch (error) {
-      callback(statusOf(error, requestId, options.log));
+      callback(statusOf(error, requestId, options));
     }
   };
 }

@@ -208,6 +208,7 @@ export class Connection {
   }
 
   private sendRefusal(status: number, message: string): void {
+    this.options.onError(status);
     const body = errorText(status, message);
     const lines = headLines(status, false, ['Content-Type', 'application/json', 'Content-Length', String(Buffer.byteLength(body))]);
     this.socket.write(lines + body);

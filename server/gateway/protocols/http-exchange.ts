@@ -33,6 +33,8 @@ export class HttpError extends Error {
 
 export interface ExchangeOptions {
   readonly log: Logger;
+  /** Told the status of every answer that is an error. */
+  readonly onError: (status: number) => void;
   /** Connections are to end with their next answer. */
   draining: boolean;
   /** Bytes of answers that their callers have not taken yet, over all connections. */
@@ -117,6 +119,7 @@ export class Exchange {
   }
 
   private sendFailure(status: number, message: string, fields: readonly string[] = []): void {
+    this.options.onError(status);
     const body = this.failureText(status, message);
     // What still comes is read and forgotten, so that the connection can be used again; not where the caller asked whether to send it.
     this.body.abandon();

@@ -19,6 +19,8 @@ export interface HttpFrontOptions {
   readonly routes: HttpRoutes;
   readonly gate: TokenGate;
   readonly call: (context: CallContext) => Call;
+  /** Told the status of every answer that is an error. */
+  readonly onError: (status: number) => void;
   readonly log: Logger;
 }
 
@@ -37,7 +39,8 @@ export class HttpFront {
   private readonly sweeper: NodeJS.Timeout;
 
   constructor(private readonly options: HttpFrontOptions) {
-    this.state = { log: options.log, draining: false, unsent: 0, coarseNow: () => this.now, onTurn: (exchange) => this.handle(exchange) };
+    const { log, onError } = options;
+    this.state = { log, onError, draining: false, unsent: 0, coarseNow: () => this.now, onTurn: (exchange) => this.handle(exchange) };
     this.server = createServer({ noDelay: true }, (socket) => this.connected(socket));
     this.server.maxConnections = MAX_CONNECTIONS;
     this.sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();

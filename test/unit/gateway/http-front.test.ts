@@ -59,6 +59,7 @@ async function world(tokens?: string[]): Promise<World> {
       calls.push(call);
       return call;
     },
+    onError: () => undefined,
     log,
   });
   const { port } = await front.listen({ host: '127.0.0.1', port: 0 });
@@ -344,7 +345,9 @@ describe('patience', () => {
   async function clocked(onTurn: ConnectionOptions['onTurn']): Promise<Clocked> {
     let clock = 0;
     const connections: Connection[] = [];
-    const server = createServer((socket) => connections.push(new Connection(socket, { log, draining: false, unsent: 0, coarseNow: () => clock, onTurn })));
+    const server = createServer((socket) =>
+      connections.push(new Connection(socket, { log, onError: () => undefined, draining: false, unsent: 0, coarseNow: () => clock, onTurn })),
+    );
     await once(server.listen(0, '127.0.0.1'), 'listening');
     cleanUp.push(() => server.close());
     const caller = await Caller.to((server.address() as AddressInfo).port);
