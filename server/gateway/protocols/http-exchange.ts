@@ -22,7 +22,7 @@ export class HttpError extends Error {
   override readonly name = 'HttpError';
 
   constructor(
-    readonly status: 400 | 405 | 417,
+    readonly status: 400 | 405 | 417 | 501,
     message: string,
     /** Names and values in turn. */
     readonly fields: readonly string[] = [],

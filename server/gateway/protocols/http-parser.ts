@@ -66,7 +66,7 @@ const { REQUEST, kOnHeaders, kOnHeadersComplete, kOnBody, kOnMessageComplete } =
 const GO_ON = 0;
 
 /** As `node:http` has them: a second one would be another opinion, not an addition. */
-const ONCE = new Set(['authorization', 'content-type', 'from', 'host', 'max-forwards', 'proxy-authorization', 'referer', 'user-agent']);
+const ONCE = new Set(['authorization', 'content-type', 'from', 'max-forwards', 'proxy-authorization', 'referer', 'user-agent']);
 
 /** Header names as they come, to lower case: few, and the same ones again and again. */
 const lowered = new Map<string, string>();

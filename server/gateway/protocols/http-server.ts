@@ -29,6 +29,8 @@ const REMEMBERED_PATHS = 4_096;
 /** How often connections are looked at that have waited too long. */
 const SWEEP_MS = 1_000;
 const NO_BODY = Buffer.alloc(0);
+/** What stands before the path where a caller sends what proxies are sent, as it may (RFC 9112, 3.2.2). */
+const ABSOLUTE = /^https?:\/\/[^/]*/i;
 
 export class HttpFront {
   private readonly server: Server;
@@ -137,7 +139,7 @@ export class HttpFront {
     let route = this.remembered.get(url);
     if (!route) {
       const query = url.indexOf('?');
-      const path = query < 0 ? url : url.slice(0, query);
+      const path = (query < 0 ? url : url.slice(0, query)).replace(ABSOLUTE, '');
       exchange.failureText = this.options.routes.failureText(path);
       route = this.options.routes.find(path);
       if (!route) throw new GatewayError('NOT_FOUND', `there is nothing at ${path.slice(0, 200)}`);
@@ -154,7 +156,13 @@ export class HttpFront {
 /** What RFC 9110 asks of every request. @throws HttpError */
 function assertProper({ head: { headers, modern } }: Exchange): void {
   if (modern && headers['host'] === undefined) throw new HttpError(400, 'the header Host is missing; HTTP/1.1 requires it');
-  const { expect } = headers;
+  // Repeated ones were joined (RFC 9112, 3.2).
+  if (headers['host']?.includes(',')) throw new HttpError(400, 'the header Host is there more than once');
+  const { expect, 'transfer-encoding': transferCoding } = headers;
+  // One that does not end in chunks has no end that can be found: the parser refuses it.
+  if (transferCoding !== undefined && /,\s*chunked$/i.test(transferCoding)) {
+    throw new HttpError(501, `the header Transfer-Encoding is ${JSON.stringify(transferCoding.slice(0, 40))}; only chunked is understood`);
+  }
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
     throw new HttpError(417, `the header Expect is ${JSON.stringify(expect.slice(0, 40))}; only 100-continue is understood`);
   }

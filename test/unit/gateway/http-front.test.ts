@@ -197,6 +197,13 @@ describe('Expect: 100-continue', () => {
 describe('what RFC 9112 asks', () => {
   test.each([
     ['no Host', 'GET /get HTTP/1.1\r\n\r\n', 400, /the header Host is missing/],
+    ['two Hosts', 'GET /get HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 400, /the header Host is there more than once/],
+    [
+      'another coding below the chunks',
+      posting('/echo', '', 'Transfer-Encoding: gzip, chunked\r\n').replace(/Content-Length.*\r\n/, ''),
+      501,
+      /only chunked is understood/,
+    ],
     ['two lengths', 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', 400, /no HTTP\/1\.1 request/],
     ['a length and chunks', 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 400, /no HTTP\/1\.1 request/],
     ['a bad length', 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\na', 400, /no HTTP\/1\.1 request/],
@@ -214,6 +221,12 @@ describe('what RFC 9112 asks', () => {
     expect(caller.answers).toHaveLength(1);
     expect(caller.answers[0]).toMatch(new RegExp(`^${status} `));
     expect((await fetch(`http://127.0.0.1:${port}/get`)).status).toBe(200);
+  });
+
+  test('a target with a scheme and a host, as proxies are sent it, is the path in it', async () => {
+    const { port } = await world();
+    const caller = (await Caller.to(port)).say(getting('http://model.example:8000/get?a=b') + getting('http://model.example'));
+    await caller.hears(/200 OK[^]*got[^]*404 Not Found/);
   });
 
   test('HTTP/1.0 is answered and closed, or kept where it asks for it', async () => {
