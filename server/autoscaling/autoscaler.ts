@@ -9,7 +9,7 @@ import type { MetricWindows } from '../monitoring/metric-windows.js';
 import { ScalingDecisionEntity, type ScalingPolicyEntity } from './autoscaling.entities.js';
 import { pruneDecisions } from './decision-retention.js';
 import { decide, type Decision } from './decide.js';
-import { loadRange, observeLoad } from './load.js';
+import { loadRange, observeLoad, type LoadedVersion } from './load.js';
 import { livePolicy, lockDeployment, replicasOf, type ScalingPolicyService } from './scaling-policy.service.js';
 
 export const AUTOSCALER_ACTOR = 'system:autoscaler';
@@ -101,8 +101,12 @@ export class Autoscaler {
 
   private async observe(manager: EntityManager, deployment: DeploymentEntity, policy: ScalingPolicyEntity, now: Date) {
     const { windows } = this.parts;
-    const versionIds = deployment.spec.targets.filter((target) => target.weight > 0).map((target) => target.versionId);
-    const query = { ...policy, versionIds, nowMs: now.getTime() };
+    const loaded = deployment.spec.targets.filter((target) => target.weight > 0).map((target) => target.versionId);
+    const versions: LoadedVersion[] = await manager.query(
+      `SELECT v.id AS "versionId", v.number || ' of ' || m.name AS version FROM version v JOIN model m ON m.id = v.model_id WHERE v.id = ANY($1) ORDER BY m.name, v.number`,
+      [loaded],
+    );
+    const query = { ...policy, versions, nowMs: now.getTime() };
     const { fromMs, toMs } = loadRange(query);
     const rows = await windows.load(manager, deployment.id, new Date(fromMs), new Date(toMs));
     return observeLoad(query, rows, await windows.liveGateways(manager, now));

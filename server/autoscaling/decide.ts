@@ -72,7 +72,7 @@ export function decide(rules: ScalingRules, current: number, load: ObservedLoad)
   if (load.missing !== null || load.targets.length === 0)
     return hold('MISSING_DATA', `nothing is changed while data is missing: ${load.missing ?? 'no version takes traffic'}`);
   const few = load.targets.find(({ samples }) => samples.length < MIN_WINDOWS);
-  if (few) return hold('TOO_FEW_WINDOWS', `version ${few.versionId.slice(0, 8)} has ${few.samples.length} of the ${MIN_WINDOWS} windows that a decision needs`);
+  if (few) return hold('TOO_FEW_WINDOWS', `version ${few.version} has ${few.samples.length} of the ${MIN_WINDOWS} windows that a decision needs`);
 
   const demand = busiest(rules, current, load.targets);
   const sentence = describe(rules, current, demand);
@@ -180,7 +180,7 @@ function withoutOutlier(
 
 function describe(rules: ScalingRules, current: number, { target, mean: load, ratio }: Demand): string {
   const perReplica = round(load / current);
-  return `${round(load)} requests were in flight at version ${target.versionId.slice(0, 8)} (mean of ${target.samples.length} windows), ${perReplica} a replica, ${round(ratio)} times the target of ${rules.targetInFlight}`;
+  return `${round(load)} requests were in flight at version ${target.version} (mean of ${target.samples.length} windows), ${perReplica} a replica, ${round(ratio)} times the target of ${rules.targetInFlight}`;
 }
 
 const mean = (values: readonly number[]): number => (values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length);

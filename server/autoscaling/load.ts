@@ -10,8 +10,14 @@ export const SETTLE_MS = 2_000;
 /** A slot is reported when this much of it is. */
 const COVERED = 0.8;
 
-export interface TargetLoad {
+/** A version that takes traffic. */
+export interface LoadedVersion {
   readonly versionId: string;
+  /** As people know it: `3 of digits`. */
+  readonly version: string;
+}
+
+export interface TargetLoad extends LoadedVersion {
   /** Mean requests in flight at the whole target, over all gateways, in each slot of the policy's window that is known; oldest first. */
   readonly samples: readonly number[];
 }
@@ -39,7 +45,7 @@ export interface LoadQuery {
   readonly scaleDownWindowMs: number;
   readonly targetInFlight: number;
   /** Versions that the deployment sends traffic to now. */
-  readonly versionIds: readonly string[];
+  readonly versions: readonly LoadedVersion[];
   readonly nowMs: number;
 }
 
@@ -59,7 +65,7 @@ export function observeLoad(query: LoadQuery, windows: readonly LoadWindow[], ga
   const grid = new Grid(fromMs, toMs, windows);
   const inWindow = slots(query.windowMs);
   const first = grid.size - inWindow;
-  const targets = query.versionIds.map((versionId) => ({ versionId, samples: grid.known(versionId, first) }));
+  const targets = query.versions.map((of) => ({ ...of, samples: grid.known(of.versionId, first) }));
   return {
     targets,
     missing: whatIsMissing(query, grid, first, gateways),
@@ -129,21 +135,21 @@ class Grid {
  * Every living gateway must have reported every target without a break through the window. What comes before its very first report is
  * no break: the target was not routed then.
  */
-function whatIsMissing({ versionIds, nowMs }: LoadQuery, grid: Grid, first: number, gateways: readonly LiveGateway[]): string | null {
+function whatIsMissing({ versions, nowMs }: LoadQuery, grid: Grid, first: number, gateways: readonly LiveGateway[]): string | null {
   if (gateways.length === 0) return 'no gateway is alive, so nobody measures the load';
   for (const { id, startedMs } of gateways) {
-    for (const versionId of versionIds) {
+    for (const { versionId, version } of versions) {
       let slot = 0;
       while (slot < grid.size && !grid.reported(id, versionId, slot)) slot++;
       if (slot === grid.size) {
         const age = Math.round((nowMs - startedMs) / 1000);
-        return `gateway ${short(id)}, which started ${age} s ago, has reported nothing yet on version ${short(versionId)}`;
+        return `gateway ${short(id)}, which started ${age} s ago, has reported nothing yet on version ${version}`;
       }
       slot = Math.max(slot, first);
       while (slot < grid.size && grid.reported(id, versionId, slot)) slot++;
       if (slot < grid.size) {
         const at = new Date(grid.fromMs + slot * SLOT_MS).toISOString();
-        return `gateway ${short(id)} did not report on version ${short(versionId)} for the 5 s from ${at}`;
+        return `gateway ${short(id)} did not report on version ${version} for the 5 s from ${at}`;
       }
     }
   }

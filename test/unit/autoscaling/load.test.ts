@@ -9,7 +9,7 @@ const NOW = 1_000_000_003_000;
 /** The newest slot that is looked at ends here. */
 const TO = 1_000_000_000_000;
 
-const query: LoadQuery = { windowMs: 20_000, scaleDownWindowMs: 30_000, targetInFlight: 4, versionIds: [V1], nowMs: NOW };
+const query: LoadQuery = { windowMs: 20_000, scaleDownWindowMs: 30_000, targetInFlight: 4, versions: [{ versionId: V1, version: '1 of m' }], nowMs: NOW };
 const alive = (...ids: string[]): LiveGateway[] => ids.map((id) => ({ id, startedMs: TO - 3_600_000 }));
 
 /** Windows of 5 s that end at TO, oldest first: a number is a mean load, null a window that is missing. */
@@ -30,7 +30,7 @@ test('only windows that ended two seconds ago are looked at, on whole slots', ()
 describe('samples', () => {
   test("are those of the policy's window, oldest first", () => {
     const { targets, missing, knownForMs } = observeLoad(query, windows([9, 9, 9, 9, 9, 9, 1, 2, 3, 4]), alive(G1));
-    expect(targets).toEqual([{ versionId: V1, samples: [1, 2, 3, 4] }]);
+    expect(targets).toEqual([{ versionId: V1, version: '1 of m', samples: [1, 2, 3, 4] }]);
     expect([missing, knownForMs]).toEqual([null, 50_000]);
   });
 
@@ -58,37 +58,37 @@ describe('samples', () => {
 describe('what is missing is said', () => {
   test.each([
     ['no gateway', windows(all(2)), alive(), 'no gateway is alive, so nobody measures the load'],
-    ['no window at all', [], alive(G1), 'gateway aaaaaaaa, which started 3603 s ago, has reported nothing yet on version 11111111'],
+    ['no window at all', [], alive(G1), 'gateway aaaaaaaa, which started 3603 s ago, has reported nothing yet on version 1 of m'],
     [
       'old windows only',
       windows([1, 1, 1, 1, 1, 1, null, null, null, null]),
       alive(G1),
-      'gateway aaaaaaaa did not report on version 11111111 for the 5 s from 2001-09-09T01:46:20.000Z',
+      'gateway aaaaaaaa did not report on version 1 of m for the 5 s from 2001-09-09T01:46:20.000Z',
     ],
     [
       'the oldest window',
       windows([1, 1, 1, 1, 1, 1, null, 1, 1, 1]),
       alive(G1),
-      'gateway aaaaaaaa did not report on version 11111111 for the 5 s from 2001-09-09T01:46:20.000Z',
+      'gateway aaaaaaaa did not report on version 1 of m for the 5 s from 2001-09-09T01:46:20.000Z',
     ],
     [
       'the newest window',
       windows([1, 1, 1, 1, 1, 1, 1, 1, 1, null]),
       alive(G1),
-      'gateway aaaaaaaa did not report on version 11111111 for the 5 s from 2001-09-09T01:46:35.000Z',
+      'gateway aaaaaaaa did not report on version 1 of m for the 5 s from 2001-09-09T01:46:35.000Z',
     ],
     [
       'one in between',
       windows([1, 1, 1, 1, 1, 1, 1, null, 1, 1]),
       alive(G1),
-      'gateway aaaaaaaa did not report on version 11111111 for the 5 s from 2001-09-09T01:46:25.000Z',
+      'gateway aaaaaaaa did not report on version 1 of m for the 5 s from 2001-09-09T01:46:25.000Z',
     ],
-    ['one gateway of two', windows(all(2)), alive(G1, G2), 'gateway bbbbbbbb, which started 3603 s ago, has reported nothing yet on version 11111111'],
+    ['one gateway of two', windows(all(2)), alive(G1, G2), 'gateway bbbbbbbb, which started 3603 s ago, has reported nothing yet on version 1 of m'],
     [
       'the newest of one gateway of two',
       [...windows(all(2)), ...windows([...all(2).slice(1), null], G2)],
       alive(G1, G2),
-      'gateway bbbbbbbb did not report on version 11111111 for the 5 s from 2001-09-09T01:46:35.000Z',
+      'gateway bbbbbbbb did not report on version 1 of m for the 5 s from 2001-09-09T01:46:35.000Z',
     ],
   ])('%s', (_name, rows, gateways, missing) => {
     expect(observeLoad(query, rows, gateways).missing).toBe(missing);
@@ -108,7 +108,7 @@ describe('what is missing is said', () => {
   test('every version of the spec counts, others do not', () => {
     const rows = [...windows(all(2)), ...windows([1, 1, 1, 1, 1, null, null, null, null, null], G1, V2)];
     expect(observeLoad(query, rows, alive(G1)).missing).toBeNull();
-    expect(observeLoad({ ...query, versionIds: [V1, V2] }, rows, alive(G1)).missing).toContain('version 22222222');
+    expect(observeLoad({ ...query, versions: [...query.versions, { versionId: V2, version: '2 of m' }] }, rows, alive(G1)).missing).toContain('version 2 of m');
   });
 });
 
