@@ -104,6 +104,14 @@ export function elementCount(shape: readonly number[]): number {
   return empty ? 0 : count;
 }
 
+/** Each is an object of its own in memory, of a hundred bytes and more, whatever it holds. */
+const MAX_BYTES_ELEMENTS = 1024 * 1024;
+
+/** @throws TensorError for more elements than a BYTES tensor may have; call it before they are made */
+export function assertBytesCount(name: string, count: number): void {
+  if (count > MAX_BYTES_ELEMENTS) throw new TensorError(`tensor "${name}" has ${count} BYTES elements; the limit is ${MAX_BYTES_ELEMENTS}`);
+}
+
 /** A new zeroed array for `count` elements. */
 export function allocate<D extends NumericDatatype>(datatype: D, count: number): TensorDataOf[D] {
   return new ARRAY_OF[datatype](count) as TensorDataOf[D];

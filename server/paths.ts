@@ -18,7 +18,13 @@ export const compiled = (...path: string[]): string => join(PROJECT_ROOT, 'dist'
 
 /** The programs of the processes; each has a bundle of its own. */
 export type Program =
-  'server/main' | 'server/stop-main' | 'server/gateway/main' | 'runtimes/host/main' | 'runtimes/host/validate-main' | 'runtimes/host/idle-main';
+  | 'server/main'
+  | 'server/stop-main'
+  | 'server/gateway/main'
+  | 'server/gateway/text-main'
+  | 'runtimes/host/main'
+  | 'runtimes/host/validate-main'
+  | 'runtimes/host/idle-main';
 
 /** The file that a process runs: tests run the same. */
 export const program = (name: Program): string => compiled('bundle', `${name}.js`);

@@ -8,7 +8,17 @@
  */
 import { halfValue } from './half.js';
 import { describe, fillElements } from './json-elements.js';
-import { allocate, elementCount, isDatatype, TensorError, type Datatype, type NumericDatatype, type Tensor, type TensorData } from '../tensor.js';
+import {
+  allocate,
+  assertBytesCount,
+  elementCount,
+  isDatatype,
+  TensorError,
+  type Datatype,
+  type NumericDatatype,
+  type Tensor,
+  type TensorData,
+} from '../tensor.js';
 
 export { InexactNumberError } from './json-elements.js';
 
@@ -57,6 +67,7 @@ export function tensorFromJson(json: TensorJson, path: string): Tensor {
       `${where}: shape [${dims}] wants ${count} elements, the data has ${values.length}${dimensions.length > 1 ? ' at its outermost level' : ''}`,
     );
   }
+  if (datatype === 'BYTES') assertBytesCount(name, count);
   const out: TensorData | Uint8Array[] = datatype === 'BYTES' ? new Array<Uint8Array>(count) : allocate(datatype as NumericDatatype, count);
   if (nested) fillNested(datatype, out, values, dimensions.length - 1, 0, where);
   else fillElements(datatype, out, values, 0, where);

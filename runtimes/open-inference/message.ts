@@ -2,7 +2,7 @@
  * Open Inference Protocol messages in the binary tensor form: a JSON header, then the tensors' bytes in the order they are
  * listed, each with its `binary_data_size`. Little-endian and row-major; a BYTES element is a uint32 length and the bytes.
  */
-import { allocate, bytesOf, elementCount, elementSize, isDatatype, TensorError, viewOf, type Tensor, type TensorData } from '../tensor.js';
+import { allocate, assertBytesCount, bytesOf, elementCount, elementSize, isDatatype, TensorError, viewOf, type Tensor, type TensorData } from '../tensor.js';
 
 export type ParameterValue = string | number | boolean;
 export type Parameters = Readonly<Record<string, ParameterValue>>;
@@ -119,7 +119,10 @@ export function tensorToBytes(tensor: Tensor): Uint8Array {
 /** @throws TensorError when the number of bytes is not what datatype and shape ask for. */
 export function tensorFromBytes(name: string, datatype: Tensor['datatype'], shape: readonly number[], bytes: Uint8Array): Tensor {
   const count = elementCount(shape);
-  if (datatype === 'BYTES') return { name, datatype, shape, data: unpackBytes(bytes, count) };
+  if (datatype === 'BYTES') {
+    assertBytesCount(name, count);
+    return { name, datatype, shape, data: unpackBytes(bytes, count) };
+  }
   if (bytes.byteLength !== count * elementSize(datatype)) {
     throw new TensorError(`tensor "${name}": shape [${shape.join(', ')}] of ${datatype} is ${count * elementSize(datatype)} bytes, ${bytes.byteLength} came`);
   }

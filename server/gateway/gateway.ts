@@ -15,6 +15,8 @@ import { METRICS_ROOT, metricsProtocol } from './protocols/metrics-route.js';
 import { createObservers } from './observe/observers.js';
 import type { GrpcFront } from './protocols/grpc-server.js';
 import { HttpFront, type ListenAt } from './protocols/http-server.js';
+import { TextProcess } from './protocols/text-process.js';
+import { Texts } from './protocols/texts.js';
 import { ReplicaLinks } from './replica-links.js';
 import { loadSnapshot, saveSnapshot, snapshotPath, type RouteSnapshot } from './route-snapshot.js';
 import { Router } from './router.js';
@@ -120,7 +122,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   await firstTable(control, tables, path, log);
   await metrics.start();
-  const protocols = httpProtocols(dataPlane, options).set(
+  const textProcess = new TextProcess();
+  const protocols = httpProtocols(dataPlane, new Texts(dataPlane, textProcess), options).set(
     METRICS_ROOT,
     metricsProtocol(() => metrics.text(), options.openMetrics),
   );
@@ -146,6 +149,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         () => undefined,
       );
       await Promise.all([front.drain(), drainGrpc]);
+      textProcess.close();
       links.close();
       await Promise.all([observers.close(), control.close()]);
     },

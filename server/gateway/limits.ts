@@ -8,6 +8,16 @@ export const MAX_BUFFERED_BYTES = 512 * 1024 * 1024;
 export const MAX_UNSENT_BYTES = 512 * 1024 * 1024;
 /** One message on a replica's socket. Answers may be larger than what asked for them. */
 export const MAX_FRAME_BYTES = 512 * 1024 * 1024;
+/** Text of tensors takes up to a second a megabyte to read: up to here it is read between other requests, beyond it in another process. */
+export const MAX_TEXT_READ_HERE = 64 * 1024;
+/** The same for elements of an answer that become text. */
+export const MAX_ELEMENTS_WRITTEN_HERE = 16 * 1024;
+/** The other process: how long one text may take, how much memory, how many wait. */
+export const TEXT_LIMIT_MS = 20_000;
+export const TEXT_HEAP_MB = 1_024;
+export const MAX_TEXTS_WAITING = 64;
+/** It ends when it had nothing to do for this long, and with it goes its memory. */
+export const TEXT_IDLE_MS = 30_000;
 /** Request line and headers together. */
 export const MAX_HEADER_BYTES = 16 * 1024;
 export const MAX_CONNECTIONS = 16_384;

@@ -1,5 +1,5 @@
 /** The typed form of a tensor's data over gRPC, `InferTensorContents`: one list for each family of datatypes. */
-import { allocate, bytesOf, elementCount, TensorError, type Datatype, type NumericData, type Tensor } from '../../../runtimes/tensor.js';
+import { allocate, assertBytesCount, bytesOf, elementCount, TensorError, type Datatype, type NumericData, type Tensor } from '../../../runtimes/tensor.js';
 import { WIRE, type ProtobufReader } from './protobuf-reader.js';
 
 const FIELDS = [
@@ -40,6 +40,7 @@ export function tensorFromContents(name: string, datatype: Datatype, shape: read
   const bytes = contents.reduce((sum, part) => sum + part.left, 0);
   // Before anything is allocated: every element takes a byte at least.
   if (count > bytes) throw new TensorError(`${where}: shape [${shape.join(', ')}] wants ${count} elements, its contents have fewer`);
+  if (datatype === 'BYTES') assertBytesCount(name, count);
   const filler = datatype === 'BYTES' ? new BytesFiller(count) : new NumberFiller(datatype, allocate(datatype, count));
   const wanted = FIELD_OF[datatype];
   try {

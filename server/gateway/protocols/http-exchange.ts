@@ -86,15 +86,19 @@ export class Exchange {
 
   send(answer: HttpAnswer): void {
     if (this.gone) return;
-    const textBytes = Buffer.byteLength(answer.body);
-    let size = textBytes;
-    if (answer.binary) for (const part of answer.binary) size += part.byteLength;
+    const { body, binary } = answer;
+    const long = typeof body !== 'string';
+    const [text, parts] = long ? ['', [body, ...(binary ?? [])]] : [body, binary];
+    const bodyBytes = Buffer.byteLength(body);
+    let size = bodyBytes;
+    if (binary) for (const part of binary) size += part.byteLength;
     if (this.options.unsent + size > MAX_UNSENT_BYTES) {
       return this.fail(new GatewayError('UNAVAILABLE', 'callers have not taken the answers that the gateway holds for them already; try again', 1));
     }
+    const fields = fieldsOf(answer, bodyBytes);
     const coding = size < COMPRESS_FROM_BYTES ? undefined : acceptedCoding(this.head.headers['accept-encoding']);
-    if (coding) this.sendCompressed(answer, textBytes, size, coding);
-    else this.write(answer.status, fieldsOf(answer, textBytes), answer.body, answer.binary, size);
+    if (coding) this.sendCompressed(answer.status, fields, inOnePiece(text, parts ?? [], size), coding);
+    else this.write(answer.status, fields, text, parts, size);
   }
 
   fail(error: unknown): void {
@@ -138,16 +142,16 @@ export class Exchange {
     else if (!this.keepAlive) this.lingering = setTimeout(() => this.connection.leave(), LINGER_MS);
   }
 
-  private sendCompressed(answer: HttpAnswer, textBytes: number, size: number, coding: ContentCoding): void {
+  private sendCompressed(status: number, fields: readonly string[], body: Buffer, coding: ContentCoding): void {
     // Held while it waits for the thread pool too.
-    this.options.unsent += size;
-    compress(coding, inOnePiece(answer.body, answer.binary ?? [], size)).then(
+    this.options.unsent += body.length;
+    compress(coding, body).then(
       (compressed) => {
-        this.options.unsent -= size;
-        if (!this.gone) this.write(answer.status, [...fieldsOf(answer, textBytes), 'Content-Encoding', coding], '', [compressed], compressed.byteLength);
+        this.options.unsent -= body.length;
+        if (!this.gone) this.write(status, [...fields, 'Content-Encoding', coding], '', [compressed], compressed.byteLength);
       },
       (error: unknown) => {
-        this.options.unsent -= size;
+        this.options.unsent -= body.length;
         this.fail(error);
       },
     );
@@ -164,9 +168,10 @@ export class Exchange {
   }
 }
 
-function fieldsOf(answer: HttpAnswer, textBytes: number): string[] {
+/** @param bodyBytes of them without the binary part */
+function fieldsOf(answer: HttpAnswer, bodyBytes: number): string[] {
   const fields = ['Content-Type', answer.contentType ?? (answer.binary ? 'application/octet-stream' : 'application/json')];
   if (answer.version !== undefined) fields.push('X-Pilothouse-Version', String(answer.version));
-  if (answer.binary) fields.push('Inference-Header-Content-Length', String(textBytes));
+  if (answer.binary) fields.push('Inference-Header-Content-Length', String(bodyBytes));
   return fields;
 }

@@ -5,6 +5,7 @@ import { errorText, type HttpProtocol, type HttpRoutes } from './http-route.js';
 import { MLFLOW_ROOTS, mlflowRest } from './mlflow-rest.js';
 import { openInferenceRest } from './open-inference-rest.js';
 import { tensorFlowServingRest } from './tensorflow-serving-rest.js';
+import type { Texts } from './texts.js';
 
 /** A segment that a file system or a proxy would climb by, encoded or not. */
 const CLIMBS = /^(?:\.|%2e){1,2}$/i;
@@ -15,9 +16,13 @@ export interface HttpProtocolOptions {
 }
 
 /** The protocols by the first segments of their paths. @throws GatewayError INVALID for a deployment's name that cannot be one */
-export function httpProtocols(dataPlane: DataPlane, { mlflowDeployment }: HttpProtocolOptions): Map<string, HttpProtocol> {
-  const mlflow = mlflowRest(dataPlane, mlflowDeployment);
-  return new Map([['v2', openInferenceRest(dataPlane)], ['v1', tensorFlowServingRest(dataPlane)], ...MLFLOW_ROOTS.map((root) => [root, mlflow] as const)]);
+export function httpProtocols(dataPlane: DataPlane, texts: Texts, { mlflowDeployment }: HttpProtocolOptions): Map<string, HttpProtocol> {
+  const mlflow = mlflowRest(dataPlane, texts, mlflowDeployment);
+  return new Map([
+    ['v2', openInferenceRest(dataPlane, texts)],
+    ['v1', tensorFlowServingRest(dataPlane, texts)],
+    ...MLFLOW_ROOTS.map((root) => [root, mlflow] as const),
+  ]);
 }
 
 export function httpRoutes(protocols: ReadonlyMap<string, HttpProtocol>): HttpRoutes {

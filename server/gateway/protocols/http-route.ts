@@ -3,8 +3,8 @@ import type { Call, Protocol } from '../pending.js';
 
 export interface HttpAnswer {
   readonly status: number;
-  /** JSON, unless `contentType` says otherwise. */
-  readonly body: string;
+  /** JSON, unless `contentType` says otherwise; as bytes where it is long. */
+  readonly body: string | Buffer;
   readonly contentType?: string;
   /** Tensors' bytes that follow the JSON (the binary tensor extension), to be sent as they are. */
   readonly binary?: readonly Uint8Array[];

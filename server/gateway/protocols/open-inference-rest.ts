@@ -1,21 +1,18 @@
 /** The Open Inference Protocol over REST, with Triton's extensions: paths, and one call on the data plane for an inference. */
-import { restRequestFrom, type RestRequest } from '../../../runtimes/open-inference/rest-request.js';
 import type { TensorSpec } from '../../../runtimes/tensor.js';
 import type { DataPlane } from '../data-plane.js';
-import type { Call } from '../pending.js';
-import { errorText, json, routesOf, type HttpAnswer, type HttpProtocol, type HttpRoute } from './http-route.js';
-import { readJson } from './json-body.js';
+import { errorText, json, routesOf, type HttpProtocol, type HttpRoute } from './http-route.js';
 import { nameOf, versionOf } from './model-name.js';
-import { openInferenceAnswer } from './open-inference-answer.js';
-import { splitBody } from './open-inference-body.js';
+import { HEADER_LENGTH } from './open-inference-body.js';
 import { refuseRepositoryControl, repositoryIndexAnswer } from './repository-rest.js';
+import type { Texts } from './texts.js';
 import { EXTENSIONS, modelConfig, modelStatistics } from './triton.js';
 
 const REST_EXTENSIONS = ['binary_tensor_data', 'classification', ...EXTENSIONS];
 
 const { get, post } = routesOf('oip-rest');
 
-export function openInferenceRest(dataPlane: DataPlane): HttpProtocol {
+export function openInferenceRest(dataPlane: DataPlane, texts: Texts): HttpProtocol {
   return {
     failureText: errorText,
     route: ([, first, ...rest]) => {
@@ -25,7 +22,7 @@ export function openInferenceRest(dataPlane: DataPlane): HttpProtocol {
       if (first !== 'models' || rest.length === 0) return undefined;
       // Without a version it is Triton's statistics of all models, though a model could have that name.
       if (rest.length === 1 && rest[0] === 'stats') return get(() => json(200, modelStatistics(dataPlane)));
-      return modelRoute(dataPlane, rest);
+      return modelRoute(dataPlane, texts, rest);
     },
   };
 }
@@ -46,7 +43,7 @@ function repositoryRoute(dataPlane: DataPlane, [what, encoded, verb, ...excess]:
   return post(() => refuseRepositoryControl(name, verb));
 }
 
-function modelRoute(dataPlane: DataPlane, [encoded, ...rest]: readonly string[]): HttpRoute | undefined {
+function modelRoute(dataPlane: DataPlane, texts: Texts, [encoded, ...rest]: readonly string[]): HttpRoute | undefined {
   const versioned = rest[0] === 'versions';
   if (versioned && rest.length === 1) return undefined;
   const [verb, ...excess] = versioned ? rest.slice(2) : rest;
@@ -64,7 +61,7 @@ function modelRoute(dataPlane: DataPlane, [encoded, ...rest]: readonly string[])
     case 'stats':
       return statisticsRoute(dataPlane, name, version());
     case 'infer':
-      return inferRoute(dataPlane, name, version());
+      return inferRoute(texts, name, version());
     default:
       return undefined;
   }
@@ -87,17 +84,10 @@ const configRoute = (dataPlane: DataPlane, name: string, version: number | undef
 const statisticsRoute = (dataPlane: DataPlane, name: string, version: number | undefined): HttpRoute =>
   get(() => json(200, modelStatistics(dataPlane, name, version)));
 
-function inferRoute(dataPlane: DataPlane, name: string, version: number | undefined): HttpRoute {
-  return post(async (call: Call, body: Buffer): Promise<HttpAnswer> => {
-    let request!: RestRequest;
-    // Decoding may have to wait for the deployment to be known: its failures are counted there.
-    const answer = await dataPlane.infer(call, name, version, () => {
-      const { json: text, binary } = splitBody(call.context.headers, body);
-      request = readJson(text, (value) => restRequestFrom(value, binary));
-      return request;
-    });
-    return openInferenceAnswer(name, answer, request);
+const inferRoute = (texts: Texts, model: string, version: number | undefined): HttpRoute =>
+  post((call, body) => {
+    const headerLength = call.context.headers[HEADER_LENGTH] as string | undefined;
+    return texts.infer('open-inference', { call, model, version, body, textBytes: Number(headerLength) || body.length }, () => ({ headerLength }));
   });
-}
 
 const specOf = ({ name, datatype, shape }: TensorSpec): unknown => ({ name, datatype, shape });

@@ -1,0 +1,62 @@
+/** MLflow's bodies: JSON in four forms, or CSV. */
+import { objectOf, parametersFrom } from '../../../runtimes/open-inference/rest-request.js';
+import { TensorError, type Datatype, type Signature, type Tensor } from '../../../runtimes/tensor.js';
+import { readJson } from './json-body.js';
+import { csvElement, frameFromCsv } from './mlflow-csv.js';
+import { frameFromRecords, frameFromSplit, tensorsOfFrame } from './mlflow-frame.js';
+import { columnsText, haveRows, rowsText } from './signature-text.js';
+import { tensorsByColumn, tensorsByRow } from './signature-values.js';
+import type { RowForm } from './tensorflow-serving-text.js';
+import { allElements, type Reading, type TextProtocol } from './text-protocol.js';
+
+const TEXT = { base64: false };
+
+export interface MlflowContext {
+  /** The header Content-Type, as it came. */
+  readonly contentType: string | undefined;
+  readonly signature: Signature;
+}
+
+export const mlflowText: TextProtocol<MlflowContext, RowForm> = {
+  read,
+  elements: allElements,
+  write: (outputs, { byRow }) => ({ body: `{"predictions":${byRow && haveRows(outputs) ? rowsText(outputs, TEXT) : columnsText(outputs, TEXT)}}` }),
+};
+
+function read(body: Buffer, { contentType = 'application/json', signature }: MlflowContext): Reading<RowForm> {
+  const [type, ...parameters] = contentType.split(';').map((part) => part.trim().toLowerCase());
+  const charset = parameters
+    .find((parameter) => parameter.startsWith('charset='))
+    ?.slice('charset='.length)
+    .replaceAll('"', '');
+  if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8') throw new TensorError(`charset ${charset.slice(0, 40)} is not known; send UTF-8`);
+  if (type === 'text/csv') return { request: { inputs: tensorsOfFrame(frameFromCsv(body), signature, csvElement) }, form: { byRow: true } };
+  if (type === 'application/json' || type === '') return readJson(body, (value) => jsonInvocation(value, signature));
+  throw new TensorError(`Content-Type ${JSON.stringify(type!.slice(0, 100))} is not known; send application/json or text/csv`);
+}
+
+const FORMATS: Readonly<Record<string, (value: unknown, signature: Signature) => Tensor[]>> = {
+  dataframe_split: (value, signature) => tensorsOfFrame(frameFromSplit(value), signature, jsonElement),
+  dataframe_records: (value, signature) => tensorsOfFrame(frameFromRecords(value), signature, jsonElement),
+  instances: (value, signature) => tensorsByRow(signature, value),
+  inputs: (value, signature) => tensorsByColumn(signature, value),
+};
+
+function jsonInvocation(value: unknown, signature: Signature): Reading<RowForm> {
+  const body = objectOf(value, 'the request');
+  const given = Object.keys(FORMATS).filter((format) => body[format] !== undefined);
+  if (given.length !== 1) {
+    const known = Object.keys(FORMATS)
+      .map((format) => `"${format}"`)
+      .join(', ');
+    throw new TensorError(
+      `the request must have exactly one of ${known}; it has ${given.length === 0 ? 'none' : given.map((format) => `"${format}"`).join(' and ')}`,
+    );
+  }
+  const [format] = given;
+  const parameters = parametersFrom(body['params'], 'params');
+  return { request: { inputs: FORMATS[format!]!(body[format!], signature), ...(parameters && { parameters }) }, form: { byRow: format !== 'inputs' } };
+}
+
+/** pandas writes a missing value as null. */
+const jsonElement = (cell: unknown, datatype: Datatype): unknown => (cell === null && datatype.startsWith('FP') ? 'NaN' : cell);

@@ -1,0 +1,51 @@
+/** The Open Inference Protocol's requests and responses: JSON tensors, binary tensors after the JSON, or a mix. */
+import { tensorDataText } from '../../../runtimes/open-inference/json.js';
+import { tensorToBytes } from '../../../runtimes/open-inference/message.js';
+import { restRequestFrom, type RestRequest } from '../../../runtimes/open-inference/rest-request.js';
+import type { Tensor } from '../../../runtimes/tensor.js';
+import { classify } from './classification.js';
+import { readJson } from './json-body.js';
+import { splitBody } from './open-inference-body.js';
+import type { AnsweredBy, Text, TextProtocol } from './text-protocol.js';
+
+export interface OpenInferenceContext {
+  /** The header Inference-Header-Content-Length, as it came. */
+  readonly headerLength: string | undefined;
+}
+
+export type OpenInferenceForm = Pick<RestRequest, 'id' | 'forms' | 'binaryOutputs'>;
+
+export const openInferenceText: TextProtocol<OpenInferenceContext, OpenInferenceForm> = {
+  read: (body, { headerLength }) => {
+    const { json, binary } = splitBody(headerLength, body);
+    const request = readJson(json, (value) => restRequestFrom(value, binary));
+    const { id, forms, binaryOutputs } = request;
+    return { request, form: { ...(id !== undefined && { id }), forms, binaryOutputs } };
+  },
+  elements: (outputs, form) => outputs.reduce((sum, { data }, i) => (isBinary(form, i) ? sum : sum + data.length), 0),
+  write,
+};
+
+const isBinary = ({ forms, binaryOutputs }: OpenInferenceForm, output: number): boolean => forms?.[output]?.binary ?? binaryOutputs;
+
+/** Written by hand: the tensors' numbers are by far the most of it, and JSON.stringify would want them boxed first. */
+function write(outputs: readonly Tensor[], form: OpenInferenceForm, { model, version }: AnsweredBy): Text {
+  const { id, forms } = form;
+  let text = `{"model_name":"${model}","model_version":"${version}"`;
+  if (id !== undefined) text += `,"id":${JSON.stringify(id)}`;
+  text += ',"outputs":[';
+  let binary: Uint8Array[] | undefined;
+  for (let i = 0; i < outputs.length; i++) {
+    const classes = forms?.[i]?.classes ?? 0;
+    const tensor = classes > 0 ? classify(outputs[i]!, classes) : outputs[i]!;
+    text += `${i > 0 ? ',' : ''}{"name":${JSON.stringify(tensor.name)},"shape":[${tensor.shape.join(',')}],"datatype":"${tensor.datatype}",`;
+    if (isBinary(form, i)) {
+      const bytes = tensorToBytes(tensor);
+      text += `"parameters":{"binary_data_size":${bytes.byteLength}}}`;
+      (binary ??= []).push(bytes);
+    } else {
+      text += `"data":${tensorDataText(tensor)}}`;
+    }
+  }
+  return { body: text + ']}', ...(binary && { binary }) };
+}

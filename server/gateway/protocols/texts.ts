@@ -1,0 +1,69 @@
+/** Inferences whose request and answer are text. What is long is read and written in a process beside this one. */
+import { TensorError, type Tensor } from '../../../runtimes/tensor.js';
+import type { DataPlane } from '../data-plane.js';
+import { GatewayError } from '../gateway-error.js';
+import { MAX_ELEMENTS_WRITTEN_HERE, MAX_TEXT_READ_HERE } from '../limits.js';
+import type { Call } from '../pending.js';
+import type { HttpAnswer } from './http-route.js';
+import type { AnsweredBy, Reading, Text } from './text-protocol.js';
+import { textProtocol, type ContextOf, type FormOf, type TextProtocolName } from './text-protocols.js';
+import type { TextProcess } from './text-process.js';
+
+export interface TextCall {
+  readonly call: Call;
+  readonly model: string;
+  readonly version?: number | undefined;
+  readonly body: Buffer;
+  /** How much of the body is text; all of it, where nothing is said. */
+  readonly textBytes?: number;
+}
+
+export class Texts {
+  constructor(
+    private readonly dataPlane: DataPlane,
+    private readonly process: TextProcess,
+  ) {}
+
+  /** @param context may throw what `DataPlane.infer` does. @throws GatewayError */
+  async infer<N extends TextProtocolName>(protocol: N, text: TextCall, context: () => ContextOf<N>): Promise<HttpAnswer> {
+    const { call, model, version, body, textBytes = body.length } = text;
+    let read = (): Reading<FormOf<N>> => textProtocol(protocol).read(body, context());
+    if (textBytes > MAX_TEXT_READ_HERE) read = await this.readElsewhere(protocol, call, body, context);
+    let form!: FormOf<N>;
+    const answer = await this.dataPlane.infer(call, model, version, () => {
+      const reading = read();
+      form = reading.form;
+      return reading.request;
+    });
+    const by = { model, version: answer.version };
+    const { body: written, binary } = await this.write(protocol, call, answer.response.outputs, form, by);
+    return { status: 200, body: written, version: answer.version, ...(binary && { binary }) };
+  }
+
+  /** @returns what gives the request: what was wrong with it is to be counted as what is read here */
+  private async readElsewhere<N extends TextProtocolName>(
+    protocol: N,
+    call: Call,
+    body: Buffer,
+    context: () => ContextOf<N>,
+  ): Promise<() => Reading<FormOf<N>>> {
+    try {
+      const reading = await this.process.read(protocol, context(), body, call);
+      return () => reading;
+    } catch (error) {
+      return () => {
+        throw error;
+      };
+    }
+  }
+
+  private async write<N extends TextProtocolName>(protocol: N, call: Call, outputs: readonly Tensor[], form: FormOf<N>, by: AnsweredBy): Promise<Text> {
+    const { elements, write } = textProtocol(protocol);
+    try {
+      if (elements(outputs, form) <= MAX_ELEMENTS_WRITTEN_HERE) return write(outputs, form, by);
+      return await this.process.write(protocol, outputs, form, by, call);
+    } catch (error) {
+      throw error instanceof TensorError ? new GatewayError('INVALID', error.message) : error;
+    }
+  }
+}
