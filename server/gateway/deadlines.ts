@@ -44,13 +44,17 @@ export class Deadlines {
     this.wakeAt = Infinity;
     const now = this.now();
     let next = Infinity;
+    const due: Pending[] = [];
     for (const line of [...this.lines.values()]) {
       for (let head = line.head; head && head.deadline <= now; head = line.head) {
         this.forget(head);
-        this.expire(head);
+        due.push(head);
       }
       if (line.head && line.head.deadline < next) next = line.head.deadline;
     }
+    // Those that wait first: a place that another leaves must not go to one whose time is up as well.
+    for (const pending of due) if (pending.waits) this.expire(pending);
+    for (const pending of due) this.expire(pending);
     // An expiry may have let others in, and set the timer for them.
     if (next < this.wakeAt) this.wake(next);
   }

@@ -82,7 +82,7 @@ describe('what is asked about', () => {
     expect((await client.call('ServerLive')).message).toEqual({ live: true });
     expect((await client.call('ServerReady')).message).toEqual({ ready: true });
     // Classification is an extension that only REST has here.
-    const extensions = ['model_configuration', 'model_repository', 'parameters', 'statistics'];
+    const extensions = ['classification', 'model_configuration', 'model_repository', 'parameters', 'statistics'];
     expect((await client.call('ServerMetadata')).message).toEqual({ name: 'pilothouse', version: expect.stringMatching(/^\d/), extensions });
     expect((await client.call('ModelReady', { name: 'vision.FP32' })).message).toEqual({ ready: true });
     expect((await client.call('ModelReady', { name: 'vision.FP32', version: '5' })).message).toEqual({ ready: false });
@@ -161,6 +161,19 @@ function telling(datatype: Datatype): Tensor {
 }
 
 describe('an inference', () => {
+  test('classification: the highest values of an output instead of it', async () => {
+    const scores = (classification: unknown) => ({
+      ...inferMessage('vision.FP32', [{ name: 'x', datatype: 'FP32', shape: [4], data: Float32Array.of(0.5, 3, -1, 2) }]),
+      outputs: [{ name: 'y', parameters: { classification } }],
+    });
+    const { message } = await client.call<InferResponseMessage>('ModelInfer', scores({ int64_param: 2 }));
+    expect(tensorsOf(message)).toEqual([{ name: 'y', datatype: 'BYTES', shape: [2], data: ['3.000000:1', '2.000000:3'].map((text) => Buffer.from(text)) }]);
+    expect(await failure(client.call('ModelInfer', scores({ string_param: 'two' })))).toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: expect.stringContaining('"classification" is "two"; it must be the number of classes wanted'),
+    });
+  });
+
   test.each(IDENTITIES)('%s: raw and typed, to the bit', async (datatype) => {
     const input = telling(datatype);
     for (const typed of [false, true]) {

@@ -5,6 +5,7 @@ import type { DataPlane } from '../data-plane.js';
 import { MAX_TIMEOUT_MS } from '../limits.js';
 import type { Call } from '../pending.js';
 import type { TokenGate } from '../token-gate.js';
+import type { UnsentAnswers } from './grpc-unsent.js';
 import type { Encoding } from './grpc-wire-message.js';
 import { requestIdOf } from './request-id.js';
 
@@ -12,6 +13,7 @@ import { requestIdOf } from './request-id.js';
 export interface GrpcOptions {
   readonly dataPlane: DataPlane;
   readonly gate: TokenGate;
+  readonly unsent: UnsentAnswers;
   /** Told the name of every status that is an error. */
   readonly onError: (code: string) => void;
   readonly log: Logger;

@@ -13,7 +13,9 @@ const MAX_FIELDS = 2 * MAX_TENSORS + MAX_TENSORS + MAX_PARAMETERS + 64;
 /** Of Triton's stream calls: the client wants to be told which answer to a request is its last. Here each has one. */
 const FINAL_RESPONSE_WANTED = 'triton_enable_empty_final_response';
 /** What would change the answer, and is not offered: ignored, it would give something else than was asked for. */
-const REFUSED = ['shared_memory_region', 'classification'];
+const REFUSED = 'shared_memory_region';
+/** Triton's classification extension: the number of classes to name instead of an output's tensor. */
+const CLASSES = 'classification';
 
 /** Whom a request is for. */
 export interface InferAddress {
@@ -24,8 +26,11 @@ export interface InferAddress {
   readonly id: string;
 }
 
-export interface GrpcInferRequest extends InferRequest {
+export interface GrpcInferRequest {
+  readonly request: InferRequest;
   readonly finalResponseWanted: boolean;
+  /** For each requested output the number of classes to name instead, or 0; undefined where none is wanted so. */
+  readonly classes: readonly number[] | undefined;
 }
 
 /** Reads whom a request is for and passes over all else. @throws TensorError for bytes that are no protocol buffer */
@@ -41,6 +46,11 @@ export function readAddress(message: Buffer): InferAddress {
   return { model: texts[1]!, version: texts[2]!, id: texts[3]! };
 }
 
+interface RequestedOutput {
+  readonly name: string;
+  readonly classes: number;
+}
+
 interface InputHeader {
   name: string;
   datatype: string;
@@ -51,7 +61,7 @@ interface InputHeader {
 /** @throws TensorError that says where and what */
 export function readInferRequest(message: Buffer): GrpcInferRequest {
   const headers: InputHeader[] = [];
-  const outputs: string[] = [];
+  const outputs: RequestedOutput[] = [];
   const raw: Buffer[] = [];
   const parameters: Record<string, ParameterValue> = {};
   const reader = new ProtobufReader(message);
@@ -63,12 +73,13 @@ export function readInferRequest(message: Buffer): GrpcInferRequest {
     else reader.skip();
   }
   const { [FINAL_RESPONSE_WANTED]: wanted, ...others } = parameters;
-  return {
+  const request = {
     inputs: raw.length > 0 ? fromRaw(headers, raw) : headers.map(fromContents),
-    ...(outputs.length > 0 && { outputs }),
+    ...(outputs.length > 0 && { outputs: outputs.map(({ name }) => name) }),
     ...(Object.keys(others).length > 0 && { parameters: others }),
-    finalResponseWanted: wanted === true,
   };
+  const classes = outputs.some((output) => output.classes > 0) ? outputs.map((output) => output.classes) : undefined;
+  return { request, finalResponseWanted: wanted === true, classes };
 }
 
 function limited<T>(list: T[], what: string): T[] {
@@ -121,9 +132,9 @@ function limitedParts(parts: ProtobufReader[], index: number): ProtobufReader[] 
   return parts;
 }
 
-function readOutput(reader: ProtobufReader, index: number): string {
+function readOutput(reader: ProtobufReader, index: number): RequestedOutput {
   let name = '';
-  const parameters = {};
+  const parameters: Record<string, ParameterValue> = {};
   for (let field = reader.tag(); field !== 0; field = reader.tag()) {
     if (field === 1) name = tensorName(reader, `outputs[${index}]`);
     else if (field === 2) readParameter(reader.message(), parameters, `outputs[${index}]`);
@@ -131,7 +142,10 @@ function readOutput(reader: ProtobufReader, index: number): string {
   }
   if (name === '') throw new TensorError(`outputs[${index}] has no name`);
   refuse(parameters, `output "${name}"`);
-  return name;
+  const { [CLASSES]: classes = 0 } = parameters;
+  if (typeof classes !== 'number' || !Number.isSafeInteger(classes) || classes < 0)
+    throw new TensorError(`output "${name}": the parameter "${CLASSES}" is ${JSON.stringify(classes)}; it must be the number of classes wanted`);
+  return { name, classes };
 }
 
 function tensorName(reader: ProtobufReader, where: string): string {
@@ -194,6 +208,5 @@ function finite(value: number, key: string, where: string): number {
 }
 
 function refuse(parameters: Readonly<Record<string, ParameterValue>>, where: string): void {
-  const refused = REFUSED.find((name) => name in parameters);
-  if (refused !== undefined) throw new TensorError(`${where} has the parameter "${refused}", which this server does not offer`);
+  if (REFUSED in parameters) throw new TensorError(`${where} has the parameter "${REFUSED}", which this server does not offer`);
 }

@@ -1,5 +1,6 @@
 /** `ModelInferResponse` and its stream form. As Triton does, tensors are always answered raw. Field numbers: open-inference.proto. */
-import { tensorToBytes, type InferResponse } from '../../../runtimes/open-inference/message.js';
+import { tensorToBytes } from '../../../runtimes/open-inference/message.js';
+import type { Tensor } from '../../../runtimes/tensor.js';
 import { ProtobufWriter, WireMessage } from './grpc-wire-message.js';
 
 export interface InferAnswer {
@@ -7,7 +8,7 @@ export interface InferAnswer {
   readonly version: number;
   /** `''` for none. */
   readonly id: string;
-  readonly response: InferResponse;
+  readonly outputs: readonly Tensor[];
   /** Whether the answer says that it is the request's last: of stream calls, where it was asked for. */
   readonly final?: boolean;
 }
@@ -28,12 +29,12 @@ export function streamFailure(id: string, message: string): WireMessage {
   return new WireMessage([new ProtobufWriter().string(1, message).block(2, response).bytes()]);
 }
 
-function responseParts({ model, version, id, response, final }: InferAnswer): Uint8Array[] {
+function responseParts({ model, version, id, outputs, final }: InferAnswer): Uint8Array[] {
   const head = new ProtobufWriter().string(1, model).string(2, String(version)).string(3, id);
   if (final) head.block(4, FINAL);
-  for (const { name, datatype, shape } of response.outputs) head.block(5, new ProtobufWriter().string(1, name).string(2, datatype).packed(3, shape).bytes());
+  for (const { name, datatype, shape } of outputs) head.block(5, new ProtobufWriter().string(1, name).string(2, datatype).packed(3, shape).bytes());
   const parts: Uint8Array[] = [head.bytes()];
-  for (const tensor of response.outputs) {
+  for (const tensor of outputs) {
     const bytes = tensorToBytes(tensor);
     parts.push(new ProtobufWriter().head(6, bytes.byteLength).bytes(), bytes);
   }

@@ -4,12 +4,13 @@
  */
 import { status, type handleBidiStreamingCall, type ServerDuplexStream } from '@grpc/grpc-js';
 import { GatewayError } from '../gateway-error.js';
-import { DRAIN_IDLE_MS } from '../limits.js';
+import { ANSWER_TIMEOUT_MS, DRAIN_IDLE_MS } from '../limits.js';
 import type { Call } from '../pending.js';
 import { answerMetadata, beginCall, callerOf, cancelUnlessLate, requestIdIn, type GrpcOptions } from './grpc-call.js';
 import { addressOf, infer } from './grpc-infer.js';
 import { streamFailure, streamResponse } from './grpc-infer-response.js';
 import { StatusError, statusOf } from './grpc-status.js';
+import { cut } from './grpc-unsent.js';
 import type { WireMessage } from './grpc-wire-message.js';
 
 type Stream = ServerDuplexStream<Buffer, WireMessage>;
@@ -47,6 +48,9 @@ class InferStream {
   private idle: NodeJS.Timeout | undefined;
   /** Lets go who waits to write. */
   private writable: () => void = () => undefined;
+  /** Of answers that were written and are not taken, what is to be told when they are. */
+  private readonly unsent = new Set<() => void>();
+  private patience: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly rpc: Stream,
@@ -72,6 +76,7 @@ class InferStream {
       this.over = true;
       clearTimeout(this.idle);
       this.writable();
+      this.forgetUnsent();
       for (const call of this.calls) cancelUnlessLate(rpc, call);
     });
     return true;
@@ -100,32 +105,51 @@ class InferStream {
     this.idle?.refresh();
     const answered = this.answer(call, message);
     this.last = this.last.then(async () => {
-      await this.write(await answered);
-      this.calls.delete(call);
-      if (rpc.isPaused() && !this.over) rpc.resume();
+      const { message, release } = await answered;
+      await this.write(message, () => {
+        release();
+        this.calls.delete(call);
+        if (rpc.isPaused() && !this.over) rpc.resume();
+      });
     });
   }
 
   /** Never throws. */
-  private async answer(call: Call, message: Buffer): Promise<WireMessage> {
+  private async answer(call: Call, message: Buffer): Promise<{ message: WireMessage; release: () => void }> {
+    const { options } = this;
     let id = '';
-    let final = false;
     try {
       const address = addressOf(message);
       id = address.id;
-      const { response, version } = await infer(this.options, call, address, message, (wanted) => (final = wanted));
-      return streamResponse({ model: address.model, version, id, response, final });
+      const { outputs, version, finalResponseWanted: final } = await infer(options, call, address, message);
+      const answer = streamResponse({ model: address.model, version, id, outputs, final });
+      return { message: answer, release: options.unsent.hold(answer.byteLength) };
     } catch (error) {
-      const { details } = statusOf(error, this.requestId, this.options);
-      return streamFailure(id, error instanceof GatewayError ? error.message : details);
+      const { details } = statusOf(error, this.requestId, options);
+      return { message: streamFailure(id, error instanceof GatewayError ? error.message : details), release: () => undefined };
     }
   }
 
-  /** Waits where the caller does not read. */
-  private async write(message: WireMessage): Promise<void> {
-    const { rpc } = this;
-    if (this.over || rpc.write(message)) return;
-    await new Promise<void>((resolve) => (this.writable = resolve));
+  /** Waits where the caller does not read. @param sent called once, also where it never will be */
+  private async write(message: WireMessage, sent: () => void): Promise<void> {
+    const { rpc, unsent } = this;
+    if (this.over) return sent();
+    unsent.add(sent);
+    this.patience ??= setTimeout(() => cut(rpc), ANSWER_TIMEOUT_MS);
+    const goesOn = rpc.write(message, () => {
+      if (!unsent.delete(sent)) return;
+      sent();
+      if (unsent.size > 0) this.patience?.refresh();
+      else this.forgetUnsent();
+    });
+    if (!goesOn) await new Promise<void>((resolve) => (this.writable = resolve));
+  }
+
+  private forgetUnsent(): void {
+    clearTimeout(this.patience);
+    this.patience = undefined;
+    for (const sent of this.unsent) sent();
+    this.unsent.clear();
   }
 
   private end(error?: unknown): void {

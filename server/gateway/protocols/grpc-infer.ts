@@ -1,10 +1,11 @@
 /** Inferences over gRPC: one a call (ModelInfer), or many on one stream (ModelStreamInfer). */
 import { type handleUnaryCall, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
-import { TensorError } from '../../../runtimes/tensor.js';
+import { TensorError, type Tensor } from '../../../runtimes/tensor.js';
 import { GatewayError } from '../gateway-error.js';
-import type { Answer, Call } from '../pending.js';
+import type { Call } from '../pending.js';
+import { classify } from './classification.js';
 import { answerMetadata, beginCall, callerOf, cancelUnlessLate, encodingOf, requestIdIn, type GrpcOptions } from './grpc-call.js';
-import { readAddress, readInferRequest, type InferAddress } from './grpc-infer-request.js';
+import { readAddress, readInferRequest, type GrpcInferRequest, type InferAddress } from './grpc-infer-request.js';
 import { inferResponse } from './grpc-infer-response.js';
 import { statusOf } from './grpc-status.js';
 import type { WireMessage } from './grpc-wire-message.js';
@@ -28,18 +29,17 @@ async function answer(rpc: ServerUnaryCall<Buffer, WireMessage>, requestId: stri
   const call = beginCall(rpc, options, requestId, caller, rpc.request.length);
   rpc.once('cancelled', () => cancelUnlessLate(rpc, call));
   const address = addressOf(rpc.request);
-  const { response, version } = await infer(options, call, address, rpc.request);
-  const message = inferResponse({ model: address.model, version, id: address.id, response });
+  const { outputs, version } = await infer(options, call, address, rpc.request);
+  let message = inferResponse({ model: address.model, version, id: address.id, outputs });
+  options.unsent.holdUntilEnd(rpc, message.byteLength);
   const metadata = answerMetadata(requestId, version);
   const encoding = encodingOf(rpc);
-  if (encoding === undefined || message.byteLength < WORTH_COMPRESSING) {
-    rpc.sendMetadata(metadata);
-    return message;
+  if (encoding !== undefined && message.byteLength >= WORTH_COMPRESSING) {
+    message = await message.compress(encoding);
+    metadata.set('grpc-encoding', encoding);
   }
-  const compressed = await message.compress(encoding);
-  metadata.set('grpc-encoding', encoding);
   rpc.sendMetadata(metadata);
-  return compressed;
+  return message;
 }
 
 function fail(error: unknown, requestId: string, options: GrpcOptions, callback: sendUnaryData<WireMessage>): void {
@@ -56,18 +56,30 @@ export function addressOf(message: Buffer): InferAddress {
   }
 }
 
-/** @param decoded told whether the caller wants answers marked as the last one */
-export async function infer(
-  options: GrpcOptions,
-  call: Call,
-  { model, version }: InferAddress,
-  message: Buffer,
-  decoded?: (final: boolean) => void,
-): Promise<Answer> {
+/** What a request gets. */
+export interface Inferred {
+  readonly outputs: readonly Tensor[];
+  readonly version: number;
+  /** Whether the caller wants answers marked as the last one. */
+  readonly finalResponseWanted: boolean;
+}
+
+/** @throws GatewayError */
+export async function infer(options: GrpcOptions, call: Call, { model, version }: InferAddress, message: Buffer): Promise<Inferred> {
   assertName(model);
-  return options.dataPlane.infer(call, model, version === '' ? undefined : versionOf(version), () => {
-    const { finalResponseWanted, ...request } = readInferRequest(message);
-    decoded?.(finalResponseWanted);
-    return request;
+  let asked!: GrpcInferRequest;
+  const answer = await options.dataPlane.infer(call, model, version === '' ? undefined : versionOf(version), () => {
+    asked = readInferRequest(message);
+    return asked.request;
   });
+  const { classes, finalResponseWanted } = asked;
+  return { outputs: classes ? classified(answer.response.outputs, classes) : answer.response.outputs, version: answer.version, finalResponseWanted };
+}
+
+function classified(outputs: readonly Tensor[], classes: readonly number[]): Tensor[] {
+  try {
+    return outputs.map((output, i) => (classes[i]! > 0 ? classify(output, classes[i]!) : output));
+  } catch (error) {
+    throw error instanceof TensorError ? new GatewayError('INVALID', error.message) : error;
+  }
 }

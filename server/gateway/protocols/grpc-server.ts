@@ -9,6 +9,7 @@ import { modelInfer } from './grpc-infer.js';
 import { modelCalls } from './grpc-models.js';
 import { receptionLimit } from './grpc-reception.js';
 import { loadService, withRawRequests } from './grpc-service.js';
+import { UnsentAnswers } from './grpc-unsent.js';
 import type { ListenAt } from './http-server.js';
 
 /** Calls under way on one connection; a client queues what is beyond. */
@@ -24,7 +25,8 @@ export class GrpcFront {
   private readonly health: HealthService;
   private readonly streams: InferStreams;
 
-  constructor(options: GrpcOptions) {
+  constructor(given: Omit<GrpcOptions, 'unsent'>, unsent = new UnsentAnswers()) {
+    const options: GrpcOptions = { ...given, unsent };
     this.server = new Server({
       'grpc.max_receive_message_length': MAX_BODY_BYTES,
       'grpc.max_send_message_length': MAX_BODY_BYTES,

@@ -14,6 +14,9 @@ const FIELDS = [
   'bytes_contents',
 ] as const;
 
+/** Integers are read one by one, and everybody else waits. */
+const MAX_VARINTS = 4 * 1024 * 1024;
+
 const FIELD_OF: Readonly<Record<Exclude<Datatype, 'FP16'>, number>> = {
   BOOL: 1,
   INT8: 2,
@@ -41,6 +44,8 @@ export function tensorFromContents(name: string, datatype: Datatype, shape: read
   // Before anything is allocated: every element takes a byte at least.
   if (count > bytes) throw new TensorError(`${where}: shape [${shape.join(', ')}] wants ${count} elements, its contents have fewer`);
   if (datatype === 'BYTES') assertBytesCount(name, count);
+  else if (!datatype.startsWith('FP') && count > MAX_VARINTS)
+    throw new TensorError(`${where}: ${count} elements as typed contents; the limit is ${MAX_VARINTS}: send them in raw_input_contents`);
   const filler = datatype === 'BYTES' ? new BytesFiller(count) : new NumberFiller(datatype, allocate(datatype, count));
   const wanted = FIELD_OF[datatype];
   try {

@@ -2,7 +2,9 @@
 import { STATUS_CODES } from 'node:http';
 import { KEEP_ALIVE_TIMEOUT_MS } from '../limits.js';
 
-const KEEP_ALIVE = `Connection: keep-alive\r\nKeep-Alive: timeout=${KEEP_ALIVE_TIMEOUT_MS / 1000}\r\n`;
+/** Less than the truth, so that a client who goes by it closes first: what it sent into a closing connection would be lost. */
+const ANNOUNCED_SECONDS = KEEP_ALIVE_TIMEOUT_MS / 1000 - 5;
+const KEEP_ALIVE = `Connection: keep-alive\r\nKeep-Alive: timeout=${ANNOUNCED_SECONDS}\r\n`;
 const CLOSE = 'Connection: close\r\n';
 
 export const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';

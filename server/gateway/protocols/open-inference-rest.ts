@@ -8,7 +8,7 @@ import { refuseRepositoryControl, repositoryIndexAnswer } from './repository-res
 import type { Texts } from './texts.js';
 import { EXTENSIONS, modelConfig, modelStatistics } from './triton.js';
 
-const REST_EXTENSIONS = ['binary_tensor_data', 'classification', ...EXTENSIONS];
+const REST_EXTENSIONS = ['binary_tensor_data', ...EXTENSIONS];
 
 const { get, post } = routesOf('oip-rest');
 

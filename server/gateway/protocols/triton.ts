@@ -7,7 +7,7 @@ import type { DataPlane } from '../data-plane.js';
 import type { DurationTotal, TargetStatistics } from '../statistics.js';
 
 /** Triton's names of what both REST and gRPC have. */
-export const EXTENSIONS: readonly string[] = ['model_configuration', 'model_repository', 'parameters', 'statistics'];
+export const EXTENSIONS: readonly string[] = ['classification', 'model_configuration', 'model_repository', 'parameters', 'statistics'];
 
 /** Triton calls BYTES a string in a configuration. */
 const dataType = (datatype: TensorSpec['datatype']): string => `TYPE_${datatype === 'BYTES' ? 'STRING' : datatype}`;

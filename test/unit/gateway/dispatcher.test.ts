@@ -116,6 +116,11 @@ describe('deadlines run from arrival', () => {
       kind: 'DEADLINE_EXCEEDED',
       message: 'the deadline of 500 ms passed while a replica worked on the request',
     });
+    const [atOnce, behind] = [submit('4', 100), submit('5', 100)];
+    await vi.advanceTimersByTimeAsync(100);
+    expect(await atOnce.outcome).toMatchObject({ message: 'the deadline of 100 ms passed while a replica worked on the request' });
+    expect(await behind.outcome).toMatchObject({ message: 'the deadline of 100 ms passed while the request waited for a replica' });
+    expect(link.cancelled.map(({ request }) => request.id)).toEqual(['1', '4']);
     use([], 1);
     const nowhere = submit('3', 300);
     await vi.advanceTimersByTimeAsync(300);

@@ -58,7 +58,7 @@ describe('a request', () => {
           });
           const bytes = inferCodec.ModelInfer.requestSerialize(message);
           expect(readAddress(bytes)).toEqual({ model: 'm', version: '7', id });
-          const read = readInferRequest(bytes);
+          const { request: read } = readInferRequest(bytes);
           expect(read.inputs).toEqual(inputs);
           expect(read.outputs).toEqual(['a', 'b']);
           expect(read.parameters ?? {}).toEqual(Object.fromEntries(Object.entries(parameters).map(([k, [, value]]) => [k, value])));
@@ -71,7 +71,7 @@ describe('a request', () => {
     fc.assert(
       fc.property(tensors(DATATYPES.filter((datatype) => datatype !== 'FP16')), (given) => {
         const inputs = given.map(plain);
-        expect(readInferRequest(inferCodec.ModelInfer.requestSerialize(inferMessage('m', inputs, { typed: true }))).inputs).toEqual(inputs);
+        expect(readInferRequest(inferCodec.ModelInfer.requestSerialize(inferMessage('m', inputs, { typed: true }))).request.inputs).toEqual(inputs);
       }),
     );
   });
@@ -116,8 +116,8 @@ describe('a request', () => {
       [0x2a, 13, 0x1a, 11, ...minusOne, 6],
     ].flat();
     const input = [0x0a, 1, 0x78, 0x12, 5, ...Buffer.from('INT64'), 0x18, 3, ...contents];
-    const { inputs } = readInferRequest(Buffer.from([0x2a, input.length, ...input]));
-    expect(inputs).toEqual([{ name: 'x', datatype: 'INT64', shape: [3], data: BigInt64Array.of(5n, -1n, 6n) }]);
+    const { request } = readInferRequest(Buffer.from([0x2a, input.length, ...input]));
+    expect(request.inputs).toEqual([{ name: 'x', datatype: 'INT64', shape: [3], data: BigInt64Array.of(5n, -1n, 6n) }]);
   });
 
   test('sixteen million empty entries are refused before they become objects', () => {
@@ -136,7 +136,7 @@ describe('an answer', () => {
   test('is what the library reads', () => {
     fc.assert(
       fc.property(tensors(DATATYPES), fc.string({ unit: 'grapheme' }), fc.boolean(), (outputs, id, final) => {
-        const answer = { model: 'm', version: 300, id, response: { outputs } };
+        const answer = { model: 'm', version: 300, id, outputs };
         const single = inferCodec.ModelInfer.responseDeserialize(bytesOfMessage(inferResponse(answer))) as InferResponseMessage;
         expect(single).toMatchObject({ model_name: 'm', model_version: '300', id });
         expect(tensorsOf(single)).toEqual(outputs);

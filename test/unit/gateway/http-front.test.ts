@@ -234,7 +234,7 @@ describe('what RFC 9112 asks', () => {
     const plain = (await Caller.to(port)).say('GET /get HTTP/1.0\r\n\r\n');
     expect(await plain.ends()).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*Connection: close\r\n[^]*got$/);
     const kept = (await Caller.to(port)).say('GET /get HTTP/1.0\r\nConnection: keep-alive\r\n\r\n');
-    await kept.hears(/Connection: keep-alive\r\nKeep-Alive: timeout=75\r\n[^]*got$/);
+    await kept.hears(/Connection: keep-alive\r\nKeep-Alive: timeout=70\r\n[^]*got$/);
     kept.say('GET /get HTTP/1.0\r\n\r\n');
     expect((await kept.ends()).match(/got/g)).toHaveLength(2);
   });
