@@ -75,7 +75,7 @@ test('follows the load up at once and down slowly, and the ledger tells it', asy
   ]);
   const up = decisions.find((d) => d.action === 'SCALE_UP')!;
   expect(up.reason).toMatch(
-    /^\d+(\.\d+)? requests were in flight at version [0-9a-f]{8} \(mean of 4 windows\), \d+(\.\d+)? a replica, \d+(\.\d+)? times the target of 4: from 1 to 3 replicas$/,
+    /^\d+(\.\d+)? requests were in flight at version \d+ of [a-z0-9-]+ \(mean of 4 windows\), \d+(\.\d+)? a replica, \d+(\.\d+)? times the target of 4: from 1 to 3 replicas$/,
   );
   expect(up.inputs).toMatchObject({ currentReplicas: 1, targetInFlight: 4, recommended: 3, load: { [deployment.versionIds[0]!]: { windows: 4 } } });
 
