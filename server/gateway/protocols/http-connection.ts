@@ -29,6 +29,9 @@ const PATIENCE_MS = {
 /** Up to here an answer's parts are put together, so that it leaves in one piece. */
 const ONE_PIECE_BYTES = 64 * 1024;
 
+/** A caller may send this much ahead before it is left to wait. */
+const SENT_AHEAD_BYTES = 64 * 1024;
+
 export class Connection {
   /** Its turn has come, and it is not over. */
   private current: Exchange | undefined;
@@ -36,6 +39,8 @@ export class Connection {
   private receiving: Exchange | undefined;
   /** Sent ahead. */
   private readonly waiting: Exchange[] = [];
+  /** Bytes that came since the first of those. */
+  private ahead = 0;
   private phase: keyof typeof PATIENCE_MS = 'opening';
   /** When that began; from the first byte of a request on for its head and its body. */
   private since: number;
@@ -46,6 +51,8 @@ export class Connection {
   /** Many that were sent ahead may be answered at once: in a loop, not each from within the one before. */
   private advancing = false;
   private held = 0;
+  /** In the piece that is being parsed a request began or ended. */
+  private advanced = false;
   private readonly parser = new RequestParser(this);
 
   constructor(
@@ -53,7 +60,7 @@ export class Connection {
     private readonly options: ConnectionOptions,
   ) {
     this.since = options.coarseNow();
-    socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    this.parser.readFrom(socket, (bytes, error) => this.received(bytes, error));
     socket.on('drain', () => {
       this.release();
       this.next();
@@ -69,10 +76,14 @@ export class Connection {
   }
 
   onHead(head: RequestHead): void {
-    this.phase = 'body';
+    // What still comes is forgotten.
+    if (this.refusal || this.leaving) return;
+    this.advanced = true;
+    if (this.phase === 'head') this.phase = 'body';
+    else this.wait('body');
     const exchange = new Exchange(head, this, this.options);
     this.receiving = exchange;
-    if (this.current || this.held > 0 || this.refusal || this.leaving) this.waiting.push(exchange);
+    if (this.current || this.held > 0) this.waiting.push(exchange);
     else this.turn(exchange);
   }
 
@@ -82,15 +93,17 @@ export class Connection {
 
   onEnd(): void {
     const exchange = this.receiving;
+    if (!exchange) return;
+    this.advanced = true;
     this.receiving = undefined;
     this.wait('idle');
-    exchange?.received();
+    exchange.received();
   }
 
   /** The sender is too fast for its body's inflater. */
   pause(): void {
     this.inflating = true;
-    this.socket.pause();
+    this.parser.pause();
   }
 
   resume(): void {
@@ -147,12 +160,17 @@ export class Connection {
     this.refuse(408, `the request took too long to arrive: headers have ${HEADERS_TIMEOUT_MS / 1000} s, a whole request ${REQUEST_TIMEOUT_MS / 1000} s`);
   }
 
-  private receive(chunk: Buffer): void {
+  /** A piece has come, and what it holds has been told. */
+  private received(bytes: number, error: ParserError | undefined): void {
+    const { advanced } = this;
+    this.advanced = false;
     if (this.refusal || this.leaving) return;
-    if (this.phase === 'idle' || this.phase === 'opening') this.wait('head');
-    const error = this.parser.parse(chunk);
-    if (error) this.malformed(error);
-    else if (this.waiting.length > 0) this.socket.pause();
+    if (error) return this.malformed(error);
+    if (!advanced && (this.phase === 'idle' || this.phase === 'opening')) this.wait('head');
+    if (this.waiting.length === 0) return;
+    // Read on a little: that a caller is gone is seen only by reading.
+    this.ahead += bytes;
+    if (this.ahead > SENT_AHEAD_BYTES) this.parser.pause();
   }
 
   private wait(phase: Connection['phase']): void {
@@ -180,8 +198,9 @@ export class Connection {
   }
 
   private flow(): void {
-    const { socket } = this;
-    if (this.waiting.length === 0 && !this.inflating && socket.isPaused()) socket.resume();
+    if (this.waiting.length > 0) return;
+    this.ahead = 0;
+    if (!this.inflating) this.parser.resume();
   }
 
   private malformed({ code, reason, message }: ParserError): void {

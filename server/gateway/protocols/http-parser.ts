@@ -3,6 +3,7 @@
  * small request costs (docs/decisions/0021). Its module has no public name, so what is relied on is tried once, at load.
  */
 import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
 import { MAX_HEADER_BYTES } from '../limits.js';
 
 /** What a request's first line and headers say. */
@@ -47,7 +48,18 @@ interface Binding {
   [callback: number]: unknown;
   initialize(type: number, resource: object, maxHeaderSize: number, lenient: number): void;
   execute(bytes: Uint8Array): number | ParserError;
+  /** Takes what comes over a connection before its stream would; reads into one buffer for all. */
+  consume(handle: StreamHandle): void;
+  /** A copy of what has just come. Only from within `kOnExecute`. */
+  getCurrentBuffer(): Buffer;
   close(): void;
+}
+
+/** What a `net.Socket` is around. */
+interface StreamHandle {
+  reading: boolean;
+  readStart(): void;
+  readStop(): void;
 }
 
 interface BindingClass {
@@ -57,10 +69,11 @@ interface BindingClass {
   readonly kOnHeadersComplete: number;
   readonly kOnBody: number;
   readonly kOnMessageComplete: number;
+  readonly kOnExecute: number;
 }
 
 const { HTTPParser, methods } = createRequire(import.meta.url)('node:_http_common') as { HTTPParser: BindingClass; methods: readonly string[] };
-const { REQUEST, kOnHeaders, kOnHeadersComplete, kOnBody, kOnMessageComplete } = HTTPParser;
+const { REQUEST, kOnHeaders, kOnHeadersComplete, kOnBody, kOnMessageComplete, kOnExecute } = HTTPParser;
 
 /** The answer to the parser's question whether there is a body: what the headers say. */
 const GO_ON = 0;
@@ -77,6 +90,9 @@ export class RequestParser {
   /** Headers of a head that is too long for one call; anything after a body is a trailer, and dropped. */
   private early: string[] = [];
   private earlyUrl = '';
+  /** A request has offered another protocol: the parser stops after it. */
+  private stops = false;
+  private socket: { readonly _handle: StreamHandle | null } | undefined;
 
   constructor(listener: RequestListener) {
     const { binding } = this;
@@ -85,7 +101,7 @@ export class RequestParser {
       this.early.push(...headers);
       this.earlyUrl += url;
     };
-    const headersComplete: HeadersComplete = (major, minor, headers, method, url, _status, _reason, _upgrade, keepAlive) => {
+    const headersComplete: HeadersComplete = (major, minor, headers, method, url, _status, _reason, upgrade, keepAlive) => {
       let all = headers;
       let target = url;
       if (!all) {
@@ -94,6 +110,7 @@ export class RequestParser {
         this.early = [];
         this.earlyUrl = '';
       }
+      if (upgrade) this.stops = true;
       listener.onHead({ method: methods[method]!, url: target!, headers: recordOf(all), modern: major === 1 && minor >= 1, keepAlive });
       return GO_ON;
     };
@@ -106,14 +123,47 @@ export class RequestParser {
     };
   }
 
+  /**
+   * Parses what comes over a connection, past the socket's stream: that nobody else may read from it is what makes it cheap.
+   * @param onRead told after each piece of how many bytes it was, or of the error that ended it
+   */
+  readFrom(socket: Socket, onRead: (bytes: number, error?: ParserError) => void): void {
+    const { binding } = this;
+    this.socket = socket as unknown as { _handle: StreamHandle };
+    binding[kOnExecute] = (parsed: number | ParserError): void => {
+      if (typeof parsed !== 'number') return onRead(0, parsed);
+      if (!this.stops) return onRead(parsed);
+      const piece = binding.getCurrentBuffer();
+      onRead(piece.length, this.parse(piece.subarray(parsed)));
+    };
+    binding.consume(this.socket._handle!);
+  }
+
+  /** Lets the sender wait: below the stream, whose own `pause` does not reach so far. */
+  pause(): void {
+    const handle = this.socket?._handle;
+    if (!handle?.reading) return;
+    handle.reading = false;
+    handle.readStop();
+  }
+
+  resume(): void {
+    const handle = this.socket?._handle;
+    if (!handle || handle.reading) return;
+    handle.reading = true;
+    handle.readStart();
+  }
+
   /** @returns the error that ended it: nothing more may be given to it then */
   parse(bytes: Buffer): ParserError | undefined {
     let rest = bytes;
     for (;;) {
+      this.stops = false;
+      if (rest.length === 0) return undefined;
       const parsed = this.binding.execute(rest);
       if (typeof parsed !== 'number') return parsed;
-      // It stops after a request that offers another protocol (`Upgrade: h2c`); the offer is not taken.
-      if (parsed === 0 || parsed >= rest.length) return undefined;
+      // The offer is not taken.
+      if (!this.stops) return undefined;
       rest = rest.subarray(parsed);
     }
   }

@@ -133,6 +133,21 @@ describe('requests sent ahead', () => {
     expect(caller.answers).toEqual(bodies.map((body) => `200 ${body.length}:${body}`));
   });
 
+  test('beyond a little are left with their sender until their turn has come', async () => {
+    const { port, release, started } = await world();
+    const caller = await Caller.to(port);
+    const body = 'b'.repeat(64 * 1024);
+    const many = 512;
+    caller.say(posting('/wait/1') + posting('/echo', body).repeat(many));
+    await soon(() => expect(started).toEqual(['/wait/1']));
+    await sleep(300);
+    // 32 MB are more than the system's own buffers take.
+    expect(caller.socket.writableLength).toBeGreaterThan(0);
+    release.get('/wait/1')!();
+    await soon(() => expect(caller.heard.length).toBeGreaterThan(many * body.length));
+    expect(caller.socket.writableLength).toBe(0);
+  });
+
   test('what is no request after good ones is refused after their answers', async () => {
     const { port, release, started } = await world();
     const caller = await Caller.to(port);
