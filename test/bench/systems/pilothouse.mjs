@@ -113,5 +113,6 @@ function processesOf(home) {
 
 function roleOf(command) {
   if (/(^|\/)node\b.*\/gateway\/main\.js/.test(command)) return 'gateway';
-  return /(^|\/)node\b.*\/host\/main\.js/.test(command) ? 'replica' : 'rest';
+  // Its own title: the shell that keeps its exit code names its program too.
+  return command.startsWith('pilothouse-replica') ? 'replica' : 'rest';
 }
