@@ -1,7 +1,9 @@
 /** The server's process. What it loads is loaded inside, so that a bad configuration is told, and a signal heard, at once. */
 import type { App } from './app.js';
+import { standBehind } from '../runtimes/host/cpu-share.js';
 import { runServer } from './lifecycle/lifecycle.js';
 
+standBehind(process.pid);
 await runServer<App>({
   create: async ({ config, log, say }) => {
     const { openDatabase } = await import('./database/database.js');

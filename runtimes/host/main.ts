@@ -9,6 +9,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
+import { giveWay } from './cpu-share.js';
 import { OUTCOME_FILE, readHostSpec, type HostOutcome } from './host-spec.js';
 import { warmModel } from './model-session.js';
 import { messageOf, ReplicaServer } from './replica-server.js';
@@ -23,6 +24,7 @@ if (specPath === undefined) {
 }
 
 process.title = 'pilothouse-replica';
+const serveAsUsual = giveWay();
 const abort = new AbortController();
 let ready = false;
 
@@ -42,6 +44,7 @@ try {
   try {
     const warm = await warmModel(spec, abort.signal, log);
     ready = true;
+    serveAsUsual();
     server.ready(warm);
     log(`ready: ${warm.model.backend}, loaded in ${Math.round(warm.loadMs)} ms`);
   } catch (error) {

@@ -8,6 +8,7 @@ import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { sampleFromTensor, type SampleTensor } from '../sample.js';
 import type { Signature, Tensor } from '../tensor.js';
+import { runInBackground } from './cpu-share.js';
 import { warmModel, type ModelRequest, type WarmModel } from './model-session.js';
 import { messageOf } from './replica-server.js';
 import { rowIndependence, type RowIndependence } from './row-independence.js';
@@ -33,6 +34,7 @@ export type ValidateReport =
 const REPORT_DESCRIPTOR = 3;
 const MAX_ELEMENTS = 4096;
 
+runInBackground();
 const lines = createInterface({ input: process.stdin });
 lines.once('line', (line) => void validate(JSON.parse(line) as ValidateRequest));
 lines.once('close', () => process.exit(3));

@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { standBehind } from '../../runtimes/host/cpu-share.js';
 import { childEnvironment } from '../config.js';
 import { type ProcessIdentity, identityOf, isAlive, killIdentity } from '../engines/process-identity.js';
 import { DomainError } from '../errors.js';
@@ -191,6 +192,7 @@ async function startProcess(paths: EmbeddedPostgresPaths, command: ReturnType<ty
   void exited.then(() => (over = true));
   const identity = child.pid === undefined ? undefined : identityOf(child.pid);
   if (identity) writeFileSync(paths.record, JSON.stringify(identity), { mode: 0o600 });
+  if (identity) standBehind(identity.pid);
   const deadline = performance.now() + READY_MS;
   while (identity && !over && performance.now() < deadline) {
     if ((await tryConnect(socketFolder, POSTGRES_PORT)) === 'ready') return { identity, socketFolder, port: POSTGRES_PORT, adopted: false, exited };

@@ -8,7 +8,8 @@ const SLACK_SECONDS = 30;
 
 /** @throws Error with what it said when it fails or does not end */
 export async function output(command, args, { seconds, input = '' }) {
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  // A session of its own, as callers from elsewhere have: where the kernel weighs sessions, it shares nothing with what the bench does meanwhile.
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   const stop = onEnd(() => signal(child.pid, 'SIGKILL'));
   const limit = setTimeout(stop, (seconds + SLACK_SECONDS) * 1_000);
   try {

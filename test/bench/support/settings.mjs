@@ -56,7 +56,7 @@ export function readSettings(args) {
     workSeconds: quick ? 2 : 3,
     memorySeconds: long ? 600 : quick ? 10 : 45,
     noiseSeconds: quick ? 5 : 6,
-    noiseRounds: quick ? 1 : 3,
+    noiseRounds: quick ? 1 : 5,
     subscribers: quick ? [200, 1_000] : [1_000, 10_000],
   };
 }

@@ -1,0 +1,71 @@
+/**
+ * What a process may take of busy cores beside others. A request crosses several processes and may wait a scheduler's slice before each: on a
+ * machine of few cores a model that is being loaded, or a burst of changes, is felt in the latency of everything that serves.
+ *
+ * Linux weighs sessions against one another where it groups them by itself (sched(7), "The autogroup feature"), and a nice value then counts inside
+ * its session only; elsewhere, in most containers, it counts by itself. So both are set. Where neither can be had, nothing happens.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
+
+/** Nice values: about a tenth, and a third, of a core beside a process that has the usual one and wants it too. */
+const BACKGROUND = 10;
+const BEHIND = 5;
+const USUAL = 0;
+
+/** The kernel lets others than root change one session of the whole machine every 100 ms. */
+const RETRY_MS = 120;
+const ATTEMPTS = 20;
+
+/** Of this process, for good: nobody's request waits for it. Its session must be its own. */
+export function runInBackground(): void {
+  weighSession(process.pid, BACKGROUND);
+  setNice(BACKGROUND);
+}
+
+/** Of this process, until what is returned is called. Not further back than that: callers may wait for just this replica. */
+export function giveWay(): () => void {
+  // Whoever may not take a nice value back would have to serve with it.
+  const mayTakeBack = process.getuid?.() === 0;
+  weighSession(process.pid, BEHIND);
+  if (mayTakeBack) setNice(BEHIND);
+  return () => {
+    weighSession(process.pid, USUAL);
+    if (mayTakeBack) setNice(USUAL);
+  };
+}
+
+/** Of the control plane, which stands behind the data plane. Only where the process leads its session: a terminal's is the person's own. */
+export function standBehind(pid: number): void {
+  if (leadsSession(pid)) weighSession(pid, BEHIND);
+}
+
+const wanted = new Map<number, number>();
+
+function weighSession(pid: number, nice: number, attempts = ATTEMPTS): void {
+  wanted.set(pid, nice);
+  try {
+    writeFileSync(`/proc/${pid}/autogroup`, String(nice));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || attempts <= 1) return;
+    setTimeout(() => wanted.get(pid) === nice && weighSession(pid, nice, attempts - 1), RETRY_MS).unref();
+  }
+}
+
+function setNice(nice: number): void {
+  try {
+    setPriority(nice);
+  } catch {
+    // It goes on as it is.
+  }
+}
+
+function leadsSession(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // After the name, which may hold anything: state, parent, group, session.
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]) === pid;
+  } catch {
+    return false;
+  }
+}
