@@ -65,6 +65,10 @@ class OnnxModel implements LoadedModel {
 }
 
 async function importLibrary(): Promise<Library> {
+  // Else 1.30 tells its maker over the network what it loads; for that it keeps a database and an identifier of the device in the cache folder, and
+  // leaves a file in the temporary folder for each process.
+  // eslint-disable-next-line no-restricted-properties -- the native library reads nothing but the environment
+  process.env['ORT_DISABLE_TELEMETRY'] = '1';
   const library = await import('onnxruntime-node');
   library.env.logLevel = 'error';
   return library;

@@ -26,6 +26,9 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   });
 }
 
+// Nothing of anybody's is to call home meanwhile; Pilothouse sees to that itself.
+process.env.ORT_DISABLE_TELEMETRY = '1';
+
 async function main() {
   const settings = readSettings(process.argv.slice(2));
   if (settings.help) return console.log(HELP);

@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -159,5 +161,19 @@ describe('onnx tensors', () => {
     const model = await load(files);
     await expect(model.infer([fp32('a', [2], [1, 2]), fp32('b', [3], [1, 2, 3])], undefined, never)).rejects.toThrow(/broadcast/i);
     await model.dispose();
+  });
+
+  it('keeps what it does to itself: nothing of it is left in the home or the temporary folder', () => {
+    const model = modelFolder('onnx', { 'model.onnx': affineModel() });
+    const { folder: home } = modelFolder('onnx', {});
+    const { folder: temporary } = modelFolder('onnx', {});
+    const script = `
+      import { loadPlugin } from ${JSON.stringify(join(import.meta.dirname, '..', '..', 'dist', 'runtimes', 'catalog.js'))};
+      const plugin = await loadPlugin('onnx', []);
+      const model = await plugin.load(${JSON.stringify(model)}, { threads: 1, log: () => {} }, new AbortController().signal);
+      console.log(model.signature.inputs[0].name);`;
+    const env = { PATH: process.env['PATH'], HOME: home, XDG_CACHE_HOME: home, TMPDIR: temporary };
+    expect(execFileSync(process.execPath, ['--input-type=module', '-e', script], { env, encoding: 'utf8' })).toBe('x\n');
+    expect([...readdirSync(home), ...readdirSync(temporary)]).toEqual([]);
   });
 });
