@@ -39,7 +39,7 @@ for program in "${programs[@]}"; do
 done
 # Opened by name while running, so that ldd does not list them; and those of the native modules.
 for library in libnss_files.so.2 libnss_dns.so.2 libresolv.so.2 libstdc++.so.6 libgcc_s.so.1 libgomp.so.1 librt.so.1 libpthread.so.0 libdl.so.2 libm.so.6; do
-  path=$(ldconfig -p | awk -v l="$library" '$1 == l { print $NF; exit }')
+  path=$(ldconfig -p | awk -v l="$library" '$1 == l && !found { print $NF; found = 1 }')
   [ -z "$path" ] || copy "$path"
 done
 
