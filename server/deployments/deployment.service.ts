@@ -8,6 +8,7 @@ import type { ProjectService } from '../registry/project.service.js';
 import { checkGeneration, checkName } from '../registry/names.js';
 import type { VersionService } from '../registry/version.service.js';
 import { DeploymentEntity, RevisionEntity, RolloutEntity, type DeploymentSpec } from './deployment.entities.js';
+import { previousRevision, revise } from './revisions.js';
 import { changedSpec, sameSpec, type SpecChange } from './spec.js';
 
 /** How a caller names a deployment. */
@@ -80,7 +81,7 @@ export class DeploymentService {
         const spec = changedSpec(before.spec, request.spec);
         if (sameSpec(spec, before.spec) && before.phase !== 'FAILED') return before.id;
         await this.expectReadyVersions(change, spec);
-        await this.revise(change, before, spec, { action: 'deploy', reason: request.reason });
+        await revise(change, before, spec, { action: 'deploy', reason: request.reason });
         return before.id;
       }),
     );
@@ -99,19 +100,19 @@ export class DeploymentService {
         );
       }
       const spec = changedSpec(deployment.spec, { replicas: request.replicas });
-      if (!sameSpec(spec, deployment.spec)) await this.revise(change, deployment, spec, { action: 'scale', reason: request.reason });
+      if (!sameSpec(spec, deployment.spec)) await revise(change, deployment, spec, { action: 'scale', reason: request.reason });
     });
   }
 
   /** Makes a new revision with the spec of an earlier one; of the one before, where none is named. */
   async rollback(actor: Actor, request: ChangeRequest & { toRevision?: number | null | undefined }): Promise<DeploymentEntity> {
     return this.change(actor, request, async (change, deployment) => {
-      const number = request.toRevision ?? (await this.previousRevision(change, deployment));
+      const number = request.toRevision ?? (await previousRevision(change, deployment));
       const revision = await change.manager.findOneBy(RevisionEntity, { deploymentId: deployment.id, number });
       if (!revision) throw new DomainError('NOT_FOUND', `"${deployment.name}" has no revision ${number}; it has 1 to ${deployment.generation}`, ['toRevision']);
       if (number === deployment.generation) throw new DomainError('INVALID', `revision ${number} is the present one; name an earlier one`, ['toRevision']);
       await this.expectReadyVersions(change, revision.spec);
-      await this.revise(change, deployment, revision.spec, { action: 'rollback', reason: request.reason || `back to revision ${number}`, rollbackTo: number });
+      await revise(change, deployment, revision.spec, { action: 'rollback', reason: request.reason || `back to revision ${number}`, rollbackTo: number });
     });
   }
 
@@ -208,63 +209,8 @@ export class DeploymentService {
       conditions: [],
     });
     await change.manager.insert(DeploymentEntity, deployment as never);
-    await this.revise(change, deployment, spec, { action: 'deploy', reason });
+    await revise(change, deployment, spec, { action: 'deploy', reason });
     return deployment.id;
-  }
-
-  private async revise(
-    change: Change,
-    deployment: DeploymentEntity,
-    spec: DeploymentSpec,
-    how: { action: string; reason: string; rollbackTo?: number },
-  ): Promise<void> {
-    const { manager, now, actor } = change;
-    const generation = deployment.generation + 1;
-    const { id: deploymentId, projectId } = deployment;
-    const revisionId = randomUUID();
-    const rolloutId = randomUUID();
-    await manager.update(
-      RolloutEntity,
-      { deploymentId, state: 'PROGRESSING' },
-      { state: 'SUPERSEDED', reason: `revision ${generation} took its place`, finishedAt: now },
-    );
-    await manager.update(DeploymentEntity, { id: deploymentId }, { spec: spec as never, generation, phase: 'PENDING', updatedAt: now });
-    await manager.insert(RevisionEntity, {
-      id: revisionId,
-      deploymentId,
-      number: generation,
-      spec: spec as never,
-      actor,
-      reason: how.reason,
-      rollbackTo: how.rollbackTo ?? null,
-      createdAt: now,
-    });
-    await manager.insert(RolloutEntity, {
-      id: rolloutId,
-      deploymentId,
-      revisionId,
-      state: 'PROGRESSING',
-      reason: null,
-      steps: [],
-      startedAt: now,
-      finishedAt: null,
-    });
-    const message = `revision ${generation} by ${actor} (${how.action})${how.reason && `: ${how.reason}`}`;
-    await change.emit({
-      topic: 'deployment',
-      subjectId: deploymentId,
-      projectId,
-      type: 'REVISION_CREATED',
-      payload: { phase: 'PENDING', generation, message, rolloutId },
-    });
-    await change.audit({
-      action: how.action,
-      objectType: 'Deployment',
-      objectId: deploymentId,
-      projectId,
-      detail: { name: deployment.name, revision: generation, spec, reason: how.reason, rollbackTo: how.rollbackTo },
-    });
-    change.wake(CHANNEL.RECONCILE);
   }
 
   private async expectReadyVersions({ manager }: Change, spec: DeploymentSpec): Promise<void> {
@@ -284,17 +230,6 @@ export class DeploymentService {
           ['batching'],
         );
     });
-  }
-
-  private async previousRevision(change: Change, deployment: DeploymentEntity): Promise<number> {
-    if (deployment.generation < 2)
-      throw new DomainError('FAILED_PRECONDITION', `"${deployment.name}" has one revision only; there is nothing to go back to`, ['toRevision']);
-    // The newest that served, if any did: going back from a failed rollout means going back to what worked.
-    const rows: { number: number }[] = await change.manager.query(
-      `SELECT r.number FROM revision r JOIN rollout o ON o.revision_id = r.id WHERE r.deployment_id = $1 AND r.number < $2 AND o.state = 'SUCCEEDED' ORDER BY r.number DESC LIMIT 1`,
-      [deployment.id, deployment.generation],
-    );
-    return rows[0]?.number ?? deployment.generation - 1;
   }
 }
 
