@@ -1,6 +1,7 @@
 /** Reading the audit log. Writing it is the unit of work's business. */
 import type { DataSource } from 'typeorm';
 import { MAX_PAGE, type Page, type PageArgs } from '../database/pagination.js';
+import { unstorable } from '../database/storable-text.js';
 import { DomainError } from '../errors.js';
 import { AuditEntryEntity } from './access.entities.js';
 
@@ -25,6 +26,8 @@ export class AuditService {
       .orderBy('a.sequence', 'DESC')
       .take(first + 1);
     if (object) query.andWhere('a.object_type = :type AND a.object_id = :id', object);
+    const problem = actor == null ? undefined : unstorable(actor);
+    if (problem) throw new DomainError('INVALID', `actor ${problem}`, ['actor']);
     if (actor != null) query.andWhere('a.actor = :actor', { actor });
     if (project != null) query.andWhere('a.project_id = :projectId', { projectId: await this.projectId(project) });
     if (after != null) query.andWhere('a.sequence < :after', { after: readCursor(after) });
@@ -34,7 +37,7 @@ export class AuditService {
   }
 
   private async projectId(name: string): Promise<string> {
-    const rows: { id: string }[] = await this.dataSource.query('SELECT id FROM project WHERE name = $1', [name]);
+    const rows: { id: string }[] = unstorable(name) ? [] : await this.dataSource.query('SELECT id FROM project WHERE name = $1', [name]);
     if (!rows[0]) throw new DomainError('NOT_FOUND', `project "${name.slice(0, 80)}" does not exist`, ['project']);
     return rows[0].id;
   }

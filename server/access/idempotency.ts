@@ -1,6 +1,7 @@
 /** Mutations that may be repeated: the first makes the object, its repetitions answer with the same one. */
 import { createHash } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
+import { unstorable } from '../database/storable-text.js';
 import type { Change } from '../database/unit-of-work.js';
 import { DomainError } from '../errors.js';
 import { IdempotencyRecordEntity } from './access.entities.js';
@@ -30,6 +31,8 @@ export async function idempotent(change: Change, { operation, key, input }: Idem
   if (key.length === 0 || key.length > MAX_KEY_LENGTH) {
     throw new DomainError('INVALID', `idempotencyKey has ${key.length} characters; it must have 1 to ${MAX_KEY_LENGTH}`, ['idempotencyKey']);
   }
+  const problem = unstorable(key);
+  if (problem) throw new DomainError('INVALID', `idempotencyKey ${problem}`, ['idempotencyKey']);
   const { manager, actor } = change;
   const inputDigest = digest(input);
   // Waits for a transaction that holds the same key, and then tells whether that one committed.

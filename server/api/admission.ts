@@ -20,8 +20,10 @@ import {
   parse,
   typeFromAST,
   validate,
+  type ValidationRule,
   isInputType,
 } from 'graphql';
+import { subscriptionRootRule } from './subscription-root.js';
 import { checkShape, checkSource, costOf, DEFAULT_LIMITS, limitExceeded, type Limits } from './limits.js';
 
 export interface OperationRequest {
@@ -94,7 +96,10 @@ export class Admission {
       if (!(error instanceof GraphQLError)) throw error;
       return refuse(withCode(error, 'GRAPHQL_PARSE_FAILED'));
     }
-    const errors = validate(this.schema, document, undefined, { maxErrors: this.limits.errors });
+    const check = (rules?: readonly ValidationRule[]): readonly GraphQLError[] => validate(this.schema, document, rules, { maxErrors: this.limits.errors });
+    const conditional = check([subscriptionRootRule]);
+    // graphql-js's own rules throw where it fails: they look for the values of variables that are not there yet.
+    const errors = conditional.length > 0 ? conditional : check();
     if (errors.length > 0) return { errors: errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED')) };
     this.remember(hash, query, document);
     return { document };

@@ -27,17 +27,24 @@ export interface PageQuery {
   readonly parameters?: readonly unknown[];
 }
 
-const encode = (order: string, id: string): string => Buffer.from(JSON.stringify([order, id])).toString('base64url');
+/** @param list what is listed and how it is ordered: a cursor of another list must not be taken for one of this */
+const encode = (list: string, order: string, id: string): string => Buffer.from(JSON.stringify([list, order, id])).toString('base64url');
 
-function decode(cursor: string): [string, string] {
+function decode(cursor: string, list: string): [order: string, id: string] {
   try {
     const value: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
-    if (Array.isArray(value) && value.length === 2 && value.every((part) => typeof part === 'string')) return value as [string, string];
+    if (Array.isArray(value) && value.length === 3 && value.every((part) => typeof part === 'string') && value[0] === list)
+      return value.slice(1) as [string, string];
   } catch {
     // falls through to the one message
   }
-  throw new DomainError('INVALID', `"${cursor.slice(0, 80)}" is not a cursor of this connection`, ['after']);
+  throw notACursor(cursor);
 }
+
+const notACursor = (cursor: string): DomainError => new DomainError('INVALID', `"${cursor.slice(0, 80)}" is not a cursor of this connection`, ['after']);
+
+/** PostgreSQL's class of errors for values that are none of their type. */
+const isDataException = (error: unknown): boolean => /^22/.test(String((error as { code?: unknown }).code));
 
 /** One page. */
 export async function pageOf<E extends ObjectLiteral & { id: string }>(
@@ -63,17 +70,18 @@ export async function pagesOf<E extends ObjectLiteral & { id: string }>(
   const metadata = manager.connection.getMetadata(entity);
   const column = (property: string): string => `"${metadata.findColumnWithPropertyName(property)!.databaseName}"`;
   const order = column(orderBy);
+  const list = `${metadata.tableName}.${orderBy}`;
   const group = parent ? column(parent) : `''::text`;
   const values: unknown[] = [...parameters];
   const bind = (value: unknown): string => `$${values.push(value)}`;
   const conditions = [where ?? 'true'];
   if (parent) conditions.push(`${group} = ANY(${bind(parentIds)})`);
   if (after != null) {
-    const [at, id] = decode(after);
+    const [at, id] = decode(after, list);
     const type = metadata.findColumnWithPropertyName(orderBy)!.type as string;
     conditions.push(`(${order}, id) ${direction === 'ASC' ? '>' : '<'} (${bind(at)}::${type}, ${bind(id)}::uuid)`);
   }
-  const keys: { id: string; parent: string; key: string }[] = await manager.query(
+  const ranked: Promise<{ id: string; parent: string; key: string }[]> = manager.query(
     `SELECT id, parent, key FROM (
        SELECT id, ${group} AS parent, ${order}::text AS key,
               row_number() OVER (PARTITION BY ${parent ? group : '1'} ORDER BY ${order} ${direction}, id ${direction}) AS place
@@ -81,6 +89,10 @@ export async function pagesOf<E extends ObjectLiteral & { id: string }>(
      WHERE place <= ${bind(first + 1)} ORDER BY parent, place`,
     values,
   );
+  const keys = await ranked.catch((error: unknown) => {
+    // A cursor that somebody made up, or cut.
+    throw after != null && isDataException(error) ? notACursor(after) : error;
+  });
   const rows =
     keys.length === 0
       ? []
@@ -92,6 +104,6 @@ export async function pagesOf<E extends ObjectLiteral & { id: string }>(
   return parentIds.map((parentId) => {
     const own = keys.filter((k) => k.parent === parentId && byId.has(k.id));
     const shown = own.slice(0, first);
-    return { rows: shown.map((k) => byId.get(k.id)!), cursors: shown.map((k) => encode(k.key, k.id)), hasNextPage: own.length > first };
+    return { rows: shown.map((k) => byId.get(k.id)!), cursors: shown.map((k) => encode(list, k.key, k.id)), hasNextPage: own.length > first };
   });
 }

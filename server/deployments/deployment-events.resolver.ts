@@ -24,15 +24,17 @@ export class DeploymentEventsResolver {
   ) {}
 
   /** For `subscribe`, which type-graphql calls without an instance. */
-  async rowIdOf(ref: DeploymentRefInput): Promise<string> {
-    return (await this.deployments.get(toRef(ref, 'deployment'))).id;
+  async rowIdOf(ref: DeploymentRefInput, comesBack: boolean): Promise<string> {
+    const named = toRef(ref, 'deployment');
+    // Whoever comes back after it was deleted is told of that, by its name too.
+    return (await (comesBack ? this.deployments.getEvenDeleted(named) : this.deployments.get(named))).id;
   }
 
   @Subscription(() => DeploymentEventType, {
     description: 'Every step of a deployment, live and in order. With `after` it first tells what was missed.',
-    subscribe: followFeed<{ deployment: DeploymentRefInput }>(async ({ deployment }, context) => ({
+    subscribe: followFeed<{ deployment: DeploymentRefInput; after?: string | null }>(async ({ deployment, after }, context) => ({
       topic: 'deployment',
-      subjectId: await context.instance(DeploymentEventsResolver).rowIdOf(deployment),
+      subjectId: await context.instance(DeploymentEventsResolver).rowIdOf(deployment, after != null),
     })),
   })
   deploymentEvents(

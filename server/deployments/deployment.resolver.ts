@@ -6,7 +6,9 @@ import { ConnectionArgs, payload, toConnection, type Connection } from '../api/c
 import { expectNodeId } from '../api/node-id.js';
 import { pageOf } from '../database/pagination.js';
 import { DomainError } from '../errors.js';
+import type { EventFeed } from '../events/event-feed.js';
 import type { ProjectService } from '../registry/project.service.js';
+import { checkText } from '../registry/texts.js';
 import type { VersionService } from '../registry/version.service.js';
 import { DeploymentEntity, RolloutEntity, type TargetSpec } from './deployment.entities.js';
 import { DeleteDeploymentInput, DeployInput, DeploymentPayload, RollbackInput, ScaleInput, toRef, type TargetInput } from './deployment-inputs.types.js';
@@ -58,7 +60,7 @@ export class DeploymentResolver {
     @Ctx() { actor, events }: ApiContext,
   ): Promise<DeploymentPayload> {
     return payload(async () => {
-      const eventsAfter = await events.head();
+      const head = await events.head();
       const { project, name, targets, reason, expectedGeneration, idempotencyKey } = input;
       const { replicas, timeoutMs, maxConcurrency, maxQueue, batching, maxBatchSize, maxDelayMs, stickyHeader, threads } = input;
       const spec = {
@@ -72,11 +74,12 @@ export class DeploymentResolver {
         stickyHeader,
         threads,
         memoryLimitBytes: input.memoryLimitBytes == null ? input.memoryLimitBytes : toBytes(input.memoryLimitBytes),
-        targets: targets ? await this.resolveTargets(project, targets) : undefined,
+        targets: targets ? await this.resolveTargets((await this.projects.expect(project)).name, targets) : undefined,
       };
       return this.answer(
         await this.service.deploy(actor, { project, name, spec, reason: checkReason(reason), expectedGeneration, idempotencyKey, input }),
-        eventsAfter,
+        events,
+        head,
       );
     });
   }
@@ -88,10 +91,11 @@ export class DeploymentResolver {
   ): Promise<DeploymentPayload> {
     const { replicas, expectedGeneration } = input;
     return payload(async () => {
-      const eventsAfter = await events.head();
+      const head = await events.head();
       return this.answer(
         await this.service.scale(actor, { ref: toRef(input.deployment, 'deployment'), replicas, reason: checkReason(input.reason), expectedGeneration }),
-        eventsAfter,
+        events,
+        head,
       );
     });
   }
@@ -103,10 +107,11 @@ export class DeploymentResolver {
   ): Promise<DeploymentPayload> {
     const { toRevision, expectedGeneration } = input;
     return payload(async () => {
-      const eventsAfter = await events.head();
+      const head = await events.head();
       return this.answer(
         await this.service.rollback(actor, { ref: toRef(input.deployment, 'deployment'), toRevision, reason: checkReason(input.reason), expectedGeneration }),
-        eventsAfter,
+        events,
+        head,
       );
     });
   }
@@ -118,20 +123,25 @@ export class DeploymentResolver {
   ): Promise<DeploymentPayload> {
     const { expectedGeneration } = input;
     return payload(async () => {
-      const eventsAfter = await events.head();
+      const head = await events.head();
       return this.answer(
         await this.service.delete(actor, { ref: toRef(input.deployment, 'deployment'), reason: checkReason(input.reason), expectedGeneration }),
-        eventsAfter,
+        events,
+        head,
       );
     });
   }
 
-  private async answer(row: DeploymentEntity, eventsAfter: string): Promise<Omit<DeploymentPayload, 'userErrors'>> {
+  /** @param head of the feed before the call */
+  private async answer(row: DeploymentEntity, events: EventFeed, head: string): Promise<Omit<DeploymentPayload, 'userErrors'>> {
     const rollout = await this.dataSource.manager
       .createQueryBuilder(RolloutEntity, 'o')
       .innerJoin('o.revision', 'r')
       .where('o.deploymentId = :id AND r.number = :number', { id: row.id, number: row.generation })
       .getOne();
+    // A repetition, or a change that changes nothing, waits for a rollout that began before it, and may be over.
+    const began = { topic: 'deployment', subjectId: row.id, type: 'REVISION_CREATED', payload: { rolloutId: rollout?.id } } as const;
+    const eventsAfter = rollout && row.phase !== 'DELETING' ? await events.before(head, began) : head;
     return { deployment: toDeployment(row), rollout: rollout ? toRollout(rollout) : null, eventsAfter };
   }
 
@@ -163,8 +173,7 @@ export class DeploymentResolver {
 }
 
 function checkReason(reason: string): string {
-  if (reason.length > MAX_REASON)
-    throw new DomainError('LIMIT_EXCEEDED', `reason has ${reason.length} characters; at most ${MAX_REASON} are allowed`, ['reason']);
+  checkText(reason, ['reason'], MAX_REASON);
   return reason;
 }
 

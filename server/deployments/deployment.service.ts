@@ -1,11 +1,12 @@
 /** What callers may do to deployments. It only writes down what is wanted: the reconciler does the rest. */
 import { randomUUID } from 'node:crypto';
+import type { SelectQueryBuilder } from 'typeorm';
 import { idempotent } from '../access/idempotency.js';
 import type { Actor, Change, UnitOfWork } from '../database/unit-of-work.js';
 import { DomainError } from '../errors.js';
 import { CHANNEL } from '../gateway/route.js';
 import type { ProjectService } from '../registry/project.service.js';
-import { checkGeneration, checkName } from '../registry/names.js';
+import { checkGeneration, checkName, isName } from '../registry/names.js';
 import type { VersionService } from '../registry/version.service.js';
 import { DeploymentEntity, RevisionEntity, RolloutEntity, type DeploymentSpec } from './deployment.entities.js';
 import { previousRevision, revise } from './revisions.js';
@@ -50,12 +51,14 @@ export class DeploymentService {
   async find(ref: DeploymentRef): Promise<DeploymentEntity | undefined> {
     const manager = this.work.dataSource.manager;
     if ('id' in ref) return (await manager.findOneBy(DeploymentEntity, { id: ref.id })) ?? undefined;
-    const rows = manager
-      .createQueryBuilder(DeploymentEntity, 'd')
-      .innerJoin('d.project', 'p')
-      .where('p.name = :project AND d.name = :name', ref)
-      .andWhere(`d.phase <> 'DELETED'`);
-    return (await rows.getOne()) ?? undefined;
+    return (await this.named(ref)?.andWhere(`d.phase <> 'DELETED'`).getOne()) ?? undefined;
+  }
+
+  /** The deployment that has, or last had, this name. @throws DomainError NOT_FOUND */
+  async getEvenDeleted(ref: DeploymentRef, field: readonly string[] = ['deployment']): Promise<DeploymentEntity> {
+    const found = (await this.find(ref)) ?? ('name' in ref ? await this.named(ref)?.orderBy('d.createdAt', 'DESC').limit(1).getOne() : undefined);
+    if (!found) throw notFound(ref, field);
+    return found;
   }
 
   async byName(project: string, name: string): Promise<DeploymentEntity | undefined> {
@@ -169,6 +172,15 @@ export class DeploymentService {
     change.wake(CHANNEL.RECONCILE);
     change.afterCommit(() => this.wake(deploymentId));
     return true;
+  }
+
+  /** undefined for names that nothing can have. */
+  private named(ref: { readonly project: string; readonly name: string }): SelectQueryBuilder<DeploymentEntity> | undefined {
+    if (!isName(ref.project) || !isName(ref.name)) return undefined;
+    return this.work.dataSource.manager
+      .createQueryBuilder(DeploymentEntity, 'd')
+      .innerJoin('d.project', 'p')
+      .where('p.name = :project AND d.name = :name', ref);
   }
 
   private async change(actor: Actor, request: ChangeRequest, work: (change: Change, deployment: DeploymentEntity) => Promise<void>): Promise<DeploymentEntity> {

@@ -18,6 +18,7 @@ export interface FollowOptions extends FeedFilter {
   readonly after?: string | null | undefined;
 }
 
+const TOO_FAR_BACK = 'the feed no longer holds events that far back';
 const PAGE = 500;
 /** Subscribers that may read pages at one time, so that a crowd that reconnects leaves connections for everybody else. */
 const READERS = 4;
@@ -59,6 +60,13 @@ export class EventFeed {
     return encodeCursor(epoch, lastPosition);
   }
 
+  /** The cursor from before an event, where it comes before `head` already; else `head`. */
+  async before(head: string, { topic, subjectId, type, payload }: Pick<FeedEvent, 'topic' | 'subjectId' | 'type' | 'payload'>): Promise<string> {
+    const { epoch, position } = decodeCursor(head);
+    const found = await this.store.find(topic, subjectId, type, payload);
+    return found === undefined || found > position ? head : encodeCursor(epoch, found - 1);
+  }
+
   /**
    * The matching events after a cursor, or from now on: each once, in order, for ever, until `signal` aborts or the iterator is returned.
    * @throws DomainError INVALID for a malformed cursor, CURSOR_EXPIRED for one of another feed or older than the retention
@@ -92,6 +100,8 @@ export class EventFeed {
     const state = await this.store.state();
     const found: FeedEvent[] = [];
     let position = args.after == null ? state.expiredPosition : await this.positionOf(args.after);
+    // What is read from the database must still be there, whatever this process remembers.
+    if (position < state.expiredPosition) throw cursorExpired(TOO_FAR_BACK);
     while (found.length <= first && position < state.lastPosition) {
       const { events, scanned } = await this.store.page(filter, position, state.lastPosition, first + 1 - found.length);
       found.push(...events);
@@ -104,7 +114,8 @@ export class EventFeed {
   async listOfSubjects(topic: FeedFilter['topic'], subjectIds: readonly string[], args: PageArgs): Promise<Page<FeedEvent>[]> {
     const first = pageSize(args);
     const position = args.after == null ? 0 : await this.positionOf(args.after);
-    const { epoch } = await this.store.state();
+    const { epoch, expiredPosition } = await this.store.state();
+    if (args.after != null && position < expiredPosition) throw cursorExpired(TOO_FAR_BACK);
     const lists = await this.store.ofSubjects(topic, subjectIds, position, first + 1);
     return lists.map((events) => toPage(events, first, epoch));
   }
@@ -115,7 +126,7 @@ export class EventFeed {
     const state = await this.store.state();
     if (epoch !== state.epoch) throw cursorExpired('the cursor belongs to another feed');
     if (position > state.lastPosition) throw cursorExpired('the cursor is ahead of the feed');
-    if (position < state.expiredPosition) throw cursorExpired('the feed no longer holds events that far back');
+    if (position < state.expiredPosition) throw cursorExpired(TOO_FAR_BACK);
     // The cursor came from a server that read further than this one.
     if (position > this.tail.position) await this.tail.wake();
     return position;
@@ -128,7 +139,7 @@ export class EventFeed {
       const page = await this.store.page(filter, position, this.tail.position, PAGE);
       // Asked after the page: what retention removed before it shows here.
       const { expiredPosition } = await this.store.state();
-      if (position < expiredPosition) throw cursorExpired('the feed no longer holds events that far back');
+      if (position < expiredPosition) throw cursorExpired(TOO_FAR_BACK);
       return page;
     } finally {
       this.readers--;

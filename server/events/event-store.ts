@@ -57,6 +57,15 @@ export class EventStore {
     return { epoch: row.epoch, lastPosition: Number(row.last), expiredPosition: Number(row.expired) };
   }
 
+  /** Where the event of a type is whose payload says so; undefined while it has no position. */
+  async find(topic: Topic, subjectId: string, type: string, payload: Readonly<Record<string, unknown>>): Promise<number | undefined> {
+    const rows: { position: string }[] = await this.dataSource.query(
+      `SELECT position FROM event WHERE subject_id = $1 AND topic = $2 AND type = $3 AND payload @> $4 AND position IS NOT NULL LIMIT 1`,
+      [subjectId, topic, type, payload],
+    );
+    return rows[0] && Number(rows[0].position);
+  }
+
   /** Every event after `position`, in order, at most `limit`. */
   async everything(position: number, limit: number): Promise<FeedEvent[]> {
     const rows: Row[] = await this.dataSource.query(`SELECT ${COLUMNS} FROM event WHERE position > $1 ORDER BY position LIMIT $2`, [position, limit]);

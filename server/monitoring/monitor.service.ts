@@ -6,6 +6,7 @@ import type { Actor, Change, UnitOfWork } from '../database/unit-of-work.js';
 import { DeploymentEntity } from '../deployments/deployment.entities.js';
 import type { DeploymentRef, DeploymentService } from '../deployments/deployment.service.js';
 import { DomainError } from '../errors.js';
+import { isName } from '../registry/names.js';
 import { resolveAlert } from './alert-writer.js';
 import { checkAlertRule, checkMonitor, type AlertRuleSpec, type MonitorSpec } from './monitor-input.js';
 import type { MonitorRunner } from './monitor-runner.js';
@@ -44,7 +45,7 @@ export class MonitorService {
   }
 
   async byName(ref: DeploymentRef, name: string): Promise<MonitorEntity | undefined> {
-    const deployment = await this.deployments.find(ref);
+    const deployment = isName(name) ? await this.deployments.find(ref) : undefined;
     const monitor =
       deployment &&
       (await this.manager

@@ -1,16 +1,11 @@
 /** What people write about their things, checked before PostgreSQL would refuse it. Pure. */
+import { unstorable } from '../database/storable-text.js';
 import { DomainError } from '../errors.js';
 
 const MAX_DESCRIPTION = 10_000;
 const MAX_TEXT = 2_000;
 const MAX_JSON_BYTES = 64 * 1024;
 const MAX_JSON_DEPTH = 32;
-
-/** Why PostgreSQL cannot keep a text, or undefined where it can. */
-function unstorable(text: string): string | undefined {
-  if (text.includes('\u0000')) return 'holds a NUL character';
-  return Buffer.from(text).toString() === text ? undefined : 'is not well-formed Unicode';
-}
 
 /** @throws DomainError INVALID or LIMIT_EXCEEDED, on `field` */
 export function checkText(text: string, field: readonly string[], max = MAX_TEXT): void {

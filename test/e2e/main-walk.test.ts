@@ -112,6 +112,14 @@ describe('the main walk', { timeout: 90_000 }, () => {
     expect(outputs['probabilities']!.shape).toEqual([1, 10]);
   });
 
+  test('what changes nothing is ready as well, and so is a repetition: its steps are told again', async () => {
+    const input = { name: 'reader', targets: [{ model: 'reader', version: 1 }], idempotencyKey: 'the-same-key' };
+    const first = await settle(await client.deploy(input));
+    expect(first.at(-1)).toMatchObject({ phase: 'READY', generation: 1 });
+    expect(await settle(await client.deploy(input))).toEqual(first);
+    expect(await settle(await client.scale('reader', 1))).toEqual(first);
+  });
+
   test('gateway and control plane give the same numbers', async () => {
     const [direct, through] = [await client.infer('reader', request), await client.inferThroughApi('reader', request)];
     expect(through.version).toBe(1);
@@ -169,10 +177,16 @@ describe('the main walk', { timeout: 90_000 }, () => {
   });
 
   test('it is deleted, and its name is free', async () => {
+    const { eventCursor: before } = await client.request<{ eventCursor: string }, object>('{ eventCursor }');
     const change = await client.deleteDeployment('reader', { reason: 'the walk is over' });
     expect((await client.ready(change, { signal: AbortSignal.timeout(60_000) })).phase).toBe('DELETED');
     await expect(client.infer('reader', request)).rejects.toMatchObject({ code: 'NOT_FOUND' });
     expect(await client.deployment('reader')).toBeNull();
+    // Whoever comes back by its name, behind what they saw last, is told of its end.
+    const missed: string[] = [];
+    for await (const { phase } of client.follow('reader', { after: before, signal: AbortSignal.timeout(30_000) })) missed.push(phase);
+    expect(missed.at(-1)).toBe('DELETED');
+    await expect(client.follow('reader').next()).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
   test('SIGTERM ends everything, and nothing is left', async () => {

@@ -326,6 +326,10 @@ test('audit entries are a connection with filters, in as many statements for man
   expect((await api.graphql(query, { first: 10, after: 'rubbish' })).errors).toMatchObject([
     { message: '"rubbish" is not a cursor of this connection', extensions: { code: 'INVALID', field: ['after'] } },
   ]);
+  expect((await api.graphql(query, { first: 10, actor: 'a\u0000' })).errors).toMatchObject([
+    { message: 'actor holds a NUL character', extensions: { code: 'INVALID', field: ['actor'] } },
+  ]);
+  expect((await api.graphql(query, { first: 10, project: 'a\u0000' })).errors).toMatchObject([{ extensions: { code: 'NOT_FOUND', field: ['project'] } }]);
   expect((await api.graphql(query, { first: 101 })).errors).toMatchObject([
     { message: 'first is 101; it must be from 1 to 100', extensions: { code: 'INVALID' } },
   ]);

@@ -43,3 +43,25 @@ test('pages follow one another without a gap or a repetition', async () => {
   }
   expect(names).toEqual(['p4', 'p3', 'p2', 'p1', 'p0']);
 });
+
+test('a cursor of another list, and one that nobody gave out, is refused as such', async () => {
+  const byName = await pageOf(db.dataSource.manager, ProjectEntity, { first: 1 }, { orderBy: 'name', direction: 'ASC' });
+  const made = (...parts: unknown[]): string => Buffer.from(JSON.stringify(parts)).toString('base64url');
+  const id = '00000000-0000-4000-8000-000000000010';
+  for (const after of [
+    byName.cursors[0]!,
+    'rubbish',
+    made('a', 'b'),
+    made('project.createdAt', '2026-01-01', 'no-id'),
+    made('project.createdAt', 'yesterday or so', id),
+    made('project.createdAt', '2026-01-01\u0000', id),
+    made('project.createdAt', '99999999-01-01', id),
+  ]) {
+    const refused = pageOf(db.dataSource.manager, ProjectEntity, { first: 1, after }, { orderBy: 'createdAt', direction: 'DESC' });
+    await expect(refused, after).rejects.toMatchObject({
+      code: 'INVALID',
+      field: ['after'],
+      message: expect.stringContaining('is not a cursor of this connection'),
+    });
+  }
+});

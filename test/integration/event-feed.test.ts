@@ -346,6 +346,29 @@ test('cursors that cannot be resumed are refused: malformed, of another feed, ah
   await expect(feed.follow({ after: encodeCursor(epoch, 1) }).next()).rejects.toMatchObject({ code: 'CURSOR_EXPIRED' });
 });
 
+test('a list does not begin after what is gone, though this process remembers it', async () => {
+  await emitted(10);
+  const feed = new EventFeed(db.dataSource);
+  await feed.start();
+  const { epoch } = decodeCursor(await feed.head());
+  expect(await pruneEvents(db.dataSource, openFence, new Date(), { maxRows: 4, batchSize: 5 })).toBe(6);
+  const args = { first: 2, after: encodeCursor(epoch, 3) };
+  await expect(feed.list({}, args)).rejects.toMatchObject({ code: 'CURSOR_EXPIRED', field: ['after'] });
+  await expect(feed.listOfSubjects('deployment', [A], args)).rejects.toMatchObject({ code: 'CURSOR_EXPIRED', field: ['after'] });
+  expect((await feed.list({}, { first: 2 })).rows.map((event) => event.position)).toEqual([7, 8]);
+});
+
+test('the cursor from before an event is its own, where it comes before the head', async () => {
+  await emitted(3, A);
+  const feed = new EventFeed(db.dataSource);
+  const head = await feed.head();
+  const { epoch } = decodeCursor(head);
+  const [second] = (await feed.list({}, { first: 1, after: encodeCursor(epoch, 1) })).rows;
+  expect(await feed.before(head, second!)).toBe(encodeCursor(epoch, 1));
+  expect(await feed.before(encodeCursor(epoch, 0), second!)).toBe(encodeCursor(epoch, 0));
+  expect(await feed.before(head, { ...second!, type: 'NEVER' })).toBe(head);
+});
+
 test('retention by age keeps what is young and never leaves a hole', async () => {
   await emitted(6);
   await db.dataSource.query(`UPDATE event SET at = now() - interval '40 days' WHERE position IN (1, 2, 4)`);

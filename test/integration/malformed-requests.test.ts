@@ -293,6 +293,17 @@ const rows: Row[] = [
     message: /Too many initialisation requests/,
   },
   { name: 'WebSocket: no JSON', send: () => socket(['{']), status: 4400, code: '4400', message: /Invalid message/ },
+  ...[
+    'subscription ($s: Boolean!) { probeEvents(subject: "x") @skip(if: $s) { cursor } }',
+    'subscription ($s: Boolean!) { ... @include(if: $s) { probeEvents(subject: "x") { cursor } } }',
+    'subscription ($s: Boolean!) { ...F } fragment F on Subscription { probeEvents(subject: "x") @skip(if: $s) { cursor } }',
+  ].map((query, i) => ({
+    name: `WebSocket: a subscription whose field may be left out (${i})`,
+    send: () => over(query, { s: i !== 1 }),
+    status: 0,
+    code: 'GRAPHQL_VALIDATION_FAILED',
+    message: /a subscription's field must always be asked for: "@(skip|include)" cannot stand here/,
+  })),
   {
     name: 'WebSocket: an unknown type',
     send: () => socket([{ type: 'start', id: '1', payload: { query: '{ refusal }' } }]),

@@ -21,6 +21,7 @@ import type {
   VersionFieldsFragment as Version,
 } from './generated/operations.js';
 import { exchange, fromResponse } from './http.js';
+import { isCarriedOut } from './is-carried-out.js';
 import { inferAt, toTensor, type Inference, type InferenceOptions, type InputTensor } from './inference.js';
 import { Subscriptions, type FollowOptions } from './subscription.js';
 
@@ -197,7 +198,10 @@ export class PilothouseClient {
    */
   async *follow(deployment: DeploymentRef, options: FollowOptions = {}): AsyncGenerator<DeploymentEvent, void, undefined> {
     const after = options.after ?? (await this.request(operations.EventCursorDocument, {}, options.signal)).eventCursor;
-    const source = (cursor: string) => ({ query: String(operations.DeploymentEventsDocument), variables: { deployment: toRef(deployment), after: cursor } });
+    // By its id from here on: after a break, the name may be another one's.
+    const found = await this.deployment(deployment);
+    const ref = found ? { id: found.id } : toRef(deployment);
+    const source = (cursor: string) => ({ query: String(operations.DeploymentEventsDocument), variables: { deployment: ref, after: cursor } });
     const read = ({ deploymentEvents: event }: operations.DeploymentEventsSubscription) => ({ cursor: event.cursor, value: event });
     for await (const event of this.subscriptions.follow(source, read, { ...options, after })) {
       yield event;
@@ -214,16 +218,25 @@ export class PilothouseClient {
     { deployment, eventsAfter }: DeploymentChange,
     options: WaitOptions & { readonly seen?: (event: DeploymentEvent) => void } = {},
   ): Promise<Deployment> {
-    for await (const event of this.follow({ id: deployment.id }, { ...options, after: eventsAfter })) {
-      options.seen?.(event);
-      if (event.phase === 'DELETED') return { ...deployment, phase: 'DELETED' };
-      if (event.generation < deployment.generation) continue;
-      if (event.generation > deployment.generation)
-        throw new PilothouseError('CONFLICT', `generation ${event.generation} took the place of generation ${deployment.generation}`);
-      if (event.phase === 'FAILED') throw new PilothouseError('FAILED_PRECONDITION', event.message);
-      if (event.phase === 'READY' && deployment.phase !== 'DELETING') return (await this.deployment({ id: deployment.id })) ?? deployment;
+    const ref = { id: deployment.id };
+    let after = eventsAfter;
+    for (;;) {
+      try {
+        for await (const event of this.follow(ref, { ...options, after })) {
+          options.seen?.(event);
+          if (isCarriedOut(event, event.message, deployment)) return (await this.deployment(ref)) ?? { ...deployment, phase: event.phase };
+        }
+        throw stopped(options.signal);
+      } catch (error) {
+        if (!(error instanceof PilothouseError) || error.code !== 'CURSOR_EXPIRED') throw error;
+      }
+      // It was made so long ago that its steps are forgotten; what has become of it is not. The cursor first, as above.
+      after = (await this.request(operations.EventCursorDocument, {}, options.signal)).eventCursor;
+      const now = await this.deployment(ref);
+      if (!now) return { ...deployment, phase: 'DELETED' };
+      const reason = now.conditions.map(({ message }) => message).join('; ');
+      if (isCarriedOut(now, reason, deployment)) return now;
     }
-    throw stopped(options.signal);
   }
 
   /**
