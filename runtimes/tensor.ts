@@ -85,9 +85,12 @@ export function elementSize(datatype: NumericDatatype): number {
   return ARRAY_OF[datatype].BYTES_PER_ELEMENT;
 }
 
+/** What every runtime can index by; ONNX Runtime fails beyond it even where another dimension is 0. */
+const MAX_DIMENSION = 2 ** 31 - 1;
+
 /**
  * The number of elements of a shape; 1 for a scalar.
- * @throws TensorError for a negative or fractional dimension, or a product beyond 2^53 - 1.
+ * @throws TensorError for a negative or fractional dimension, a product beyond 2^53 - 1, or a dimension beside a 0 that no runtime can index.
  */
 export function elementCount(shape: readonly number[]): number {
   let count = 1;
@@ -101,7 +104,10 @@ export function elementCount(shape: readonly number[]): number {
     else count *= dimension;
     if (!Number.isSafeInteger(count)) throw new TensorError(`shape [${shape.join(', ')}] has more elements than can be addressed`);
   }
-  return empty ? 0 : count;
+  if (!empty) return count;
+  const long = shape.find((dimension) => dimension > MAX_DIMENSION);
+  if (long !== undefined) throw new TensorError(`dimension ${long} of shape [${shape.join(', ')}] is beyond ${MAX_DIMENSION}`);
+  return 0;
 }
 
 /** Each is an object of its own in memory, of a hundred bytes and more, whatever it holds. */

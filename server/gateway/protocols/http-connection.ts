@@ -51,8 +51,6 @@ export class Connection {
   /** Many that were sent ahead may be answered at once: in a loop, not each from within the one before. */
   private advancing = false;
   private held = 0;
-  /** In the piece that is being parsed a request began or ended. */
-  private advanced = false;
   private readonly parser = new RequestParser(this);
 
   constructor(
@@ -75,12 +73,14 @@ export class Connection {
     return !this.current && !this.receiving && this.held === 0;
   }
 
+  onBegin(): void {
+    if (!this.refusal && !this.leaving) this.wait('head');
+  }
+
   onHead(head: RequestHead): void {
     // What still comes is forgotten.
     if (this.refusal || this.leaving) return;
-    this.advanced = true;
-    if (this.phase === 'head') this.phase = 'body';
-    else this.wait('body');
+    this.phase = 'body';
     const exchange = new Exchange(head, this, this.options);
     this.receiving = exchange;
     if (this.current || this.held > 0) this.waiting.push(exchange);
@@ -94,7 +94,6 @@ export class Connection {
   onEnd(): void {
     const exchange = this.receiving;
     if (!exchange) return;
-    this.advanced = true;
     this.receiving = undefined;
     this.wait('idle');
     exchange.received();
@@ -162,11 +161,8 @@ export class Connection {
 
   /** A piece has come, and what it holds has been told. */
   private received(bytes: number, error: ParserError | undefined): void {
-    const { advanced } = this;
-    this.advanced = false;
     if (this.refusal || this.leaving) return;
     if (error) return this.malformed(error);
-    if (!advanced && (this.phase === 'idle' || this.phase === 'opening')) this.wait('head');
     if (this.waiting.length === 0) return;
     // Read on a little: that a caller is gone is seen only by reading.
     this.ahead += bytes;

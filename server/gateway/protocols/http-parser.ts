@@ -20,6 +20,8 @@ export interface RequestHead {
 
 /** Told of one request after the other; must not throw. */
 export interface RequestListener {
+  /** The first byte of a request is there. */
+  onBegin(): void;
   onHead(head: RequestHead): void;
   /** @param chunk its own memory, free of the socket's buffer */
   onBody(chunk: Buffer): void;
@@ -65,6 +67,7 @@ interface StreamHandle {
 interface BindingClass {
   new (): Binding;
   readonly REQUEST: number;
+  readonly kOnMessageBegin: number;
   readonly kOnHeaders: number;
   readonly kOnHeadersComplete: number;
   readonly kOnBody: number;
@@ -73,7 +76,7 @@ interface BindingClass {
 }
 
 const { HTTPParser, methods } = createRequire(import.meta.url)('node:_http_common') as { HTTPParser: BindingClass; methods: readonly string[] };
-const { REQUEST, kOnHeaders, kOnHeadersComplete, kOnBody, kOnMessageComplete, kOnExecute } = HTTPParser;
+const { REQUEST, kOnMessageBegin, kOnHeaders, kOnHeadersComplete, kOnBody, kOnMessageComplete, kOnExecute } = HTTPParser;
 
 /** The answer to the parser's question whether there is a body: what the headers say. */
 const GO_ON = 0;
@@ -90,13 +93,15 @@ export class RequestParser {
   /** Headers of a head that is too long for one call; anything after a body is a trailer, and dropped. */
   private early: string[] = [];
   private earlyUrl = '';
-  /** A request has offered another protocol: the parser stops after it. */
-  private stops = false;
+  /** The request that is being read offers another protocol: the parser stops where it ends. */
+  private offered = false;
+  private stopped = false;
   private socket: { readonly _handle: StreamHandle | null } | undefined;
 
   constructor(listener: RequestListener) {
     const { binding } = this;
     binding.initialize(REQUEST, {}, MAX_HEADER_BYTES, 0);
+    binding[kOnMessageBegin] = (): void => listener.onBegin();
     binding[kOnHeaders] = (headers: string[], url: string): void => {
       this.early.push(...headers);
       this.earlyUrl += url;
@@ -110,7 +115,7 @@ export class RequestParser {
         this.early = [];
         this.earlyUrl = '';
       }
-      if (upgrade) this.stops = true;
+      this.offered = upgrade;
       listener.onHead({ method: methods[method]!, url: target!, headers: recordOf(all), modern: major === 1 && minor >= 1, keepAlive });
       return GO_ON;
     };
@@ -119,6 +124,7 @@ export class RequestParser {
     binding[kOnMessageComplete] = (): void => {
       this.early = [];
       this.earlyUrl = '';
+      this.stopped = this.offered;
       listener.onEnd();
     };
   }
@@ -132,7 +138,8 @@ export class RequestParser {
     this.socket = socket as unknown as { _handle: StreamHandle };
     binding[kOnExecute] = (parsed: number | ParserError): void => {
       if (typeof parsed !== 'number') return onRead(0, parsed);
-      if (!this.stops) return onRead(parsed);
+      if (!this.stopped) return onRead(parsed);
+      this.stopped = false;
       const piece = binding.getCurrentBuffer();
       onRead(piece.length, this.parse(piece.subarray(parsed)));
     };
@@ -157,15 +164,15 @@ export class RequestParser {
   /** @returns the error that ended it: nothing more may be given to it then */
   parse(bytes: Buffer): ParserError | undefined {
     let rest = bytes;
-    for (;;) {
-      this.stops = false;
-      if (rest.length === 0) return undefined;
+    while (rest.length > 0) {
       const parsed = this.binding.execute(rest);
       if (typeof parsed !== 'number') return parsed;
       // The offer is not taken.
-      if (!this.stops) return undefined;
+      if (!this.stopped) break;
+      this.stopped = false;
       rest = rest.subarray(parsed);
     }
+    return undefined;
   }
 
   /** Frees what it holds outside the heap. Never from within a listener's call. */
@@ -200,13 +207,14 @@ function lower(name: string): string {
 function tryOut(): void {
   const seen: string[] = [];
   const parser = new RequestParser({
+    onBegin: () => seen.push('begin'),
     onHead: ({ method, url, headers, modern, keepAlive }) => seen.push(method, url, headers['a'] ?? '', String(modern), String(keepAlive)),
     onBody: (chunk) => seen.push(chunk.toString()),
     onEnd: () => seen.push('end'),
   });
   const error = parser.parse(Buffer.from('POST /p HTTP/1.1\r\nHost: h\r\nA: b\r\na: c\r\nContent-Length: 1\r\n\r\nd'));
   parser.close();
-  if (error || seen.join(' ') !== 'POST /p b, c true true d end') {
+  if (error || seen.join(' ') !== 'begin POST /p b, c true true d end') {
     throw new Error(`the HTTP parser of Node ${process.version} is not as expected; use a Node that Pilothouse is tested with (20 or 24)`);
   }
 }

@@ -268,6 +268,21 @@ describe('what RFC 9112 asks', () => {
     await soon(() => expect(caller.answers).toEqual(['200 got', '200 3:one', '200 3:two']));
   });
 
+  test.each(['h2c, in two pieces', 'h2c, in chunks', 'CONNECT'])('nothing that was sent ahead behind an offer is lost: %s', async (how) => {
+    const { port } = await world();
+    const offer = 'Connection: Upgrade\r\nUpgrade: h2c\r\n';
+    const first = {
+      'h2c, in two pieces': [posting('/echo', 'one', offer).slice(0, -1), 'e'],
+      'h2c, in chunks': [`POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n${offer}\r\n3\r\no`, 'ne\r\n0\r\n\r\n'],
+      CONNECT: ['CONNECT /echo HTTP/1.1\r\nHost: a\r\n', '\r\n'],
+    }[how]!;
+    const caller = (await Caller.to(port)).say(first[0]!);
+    await sleep(50);
+    caller.say(first[1]! + getting('/get') + posting('/echo', 'two'));
+    const status = how === 'CONNECT' ? /^405 / : /^200 3:one$/;
+    await soon(() => expect(caller.answers).toEqual([expect.stringMatching(status), '200 got', '200 3:two']));
+  });
+
   test('headers: many, repeated, odd, and trailers', async () => {
     const { port } = await world();
     const many = Array.from({ length: 100 }, (_, i) => `X-${i}: ${i}\r\n`).join('');
@@ -404,6 +419,16 @@ describe('patience', () => {
     expect(half.caller.closed).toBe(false);
     half.at(2 * HEADERS_TIMEOUT_MS);
     expect(await half.caller.ends()).toMatch(tooLong);
+  });
+
+  test('half a head that came with the end of another request', async () => {
+    const half = await clocked(echo);
+    half.caller.say(`${posting('/', 'ab')}POST / HTTP/1.1\r\nHo`);
+    await half.caller.hears(/ab$/);
+    half.at(HEADERS_TIMEOUT_MS);
+    expect(half.caller.closed).toBe(false);
+    half.at(HEADERS_TIMEOUT_MS + 1);
+    expect(await half.caller.ends()).toContain('408');
   });
 
   test('half a body; then one that came in time, and an idle connection after it', async () => {

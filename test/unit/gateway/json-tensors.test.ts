@@ -109,6 +109,7 @@ describe('what is wrong is refused, by name and place', () => {
     ['negative dimension', 'FP32', [-1, 2], [1, 2], /dimension -1/],
     ['fractional dimension', 'FP32', [1.5], [1], /dimension 1.5/],
     ['overflowing shape', 'FP32', [2 ** 40, 2 ** 40], [1], /more elements than can be addressed/],
+    ['overlong dimension beside a zero', 'FP32', [0, 2 ** 32], [], /dimension 4294967296 of shape \[0, 4294967296\] is beyond 2147483647/],
     ['overflow hidden by a zero', 'FP32', [0, 2 ** 40, 2 ** 40], [], /more elements/],
     ['a shape that is none', 'FP32', '4', [1], /"shape" must be an array/],
     ['a dimension that is text', 'FP32', ['1'], [1], /dimension "1"/],
