@@ -15,6 +15,8 @@ export class AuditEntryType {
   @Field(() => ID, { description: 'Id of the object it was done to; `node(id)` takes it while the object exists.' }) objectId!: string;
   @Field(() => ID, { nullable: true, description: "Id of the object's project; null for what belongs to none." }) projectId!: string | null;
   @Field(() => JsonObjectScalar, { description: 'What the change was. Never a secret.' }) detail!: Readonly<Record<string, unknown>>;
+  /** Row id, for field resolvers of later features. */
+  projectRowId!: string | null;
 }
 export const AuditEntryConnection = connectionType('AuditEntry', () => AuditEntryType);
 
@@ -35,4 +37,5 @@ export const toAuditEntry = (row: AuditEntryEntity): AuditEntryType =>
     objectId: toNodeId(row.objectType, row.objectId),
     projectId: row.projectId === null ? null : toNodeId('Project', row.projectId),
     detail: row.detail,
+    projectRowId: row.projectId,
   });

@@ -160,6 +160,15 @@ export class ReplicaFieldsResolver {
     return loadDeployment(context, this.dataSource, deploymentRowId);
   }
 
+  @FieldResolver(() => TargetType, {
+    nullable: true,
+    description: "The target of its deployment's present spec that it belongs to; null where that spec no longer sends traffic to its version.",
+  })
+  async target(@Root() { deploymentRowId, versionRowId }: ReplicaType, @Ctx() context: ApiContext): Promise<TargetType | null> {
+    const { spec } = (await rowsById(context, this.dataSource.manager, DeploymentEntity).load(deploymentRowId))!;
+    return toTargets(spec, deploymentRowId).find((target) => target.versionRowId === versionRowId) ?? null;
+  }
+
   @FieldResolver(() => VersionType, { description: 'The version that it runs.' })
   async version(@Root() { versionRowId }: ReplicaType, @Ctx() context: ApiContext): Promise<VersionType> {
     return toVersion((await rowsById(context, this.dataSource.manager, VersionEntity).load(versionRowId))!);

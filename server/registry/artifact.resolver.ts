@@ -1,13 +1,20 @@
-import { Arg, Ctx, FieldResolver, Query, Resolver, Root } from 'type-graphql';
+import { Arg, Args, Ctx, FieldResolver, Query, Resolver, Root } from 'type-graphql';
 import type { ApiContext } from '../api/context.js';
+import { type Connection, ConnectionArgs, toConnection } from '../api/conventions.types.js';
 import type { NodeSource } from '../api/node.resolver.js';
+import type { Page } from '../database/pagination.js';
 import type { ArtifactService } from './artifact.service.js';
-import { toArtifact } from './registry.mappers.js';
-import { ArtifactType, VersionFileType } from './registry.types.js';
+import type { VersionEntity } from './registry.entities.js';
+import { toArtifact, toVersion } from './registry.mappers.js';
+import { ArtifactType, VersionConnection, VersionFileType, type VersionType } from './registry.types.js';
+import type { VersionService } from './version.service.js';
 
 @Resolver(() => ArtifactType)
 export class ArtifactResolver {
-  constructor(private readonly service: ArtifactService) {}
+  constructor(
+    private readonly service: ArtifactService,
+    private readonly versionService: VersionService,
+  ) {}
 
   /** How `node(id)` finds artifacts. */
   get nodes(): NodeSource {
@@ -20,6 +27,14 @@ export class ArtifactResolver {
   ): Promise<ArtifactType | null> {
     const row = await this.service.find(digest);
     return row ? toArtifact(row) : null;
+  }
+
+  @FieldResolver(() => VersionConnection, { description: 'The versions of any model that have it among their files, newest first.' })
+  async versions(@Root() { digest }: ArtifactType, @Args() { first, after }: ConnectionArgs, @Ctx() { loaders }: ApiContext): Promise<Connection<VersionType>> {
+    const loader = loaders.of<string, Page<VersionEntity>>(`VersionEntity.pageUsing:${JSON.stringify([first, after])}`, (digests) =>
+      this.versionService.pagesUsing(digests, { first, after }),
+    );
+    return toConnection(await loader.load(digest), toVersion);
   }
 }
 

@@ -1,12 +1,13 @@
 import { Arg, Args, Ctx, FieldResolver, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { DataSource } from 'typeorm';
+import { AuditEntryType } from '../access/audit.types.js';
 import type { ApiContext } from '../api/context.js';
 import { type Connection, ConnectionArgs, payload, toConnection } from '../api/conventions.types.js';
 import type { NodeSource } from '../api/node.resolver.js';
-import { pageBelow } from '../api/row-loaders.js';
+import { pageBelow, rowsById } from '../api/row-loaders.js';
 import type { ProjectService } from './project.service.js';
 import { CreateProjectInput, ProjectPayload, UpdateProjectInput } from './registry-inputs.types.js';
-import { ModelEntity } from './registry.entities.js';
+import { ModelEntity, ProjectEntity } from './registry.entities.js';
 import { toModel, toProject } from './registry.mappers.js';
 import { ModelConnection, type ModelType, ProjectConnection, ProjectType } from './registry.types.js';
 
@@ -59,5 +60,17 @@ export class ProjectResolver {
   async models(@Root() { rowId }: ProjectType, @Args() args: ConnectionArgs, @Ctx() context: ApiContext): Promise<Connection<ModelType>> {
     const query = { orderBy: 'name', direction: 'ASC', parent: 'projectId' } as const;
     return toConnection(await pageBelow(context, this.dataSource.manager, ModelEntity, args, query).load(rowId), toModel);
+  }
+}
+
+/** From what was done to the project that it was done in. */
+@Resolver(() => AuditEntryType)
+export class AuditEntryProjectResolver {
+  constructor(private readonly dataSource: DataSource) {}
+
+  @FieldResolver(() => ProjectType, { nullable: true, description: "The object's project as it is now; null for what belongs to none." })
+  async project(@Root() { projectRowId }: AuditEntryType, @Ctx() context: ApiContext): Promise<ProjectType | null> {
+    const row = projectRowId === null ? undefined : await rowsById(context, this.dataSource.manager, ProjectEntity).load(projectRowId);
+    return row ? toProject(row) : null;
   }
 }

@@ -15,11 +15,11 @@ import { ArtifactService } from './artifact.service.js';
 import { FileArtifactStore } from './file-artifact-store.js';
 import { ModelResolver } from './model.resolver.js';
 import { ModelService } from './model.service.js';
-import { ProjectResolver } from './project.resolver.js';
+import { AuditEntryProjectResolver, ProjectResolver } from './project.resolver.js';
 import { ProjectService } from './project.service.js';
 import { validateVersion } from './validation.js';
 import { type ValidatorOptions, VersionValidator } from './version-validator.js';
-import { VersionResolver } from './version.resolver.js';
+import { VersionEventResolver, VersionResolver } from './version.resolver.js';
 import { VersionService } from './version.service.js';
 
 export interface RegistryOptions {
@@ -50,7 +50,15 @@ export interface Registry {
 }
 
 /** Every class of the feature with resolvers; `createRegistry` gives an instance of each. */
-export const REGISTRY_RESOLVERS: readonly ResolverClass[] = [ProjectResolver, ModelResolver, VersionResolver, VersionFileResolver, ArtifactResolver];
+export const REGISTRY_RESOLVERS: readonly ResolverClass[] = [
+  ProjectResolver,
+  AuditEntryProjectResolver,
+  ModelResolver,
+  VersionResolver,
+  VersionEventResolver,
+  VersionFileResolver,
+  ArtifactResolver,
+];
 
 /** @throws PluginError for a configured runtime plugin that cannot be used */
 export async function createRegistry({ config, dataSource, work, log, validate = validateVersion, scanMs }: RegistryOptions): Promise<Registry> {
@@ -75,7 +83,7 @@ export async function createRegistry({ config, dataSource, work, log, validate =
   const project = new ProjectResolver(dataSource, projects);
   const model = new ModelResolver(dataSource, models, projects, versions);
   const version = new VersionResolver(dataSource, versions, models);
-  const artifact = new ArtifactResolver(artifacts);
+  const artifact = new ArtifactResolver(artifacts, versions);
   return {
     dataSource,
     store,
@@ -86,7 +94,15 @@ export async function createRegistry({ config, dataSource, work, log, validate =
     versions,
     artifacts,
     validator,
-    resolvers: [project, model, version, artifact, new VersionFileResolver(artifacts)],
+    resolvers: [
+      project,
+      new AuditEntryProjectResolver(dataSource),
+      model,
+      version,
+      new VersionEventResolver(dataSource),
+      artifact,
+      new VersionFileResolver(artifacts),
+    ],
     nodes: [project.nodes, model.nodes, version.nodes, artifact.nodes],
     routes: [artifactUpload({ artifacts, log })],
   };

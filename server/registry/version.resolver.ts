@@ -109,6 +109,17 @@ export class VersionResolver {
   }
 }
 
+/** From an event to the version that it is about. */
+@Resolver(() => VersionEventType)
+export class VersionEventResolver {
+  constructor(private readonly dataSource: DataSource) {}
+
+  @FieldResolver(() => VersionType, { description: 'The version as it is now.' })
+  async version(@Root() { event }: VersionEventType, @Ctx() context: ApiContext): Promise<VersionType> {
+    return toVersion((await rowsById(context, this.dataSource.manager, VersionEntity).load(event.subjectId))!);
+  }
+}
+
 /** What was left out and what is null are one thing, so that equal lineages are equal rows. Values inside hyperparameters stay as they are. */
 function toLineage(input: CreateVersionInput['lineage']): Lineage {
   const { dataset, hyperparameters, metrics, source } = input ?? {};

@@ -6,12 +6,14 @@ import type { Actor, Change, UnitOfWork } from '../database/unit-of-work.js';
 import { DomainError } from '../errors.js';
 import type { RuntimeCatalog } from '../../runtimes/catalog.js';
 import type { ArtifactStore } from './artifact-store.js';
+import type { Digest } from './digest.js';
 import type { ModelService } from './model.service.js';
 import { isModelName, isName } from './names.js';
 import { checkLineage, checkSample } from './provenance.js';
 import { ArtifactEntity, type Lineage, ModelEntity, type SampleTensor, VersionEntity, VersionFileEntity } from './registry.entities.js';
 import { checkDescription } from './texts.js';
 import { type VersionFile, checkFiles, versionDigest } from './version-files.js';
+import { versionsOfArtifacts } from './versions-of-artifacts.js';
 
 export interface CreateVersionRequest {
   readonly project: string;
@@ -99,6 +101,11 @@ export class VersionService {
   /** Newest first. */
   page(modelId: string, args: PageArgs): Promise<Page<VersionEntity>> {
     return pageOf(this.manager, VersionEntity, args, { orderBy: 'number', direction: 'DESC', where: 'model_id = $1', parameters: [modelId] });
+  }
+
+  /** The versions that use each of the artifacts, newest first. @throws DomainError INVALID */
+  pagesUsing(digests: readonly Digest[], args: PageArgs): Promise<Page<VersionEntity>[]> {
+    return versionsOfArtifacts(this.manager, args, digests);
   }
 
   /**

@@ -1,5 +1,8 @@
 /** Deployments over GraphQL where nothing reconciles: what may be asked, at what price, and what two callers at once get. */
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readNodeId, toNodeId } from '../../server/api/node-id.js';
+import { DeploymentEntity, ReplicaEntity } from '../../server/deployments/deployment.entities.js';
 import { createDeployments, type Deployments } from '../../server/deployments/deployments.js';
 import { InferenceService } from '../../server/deployments/inference.service.js';
 import type { ReplicaEngine } from '../../server/engines/engine.js';
@@ -35,21 +38,21 @@ beforeAll(async () => {
     },
   });
   model = await registry.newModel();
-  const digest = await registry.upload('weights');
-  const { id } = await registry.versions.create('token:test', {
-    project: 'default',
-    model,
-    files: [{ path: 'model.onnx', digest }],
-    description: '',
-    lineage: {},
-  });
   registry.validator.start();
-  await eventually(async () => (await registry.versions.get(id)).state === 'READY', 'the version is READY');
+  await newVersion();
 });
 afterAll(async () => {
   await registry.close();
   await api.close();
 });
+
+/** Another version of the model, READY. Answers its row id. */
+async function newVersion(): Promise<string> {
+  const files = [{ path: 'model.onnx', digest: await registry.upload('weights') }];
+  const { id } = await registry.versions.create('token:test', { project: 'default', model, files, description: '', lineage: {} });
+  await eventually(async () => (await registry.versions.get(id)).state === 'READY', 'the version is READY');
+  return id;
+}
 
 async function ask<T>(query: string, variables?: Record<string, unknown>): Promise<T> {
   const answer = await api.graphql(query, variables);
@@ -72,21 +75,54 @@ const deploy = async (input: object): Promise<Payload> =>
     )
   ).deploy;
 
+/** Nobody starts one here. Answers its id. */
+async function withReplica({ deployment }: Payload): Promise<string> {
+  const deploymentId = readNodeId(deployment!.id)!.id;
+  const { spec } = await api.database.dataSource.manager.findOneByOrFail(DeploymentEntity, { id: deploymentId });
+  const id = randomUUID();
+  await api.database.dataSource.manager.insert(ReplicaEntity, {
+    id,
+    deploymentId,
+    versionId: spec.targets[0]!.versionId,
+    template: 'none',
+    generation: 1,
+    state: 'READY',
+    createdAt: new Date(),
+  });
+  return toNodeId('Replica', id);
+}
+
 const EVERYTHING = `{ deployments(first: 8) { nodes {
   endpoint project { name } targets { weight version { number model { name project { name } } } deployment { name } replicas { state } }
-  replicas(first: 5) { nodes { state version { number } deployment { name } } } route { generation }
+  replicas(first: 5) { nodes { state version { number } deployment { name } target { weight version { number } deployment { name } } } } route { generation }
   revisions(first: 5) { nodes { number deployment { name } targets { version { number } } rollout { state } } } rollouts(first: 5) { nodes { state revision { number } deployment { name } } }
   events(first: 5) { nodes { type deployment { name } } } } }
   projects(first: 5) { nodes { deployments(first: 5) { nodes { name } } models(first: 5) { nodes { versions(first: 5) { nodes { deployments { name } } } } } } } }`;
 
 test('the number of statements does not grow with the deployments', async () => {
-  await deploy({ name: 'first' });
+  await withReplica(await deploy({ name: 'first' }));
   const few = await countStatements(api.database.dataSource, () => ask(EVERYTHING));
-  for (const name of ['second', 'third', 'fourth']) await deploy({ name, replicas: 2 });
+  for (const name of ['second', 'third', 'fourth']) await withReplica(await deploy({ name, replicas: 2 }));
   await deploy({ name: 'second', timeoutMs: 5_000, reason: 'slower' });
   const many = await countStatements(api.database.dataSource, () => ask(EVERYTHING));
   expect(JSON.stringify(many.result).length).toBeGreaterThan(2 * JSON.stringify(few.result).length);
   expect(many.count).toBe(few.count);
+});
+
+test('a replica leads to its target, as long as its deployment sends traffic to its version', async () => {
+  const made = await deploy({ name: 'moved', targets: [{ model, weight: 7 }] });
+  const id = await withReplica(made);
+  const target = async () =>
+    (
+      await ask<{ node: { target: unknown } }>(
+        'query ($id: ID!) { node(id: $id) { ... on Replica { target { weight version { number } deployment { id } } } } }',
+        { id },
+      )
+    ).node.target;
+  expect(await target()).toEqual({ weight: 7, version: { number: 1 }, deployment: { id: made.deployment!.id } });
+  const next = await newVersion();
+  await deploy({ name: 'moved', targets: [{ versionId: toNodeId('Version', next) }] });
+  expect(await target()).toBeNull();
 });
 
 test('the same key makes one deployment, however many ask at once; another input with it is a CONFLICT', async () => {

@@ -4,6 +4,7 @@ import { toNodeId } from '../../../server/api/node-id.js';
 import { artifactId, sha256 } from '../../../server/registry/digest.js';
 import { type TestApi, startTestApi } from '../../support/api.js';
 import { countStatements } from '../../support/count-statements.js';
+import { eventually } from '../../support/eventually.js';
 import { createTestRegistry, endless, type TestRegistry } from '../../support/registry.js';
 
 let api: TestApi;
@@ -358,9 +359,56 @@ describe('versions', () => {
   });
 });
 
+describe('the versions that use an artifact', () => {
+  const QUERY = `query ($digest: String!, $first: Int!, $after: String) { artifact(digest: $digest) {
+    versions(first: $first, after: $after) { nodes { id } edges { cursor } pageInfo { hasNextPage endCursor } } } }`;
+  interface Answer {
+    artifact: { versions: { nodes: { id: string }[]; edges: { cursor: string }[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } };
+  }
+  const page = async (digest: string, first = 20, after?: string | null) => (await ask<Answer>(QUERY, { digest, first, after })).artifact.versions;
+
+  test('are a connection over all models, newest first, each once', async () => {
+    const [digest, other] = [await registry.upload('used often'), await registry.upload('used elsewhere')];
+    expect(await page(digest)).toMatchObject({ nodes: [], pageInfo: { hasNextPage: false, endCursor: null } });
+    const models = [await registry.newModel(), await registry.newModel()];
+    const made: string[] = [];
+    for (const model of [...models, ...models]) {
+      const files = [digest, digest, other].map((each, i) => ({ path: `part-${i}.onnx`, digest: each }));
+      const { id } = await registry.versions.create('token:test', { project: 'default', model, files, format: 'onnx', description: '', lineage: {} });
+      made.unshift(toNodeId('Version', id));
+    }
+    await registry.versions.create('token:test', {
+      project: 'default',
+      model: models[0]!,
+      files: [{ path: 'model.onnx', digest: other }],
+      description: '',
+      lineage: {},
+    });
+    const all = await page(digest);
+    expect(all.nodes.map(({ id }) => id)).toEqual(made);
+    expect(all.pageInfo.hasNextPage).toBe(false);
+    const first = await page(digest, 3);
+    expect(first.nodes.map(({ id }) => id)).toEqual(made.slice(0, 3));
+    expect(first.pageInfo).toEqual({ hasNextPage: true, endCursor: first.edges[2]!.cursor });
+    const rest = await page(digest, 3, first.pageInfo.endCursor);
+    expect(rest.nodes.map(({ id }) => id)).toEqual(made.slice(3));
+    expect(rest.pageInfo.hasNextPage).toBe(false);
+    expect((await page(other)).nodes).toHaveLength(5);
+  });
+
+  test.each([
+    ['first', { first: 101 }, 'first is 101; it must be from 1 to 100'],
+    ['first', { first: 0 }, 'first is 0; it must be from 1 to 100'],
+    ['after', { first: 1, after: 'rubbish' }, '"rubbish" is not a cursor of this connection'],
+  ])('refuses a wrong %s: %j', async (field, page, message) => {
+    const answer = await api.graphql(QUERY, { digest: await registry.upload('used often'), ...page });
+    expect(answer.errors).toMatchObject([{ message, extensions: { code: 'INVALID', field: [field] } }]);
+  });
+});
+
 describe('what belongs together is read in a constant number of statements', () => {
-  const QUERY = `{ projects(first: 20) { nodes { name models(first: 5) { nodes { name project { name } latestVersion { number }
-    versions(first: 5) { nodes { number model { name } parent { number } children(first: 2) { nodes { number } } files { path sizeBytes artifact { sizeBytes } } } } } } } } }`;
+  const QUERY = `{ projects(first: 15) { nodes { name models(first: 5) { nodes { name project { name } latestVersion { number }
+    versions(first: 5) { nodes { number model { name } parent { number } children(first: 2) { nodes { number } } files { path sizeBytes artifact { sizeBytes versions(first: 2) { nodes { number } } } } } } } } } } }`;
 
   async function grow(projects: number, models: number, versions: number): Promise<void> {
     for (let p = 0; p < projects; p++) {
@@ -386,6 +434,29 @@ describe('what belongs together is read in a constant number of statements', () 
     const many = await countStatements(api.database.dataSource, () => ask(QUERY));
     expect(JSON.stringify(many.result).length).toBeGreaterThan(2 * JSON.stringify(few.result).length);
     expect(many.statements.length).toBe(few.statements.length);
-    expect(few.count).toBeLessThanOrEqual(16);
+    expect(few.count).toBeLessThanOrEqual(18);
+  });
+
+  test('events → versions, audit entries → projects', async () => {
+    await grow(2, 2, 2);
+    const query = `query ($first: Int!) {
+      events(first: $first, topic: VERSION) { nodes { subjectId ... on VersionEvent { version { id number } } } }
+      auditEntries(first: $first) { nodes { action projectId project { id name } } } }`;
+    interface Answer {
+      events: { nodes: { subjectId: string; version: { id: string } }[] };
+      auditEntries: { nodes: { action: string; projectId: string | null; project: { id: string } | null }[] };
+    }
+    await eventually(async () => (await ask<Answer>(query, { first: 10 })).events.nodes.length === 10, 'the events are in the feed');
+    const one = await countStatements(api.database.dataSource, () => ask<Answer>(query, { first: 1 }));
+    const many = await countStatements(api.database.dataSource, () => ask<Answer>(query, { first: 50 }));
+    expect(many.statements.length).toBe(one.statements.length);
+    const { events, auditEntries } = many.result;
+    expect(events.nodes.length).toBeGreaterThan(8);
+    expect(new Set(events.nodes.map(({ version }) => version.id)).size).toBeGreaterThan(8);
+    for (const { subjectId, version } of events.nodes) expect(version.id).toBe(subjectId);
+    for (const { projectId, project } of auditEntries.nodes) expect(project?.id ?? null).toBe(projectId);
+    // Uploads belong to no project.
+    expect(auditEntries.nodes.find(({ action }) => action === 'uploadArtifact')).toMatchObject({ project: null });
+    expect(new Set(auditEntries.nodes.map(({ project }) => project?.id)).size).toBeGreaterThanOrEqual(3);
   });
 });

@@ -154,6 +154,15 @@ export type Artifact = Node & {
   readonly id: Scalars['ID']['output'];
   /** Its size, as a 64-bit integer. */
   readonly sizeBytes: Scalars['String']['output'];
+  /** The versions of any model that have it among their files, newest first. */
+  readonly versions: VersionConnection;
+};
+
+
+/** A file, stored once under the SHA-256 of its bytes. `PUT /artifacts/<digest>` stores it, `GET` reads it. */
+export type ArtifactVersionsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  first?: Scalars['Int']['input'];
 };
 
 /** Who did what to what. Written in the transaction of the change itself, never changed. */
@@ -172,6 +181,8 @@ export type AuditEntry = {
   readonly objectId: Scalars['ID']['output'];
   /** Type of the object it was done to. */
   readonly objectType: Scalars['String']['output'];
+  /** The object's project as it is now; null for what belongs to none. */
+  readonly project?: Maybe<Project>;
   /** Id of the object's project; null for what belongs to none. */
   readonly projectId?: Maybe<Scalars['ID']['output']>;
 };
@@ -1428,6 +1439,8 @@ export type Replica = Node & {
   readonly state: ReplicaState;
   /** When it ended. */
   readonly stoppedAt?: Maybe<Scalars['DateTimeISO']['output']>;
+  /** The target of its deployment's present spec that it belongs to; null where that spec no longer sends traffic to its version. */
+  readonly target?: Maybe<Target>;
   /** The version that it runs. */
   readonly version: Version;
 };
@@ -2170,6 +2183,8 @@ export type VersionEvent = Event & {
   readonly subjectId: Scalars['ID']['output'];
   /** What happened, in the past tense: `REPLICA_READY`. */
   readonly type: Scalars['String']['output'];
+  /** The version as it is now. */
+  readonly version: Version;
 };
 
 /** A file of a version. */
