@@ -43,12 +43,15 @@ export class InferenceService {
     private readonly token: () => string | undefined,
   ) {}
 
-  /** @throws DomainError with the gateway's own words */
+  /** @throws DomainError with the gateway's own words, on `deployment`, `inputs` or `outputs` where these are at fault */
   async infer({ model, inputs, outputs }: InferenceRequest): Promise<Inference> {
     const tensors = inputs.map((input, i) => readInput(input, i));
     const body = `{"inputs":[${tensors.map(tensorText).join(',')}]${outputs ? `,"outputs":${JSON.stringify(outputs.map((name) => ({ name })))}` : ''}}`;
     const { status, version, bytes } = await this.post(`/v2/models/${encodeURIComponent(model)}/infer`, body);
-    if (status !== 200) throw new DomainError(CODES[status] ?? 'UNAVAILABLE', errorText(bytes, status));
+    if (status !== 200) {
+      const reason = errorText(bytes, status);
+      throw new DomainError(CODES[status] ?? 'UNAVAILABLE', reason, fieldOf(status, reason));
+    }
     const answer = readJson(bytes, (value) => (value as OpenInferenceBody).outputs.map((output, i) => tensorFromJson(output, `outputs[${i}]`)));
     return { outputs: answer.map(tensorToJson), version };
   }
@@ -83,6 +86,16 @@ function readInput(input: InferenceRequest['inputs'][number], i: number): Tensor
 
 const tensorText = (tensor: Tensor): string =>
   `${JSON.stringify({ name: tensor.name, datatype: tensor.datatype, shape: tensor.shape }).slice(0, -1)},"data":${tensorDataText(tensor)}}`;
+
+/** Which part of the request the gateway refused: it answers with words alone, which begin with what they are about. */
+function fieldOf(status: number, reason: string): readonly string[] {
+  if (status === 404) return ['deployment'];
+  if (status === 413) return ['inputs'];
+  if (status !== 400) return [];
+  if (/^inputs?\b/.test(reason)) return ['inputs'];
+  if (/^outputs?\b/.test(reason)) return ['outputs'];
+  return reason.includes("cannot be a model's name") ? ['deployment'] : [];
+}
 
 function errorText(bytes: Buffer, status: number): string {
   try {

@@ -6,7 +6,7 @@ import { createClient } from 'graphql-ws';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { PROJECT_ROOT } from '../../server/paths.js';
-import { startTestApp, type TestApp } from '../support/app.js';
+import { DIGIT, startTestApp, type TestApp } from '../support/app.js';
 import { eventually } from '../support/eventually.js';
 
 let t: TestApp;
@@ -26,6 +26,9 @@ interface Deployed {
   };
 }
 const deploy = async (input: object): Promise<Deployed['deploy']> => (await t.graphql<Deployed>(DEPLOY, { input })).deploy;
+
+/** What fits `digits`. */
+const PIXELS = { ...DIGIT, data: Array.from({ length: 64 }, () => 0) };
 
 interface SeenEvent {
   cursor: string;
@@ -139,6 +142,24 @@ describe('a deployment', () => {
     );
     expect(infer).toMatchObject({ versionNumber: 1, userErrors: [] });
     expect({ label: infer.outputs[1]!.data, probabilities: Array.from(Float32Array.from(infer.outputs[0]!.data)) }).toEqual(expected);
+  });
+
+  test.each([
+    ['an unknown deployment', { deployment: { name: 'nobody' } }, 'NOT_FOUND', 'deployment', /model "nobody" is unknown/],
+    ['an unknown project', { deployment: { project: 'nowhere', name: 'digits' } }, 'NOT_FOUND', 'deployment', /model "nowhere.digits" is unknown/],
+    ['an impossible name', { deployment: { name: 'a b' } }, 'INVALID', 'deployment', /"a b" cannot be a model's name/],
+    ['a missing input', { inputs: [] }, 'INVALID', 'inputs', /input "pixels" is missing/],
+    ['an unknown input', { inputs: [PIXELS, { ...PIXELS, name: 'sound' }] }, 'INVALID', 'inputs', /input "sound" is unknown/],
+    ['an input of another shape', { inputs: [{ ...PIXELS, shape: [8, 8] }] }, 'INVALID', 'inputs', /input "pixels" has shape \[8, 8\]/],
+    ['an input that contradicts itself', { inputs: [{ ...PIXELS, shape: [2, 64] }] }, 'INVALID', 'inputs.0', /128 elements/],
+    ['an unknown output', { outputs: ['label', 'mood'] }, 'INVALID', 'outputs', /output "mood" is unknown/],
+    ['an output twice', { outputs: ['label', 'label'] }, 'INVALID', 'outputs', /output "label" is requested twice/],
+  ])('infer says which field is at fault: %s', async (_name, input, code, field, message) => {
+    const { infer } = await t.graphql<{ infer: unknown }>(
+      'mutation ($input: InferInput!) { infer(input: $input) { outputs { name } userErrors { code message field } } }',
+      { input: { deployment: { name: 'digits' }, inputs: [PIXELS], ...input } },
+    );
+    expect(infer).toEqual({ outputs: null, userErrors: [{ code, message: expect.stringMatching(message), field: ['input', ...field.split('.')] }] });
   });
 
   test('moves to a second version, and back, without a failed request', async () => {
