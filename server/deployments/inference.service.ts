@@ -22,14 +22,21 @@ interface OpenInferenceBody {
   readonly outputs: { name: string; datatype: string; shape: number[]; data: unknown }[];
 }
 
+/** What is not listed is UNAVAILABLE. */
 const CODES: Readonly<Record<number, ErrorCode>> = {
   400: 'INVALID',
   404: 'NOT_FOUND',
   413: 'LIMIT_EXCEEDED',
-  429: 'LIMIT_EXCEEDED',
+  // The queue is full: waiting helps, a smaller request does not.
+  429: 'UNAVAILABLE',
+  // The model itself failed on a request that fits its signature, or died of it: calling again meets the same, and may do the same again.
+  500: 'FAILED_PRECONDITION',
+  502: 'FAILED_PRECONDITION',
   503: 'UNAVAILABLE',
   504: 'DEADLINE_EXCEEDED',
 };
+/** What the gateway says where the fault is its own and not the model's: with status 500 too. */
+const GATEWAY_FAULT = 'an internal error';
 
 export class InferenceService {
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 256 });
@@ -50,6 +57,7 @@ export class InferenceService {
     const { status, version, bytes } = await this.post(`/v2/models/${encodeURIComponent(model)}/infer`, body);
     if (status !== 200) {
       const reason = errorText(bytes, status);
+      if (status === 500 && reason.startsWith(GATEWAY_FAULT)) throw new Error(`the gateway: ${reason}`);
       throw new DomainError(CODES[status] ?? 'UNAVAILABLE', reason, fieldOf(status, reason));
     }
     const answer = readJson(bytes, (value) => (value as OpenInferenceBody).outputs.map((output, i) => tensorFromJson(output, `outputs[${i}]`)));
