@@ -42,7 +42,7 @@ const CODES: Readonly<Record<number, string>> = {
   409: 'CONFLICT',
   413: 'LIMIT_EXCEEDED',
   422: 'INVALID',
-  429: 'LIMIT_EXCEEDED',
+  429: 'UNAVAILABLE',
   502: 'UNAVAILABLE',
   503: 'UNAVAILABLE',
   504: 'DEADLINE_EXCEEDED',
