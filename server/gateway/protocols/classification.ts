@@ -18,6 +18,8 @@ export function classify(tensor: Tensor, classes: number): Tensor {
   const rows = byRow ? shape[0]! : 1;
   const width = rows === 0 ? 0 : values.length / rows;
   const count = Math.min(classes, width);
+  // As Triton does it. Rows without elements cost nobody a byte: there may be more of them than can be counted to.
+  if (count === 0) return { name, datatype: 'BYTES', shape: byRow ? [rows, 0] : [0], data: [] };
   const written = datatype.startsWith('FP') ? (value: number) => value.toFixed(6) : String;
   const data: Uint8Array[] = [];
   for (let row = 0; row < rows; row++) {
