@@ -7,6 +7,9 @@ import { countOf, shapeFromJson, tensorFromJson, type TensorJson } from './json.
 import { tensorFromBytes, type InferRequest, type Parameters, type ParameterValue } from './message.js';
 import { isDatatype, TensorError, type Tensor } from '../tensor.js';
 
+/** Each class that is named is a text of its own, in every row. */
+export const MAX_CLASSES = 1_024;
+
 /** How one requested output is to be answered. */
 export interface OutputForm {
   readonly name: string;
@@ -112,12 +115,14 @@ function outputForms(outputs: unknown): OutputForm[] | undefined {
     refuseSharedMemory(parameters, where);
     const { binary_data: binary, classification: classes = 0 } = parameters ?? {};
     if (binary !== undefined && typeof binary !== 'boolean') throw new TensorError(`${where}: "binary_data" must be true or false, not ${describe(binary)}`);
-    if (typeof classes !== 'number' || !Number.isSafeInteger(classes) || classes < 0)
-      throw new TensorError(`${where}: "classification" is ${describe(classes)}; it must be the number of classes wanted`);
+    if (!isClassCount(classes))
+      throw new TensorError(`${where}: "classification" is ${describe(classes)}; it must be the number of classes wanted, at most ${MAX_CLASSES}`);
     return { name, binary, classes };
   });
   return forms.length > 0 ? forms : undefined;
 }
+
+export const isClassCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_CLASSES;
 
 function refuseSharedMemory(parameters: Parameters | undefined, where: string): void {
   if (parameters && 'shared_memory_region' in parameters)

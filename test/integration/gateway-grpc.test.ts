@@ -172,6 +172,15 @@ describe('an inference', () => {
       code: status.INVALID_ARGUMENT,
       details: expect.stringContaining('"classification" is "two"; it must be the number of classes wanted'),
     });
+    expect(await failure(client.call('ModelInfer', scores({ int64_param: 1_025 })))).toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: 'output "y": the parameter "classification" is 1025; it must be the number of classes wanted, at most 1024',
+    });
+    const many = { ...inferMessage('vision.FP32', [floats(...new Float32Array(80_000))]), outputs: scores({ int64_param: 1 }).outputs };
+    expect(await failure(client.call('ModelInfer', many))).toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: '"y" [80000] with the classes asked for is more than is classified over gRPC; ask for fewer classes or rows, or for the tensor itself',
+    });
   });
 
   test.each(IDENTITIES)('%s: raw and typed, to the bit', async (datatype) => {

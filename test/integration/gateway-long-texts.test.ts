@@ -94,6 +94,28 @@ test('a long text with a binary answer, and a short one with a long answer that 
   expect(((await text.json()) as { outputs: { data: number[] }[] }).outputs[0]!.data.map(Math.fround)).toEqual(floats);
 });
 
+test('classes of a large tensor are found beside the gateway, whatever form they are answered in', async () => {
+  const x = await inputName('fp32');
+  const idle = textProcess(gateway);
+  if (idle !== undefined) process.kill(idle, 'SIGKILL');
+  await eventually(() => textProcess(gateway) === undefined, 'the end of an idle process');
+  const output = { name: 'y', parameters: { classification: 2, binary_data: true } };
+  const header = JSON.stringify({
+    inputs: [{ name: x, datatype: 'FP32', shape: [COUNT], parameters: { binary_data_size: 4 * COUNT } }],
+    outputs: [output],
+  });
+  const answer = await fetch(`${gateway.url}/v2/models/fp32/infer`, {
+    method: 'POST',
+    body: Buffer.concat([Buffer.from(header), Buffer.from(Float32Array.from(floats).buffer)]),
+    headers: { 'inference-header-content-length': String(header.length) },
+  });
+  const head = Number(answer.headers.get('inference-header-content-length'));
+  const bytes = Buffer.from(await answer.arrayBuffer());
+  expect(JSON.parse(bytes.toString('utf8', 0, head))).toMatchObject({ outputs: [{ shape: [2], datatype: 'BYTES' }] });
+  expect(bytes.subarray(head + 4).toString()).toMatch(/^7142\.714\d{3}:99999.{4}7142\.571\d{3}:99998$/s);
+  expect(textProcess(gateway)).toBeDefined();
+});
+
 test('what is wrong in a long text is told as in a short one', async () => {
   const x = await inputName('fp32');
   const wrong = floats.map((value, i) => (i === 77_777 ? 'no number' : value));

@@ -118,6 +118,12 @@ const openInference: readonly Row[] = [
   ['binary_data that is a number', wanted({ binary_data: 1 }), 400, /"binary_data" must be true or false/],
   ['classification that is negative', wanted({ classification: -1 }), 400, /"classification" is -1/],
   [
+    'classification into too many classes',
+    wanted({ classification: 1_025 }),
+    400,
+    /"classification" is 1025; it must be the number of classes wanted, at most 1024/,
+  ],
+  [
     'classification of text',
     oip({ inputs: [{ name: 'x', datatype: 'BYTES', shape: [1], data: ['a'] }], outputs: [{ name: 'y', parameters: { classification: 1 } }] }, {}, 'text'),
     400,

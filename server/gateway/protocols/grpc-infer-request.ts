@@ -1,5 +1,6 @@
 /** `ModelInferRequest` of the Open Inference Protocol over gRPC, to what the data plane takes. Field numbers: open-inference.proto. */
 import { tensorFromBytes, type InferRequest, type ParameterValue } from '../../../runtimes/open-inference/message.js';
+import { isClassCount, MAX_CLASSES } from '../../../runtimes/open-inference/rest-request.js';
 import { isDatatype, TensorError, type Tensor } from '../../../runtimes/tensor.js';
 import { ProtobufReader } from './protobuf-reader.js';
 import { tensorFromContents } from './grpc-tensor-contents.js';
@@ -143,8 +144,10 @@ function readOutput(reader: ProtobufReader, index: number): RequestedOutput {
   if (name === '') throw new TensorError(`outputs[${index}] has no name`);
   refuse(parameters, `output "${name}"`);
   const { [CLASSES]: classes = 0 } = parameters;
-  if (typeof classes !== 'number' || !Number.isSafeInteger(classes) || classes < 0)
-    throw new TensorError(`output "${name}": the parameter "${CLASSES}" is ${JSON.stringify(classes)}; it must be the number of classes wanted`);
+  if (!isClassCount(classes))
+    throw new TensorError(
+      `output "${name}": the parameter "${CLASSES}" is ${JSON.stringify(classes)}; it must be the number of classes wanted, at most ${MAX_CLASSES}`,
+    );
   return { name, classes };
 }
 

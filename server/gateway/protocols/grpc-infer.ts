@@ -2,8 +2,9 @@
 import { type handleUnaryCall, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
 import { TensorError, type Tensor } from '../../../runtimes/tensor.js';
 import { GatewayError } from '../gateway-error.js';
+import { MAX_ELEMENTS_WRITTEN_HERE } from '../limits.js';
 import type { Call } from '../pending.js';
-import { classify } from './classification.js';
+import { classifiedElements, classify } from './classification.js';
 import { answerMetadata, beginCall, callerOf, cancelUnlessLate, encodingOf, requestIdIn, type GrpcOptions } from './grpc-call.js';
 import { readAddress, readInferRequest, type GrpcInferRequest, type InferAddress } from './grpc-infer-request.js';
 import { inferResponse } from './grpc-infer-response.js';
@@ -76,7 +77,16 @@ export async function infer(options: GrpcOptions, call: Call, { model, version }
   return { outputs: classes ? classified(answer.response.outputs, classes) : answer.response.outputs, version: answer.version, finalResponseWanted };
 }
 
+/** In the gateway's own thread, and so only where that takes no time that another caller would notice. */
 function classified(outputs: readonly Tensor[], classes: readonly number[]): Tensor[] {
+  const work = outputs.reduce((sum, output, i) => sum + (classes[i]! > 0 ? classifiedElements(output, classes[i]!) : 0), 0);
+  if (work > MAX_ELEMENTS_WRITTEN_HERE) {
+    const large = outputs.filter((_, i) => classes[i]! > 0).map(({ name, shape }) => `"${name}" [${shape.join(', ')}]`);
+    throw new GatewayError(
+      'INVALID',
+      `${large.join(', ')} with the classes asked for is more than is classified over gRPC; ask for fewer classes or rows, or for the tensor itself`,
+    );
+  }
   try {
     return outputs.map((output, i) => (classes[i]! > 0 ? classify(output, classes[i]!) : output));
   } catch (error) {

@@ -3,7 +3,7 @@ import { tensorDataText } from '../../../runtimes/open-inference/json.js';
 import { tensorToBytes } from '../../../runtimes/open-inference/message.js';
 import { restRequestFrom, type RestRequest } from '../../../runtimes/open-inference/rest-request.js';
 import type { Tensor } from '../../../runtimes/tensor.js';
-import { classify } from './classification.js';
+import { classifiedElements, classify } from './classification.js';
 import { readJson } from './json-body.js';
 import { splitBody } from './open-inference-body.js';
 import type { AnsweredBy, Text, TextProtocol } from './text-protocol.js';
@@ -22,11 +22,18 @@ export const openInferenceText: TextProtocol<OpenInferenceContext, OpenInference
     const { id, forms, binaryOutputs } = request;
     return { request, form: { ...(id !== undefined && { id }), forms, binaryOutputs } };
   },
-  elements: (outputs, form) => outputs.reduce((sum, { data }, i) => (isBinary(form, i) ? sum : sum + data.length), 0),
+  elements: (outputs, form) => outputs.reduce((sum, output, i) => sum + elementsOf(output, form, i), 0),
   write,
 };
 
 const isBinary = ({ forms, binaryOutputs }: OpenInferenceForm, output: number): boolean => forms?.[output]?.binary ?? binaryOutputs;
+
+function elementsOf(output: Tensor, form: OpenInferenceForm, at: number): number {
+  const classes = form.forms?.[at]?.classes ?? 0;
+  // Classes are texts, also those that are answered as binary data.
+  if (classes > 0) return classifiedElements(output, classes);
+  return isBinary(form, at) ? 0 : output.data.length;
+}
 
 /** Written by hand: the tensors' numbers are by far the most of it, and JSON.stringify would want them boxed first. */
 function write(outputs: readonly Tensor[], form: OpenInferenceForm, { model, version }: AnsweredBy): Text {
