@@ -7,7 +7,7 @@ import { frameFromRecords, frameFromSplit, tensorsOfFrame } from './mlflow-frame
 import { columnsText, haveRows, rowsText } from './signature-text.js';
 import { tensorsByColumn, tensorsByRow } from './signature-values.js';
 import type { RowForm } from './tensorflow-serving-text.js';
-import { allElements, type Reading, type TextProtocol } from './text-protocol.js';
+import { nestedElements, type Reading, type TextProtocol } from './text-protocol.js';
 
 const TEXT = { base64: false };
 
@@ -19,7 +19,7 @@ export interface MlflowContext {
 
 export const mlflowText: TextProtocol<MlflowContext, RowForm> = {
   read,
-  elements: allElements,
+  elements: nestedElements,
   write: (outputs, { byRow }) => ({ body: `{"predictions":${byRow && haveRows(outputs) ? rowsText(outputs, TEXT) : columnsText(outputs, TEXT)}}` }),
 };
 

@@ -4,7 +4,7 @@ import { TensorError, type Signature } from '../../../runtimes/tensor.js';
 import { readJson } from './json-body.js';
 import { columnsText, rowsText } from './signature-text.js';
 import { tensorsByColumn, tensorsByRow } from './signature-values.js';
-import { allElements, type Reading, type TextProtocol } from './text-protocol.js';
+import { nestedElements, type Reading, type TextProtocol } from './text-protocol.js';
 
 /** The only signature that a version has here. */
 export const SIGNATURE_NAME = 'serving_default';
@@ -17,7 +17,7 @@ export interface RowForm {
 
 export const tensorFlowServingText: TextProtocol<{ readonly signature: Signature }, RowForm> = {
   read: (body, { signature }) => readJson(body, (value) => predictRequest(value, signature)),
-  elements: allElements,
+  elements: nestedElements,
   write: (outputs, { byRow }) => ({ body: byRow ? `{"predictions":${rowsText(outputs, TEXT)}}` : `{"outputs":${columnsText(outputs, TEXT)}}` }),
 };
 

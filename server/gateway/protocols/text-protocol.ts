@@ -32,4 +32,18 @@ export interface Text {
   readonly binary?: readonly Uint8Array[];
 }
 
-export const allElements = (outputs: readonly Tensor[]): number => outputs.reduce((sum, { data }) => sum + data.length, 0);
+/**
+ * How many elements of the outputs are written as nested text. An array within another costs as much as a number: an output of twenty
+ * million rows of nothing is not nothing.
+ */
+export const nestedElements = (outputs: readonly Tensor[]): number => outputs.reduce((sum, { shape }) => sum + widestLevel(shape), 0);
+
+function widestLevel(shape: readonly number[]): number {
+  let count = 1;
+  let widest = shape.length === 0 ? 1 : 0;
+  for (const dimension of shape) {
+    count *= dimension;
+    widest = Math.max(widest, count);
+  }
+  return widest;
+}
