@@ -1,15 +1,19 @@
 /**
- * Whether a shadow's answer agrees with the primary's: the same outputs by name, of the same datatype and shape, and
+ * Whether a shadow's answer agrees with the primary's: the same outputs by name, of the same datatype and shape, and row by row, a row
+ * being what belongs to one entry of the first dimension,
  * - integers, BOOL and BYTES equal;
- * - scores (a two-dimensional tensor of a floating datatype with more than one column) with their largest element in the same column of
- *   every row: the two say the same label;
- * - other floating-point numbers a (shadow) and b (primary) with |a - b| <= 1e-5 + 1e-5 |b|, or the same infinity, or both NaN.
+ * - class scores (a row of a two-dimensional floating-point tensor with several columns, none negative, which sum up to 1 within 0.01 in
+ *   both answers) with their largest element in the same column: the two say the same label;
+ * - other floating-point numbers a (shadow) and b (primary) with |a - b| <= 1e-6 + 1e-3 m, where m is the largest finite magnitude in
+ *   the primary's row, or the same infinity, or both NaN. What another runtime or half precision rounds off is within it.
  */
 import { halfValue } from '../../runtimes/open-inference/half.js';
 import type { Tensor } from '../../runtimes/tensor.js';
 
-const ABSOLUTE = 1e-5;
-const RELATIVE = 1e-5;
+const ABSOLUTE = 1e-6;
+const RELATIVE = 1e-3;
+/** Half precision over a thousand classes rounds off this much. */
+const SUM_WITHIN = 0.01;
 
 export function agrees(primary: readonly Tensor[], shadow: readonly Tensor[]): boolean {
   return (
@@ -32,9 +36,13 @@ function sameTensor(primary: Tensor, shadow: Tensor | undefined): boolean {
   }
   const [a, b] = [floatsOf(shadow), floatsOf(primary)];
   if (!a || !b) return (primary.data as Int32Array).every((value, i) => value === shadow.data[i]);
-  const columns = primary.shape[1] ?? 1;
-  if (primary.shape.length === 2 && columns > 1) return sameLabels(a, b, columns);
-  return b.every((value, i) => close(a[i]!, value));
+  const width = b.length / (primary.shape[0] ?? 1);
+  for (let at = 0; at < b.length; at += width) {
+    const [row, expected] = [a.subarray(at, at + width), b.subarray(at, at + width)];
+    const scores = primary.shape.length === 2 && width > 1 && areScores(expected) && areScores(row);
+    if (!(scores ? largest(row) === largest(expected) : areClose(row, expected))) return false;
+  }
+  return true;
 }
 
 /** undefined for what is no floating datatype. */
@@ -43,22 +51,26 @@ function floatsOf({ datatype, data }: Tensor): Float32Array | undefined {
   return datatype === 'FP32' || datatype === 'FP64' ? (data as Float32Array) : undefined;
 }
 
-function sameLabels(a: Float32Array, b: Float32Array, columns: number): boolean {
-  for (let row = 0; row < b.length; row += columns) if (largest(a, row, columns) !== largest(b, row, columns)) return false;
-  return true;
+function areScores(row: Float32Array): boolean {
+  let sum = 0;
+  for (const value of row) {
+    // NaN is refused too.
+    if (!(value >= 0)) return false;
+    sum += value;
+  }
+  return Math.abs(sum - 1) <= SUM_WITHIN;
 }
 
-/** The first column of the largest element; NaN is never the largest, and -1 stands for a row of nothing else. */
-function largest(values: Float32Array, from: number, columns: number): number {
-  let best = -1;
-  for (let i = 0; i < columns; i++) {
-    const value = values[from + i]!;
-    if (!Number.isNaN(value) && (best < 0 || value > values[from + best]!)) best = i;
-  }
+/** The first column of the largest element. */
+function largest(row: Float32Array): number {
+  let best = 0;
+  for (let i = 1; i < row.length; i++) if (row[i]! > row[best]!) best = i;
   return best;
 }
 
-function close(a: number, b: number): boolean {
-  if (!Number.isFinite(b)) return Object.is(a, b);
-  return Math.abs(a - b) <= ABSOLUTE + RELATIVE * Math.abs(b);
+function areClose(row: Float32Array, expected: Float32Array): boolean {
+  let magnitude = 0;
+  for (const value of expected) if (Number.isFinite(value)) magnitude = Math.max(magnitude, Math.abs(value));
+  const within = ABSOLUTE + RELATIVE * magnitude;
+  return expected.every((value, i) => (Number.isFinite(value) ? Math.abs(row[i]! - value) <= within : Object.is(row[i], value)));
 }
