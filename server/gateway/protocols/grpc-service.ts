@@ -9,6 +9,7 @@ import { PROJECT_ROOT } from '../../paths.js';
 import { TensorError } from '../../../runtimes/tensor.js';
 import { answerMetadata, callerOf, requestIdIn, type GrpcOptions } from './grpc-call.js';
 import { StatusError, statusOf } from './grpc-status.js';
+import { assertWellFormed } from './protobuf-reader.js';
 
 type Definition = ServiceDefinition;
 
@@ -35,6 +36,8 @@ export function withRawRequests(service: Definition, rawAnswers: readonly string
 /** @throws TensorError for bytes that are not the method's request */
 export function readRequest<T>(method: MethodDefinition<unknown, unknown>, message: Buffer): T {
   try {
+    // The library's decoder stops at the end of the bytes, however long a text says that it is.
+    assertWellFormed(message);
     return method.requestDeserialize(message) as T;
   } catch (error) {
     throw new TensorError(`the message is no request of ${method.path}: ${(error as Error).message}`);

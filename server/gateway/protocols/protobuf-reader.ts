@@ -125,4 +125,10 @@ export class ProtobufReader {
   }
 }
 
+/** Looks at every field's length, which a general decoder may take for less than it says. @throws TensorError */
+export function assertWellFormed(message: Buffer): void {
+  const reader = new ProtobufReader(message);
+  while (reader.tag() !== 0) reader.skip();
+}
+
 const malformed = (why: string): TensorError => new TensorError(`the message is no well-formed protocol buffer: ${why}`);
