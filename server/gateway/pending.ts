@@ -11,6 +11,8 @@ export interface CallContext {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   /** Bytes of the request as it came. */
   readonly requestBytes: number;
+  /** The method that was called, where the protocol has several for an inference (gRPC). */
+  readonly method?: string;
   /** The protocol's own deadline, counted from arrival, where it has one (gRPC). */
   readonly timeoutMs?: number;
 }

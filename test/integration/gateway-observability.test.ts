@@ -7,7 +7,7 @@ import { status as grpcStatus } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { COMMAND_MODEL, GatewayBench, publish, routeOf, targetOf, type TestReplica } from '../support/gateway.js';
-import { GrpcClient } from '../support/grpc.js';
+import { GrpcClient, inferMessage } from '../support/grpc.js';
 import { hasPromtool, promtoolObjections, samplesOf } from '../support/promtool.js';
 import { startTraceCollector, type CollectedSpan } from '../support/trace-collector.js';
 
@@ -185,6 +185,29 @@ describe('traces', () => {
     const [mistaken] = servers.filter(({ attributes }) => attributes['error.type'] === 'INVALID');
     expect(mistaken).toMatchObject({ attributes: { 'http.response.status_code': 400 } });
     expect(mistaken!.status.code ?? 0).toBe(0);
+  });
+
+  test('over gRPC a span says which method was called, and with what status it ended', async () => {
+    const collector = await startTraceCollector();
+    const gateway = await bench.gateway(db.url, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
+    const client = new GrpcClient(`127.0.0.1:${gateway.grpcPort}`);
+    const command = (text: string) => inferMessage('m', [{ name: 'command', datatype: 'BYTES', shape: [1], data: [Buffer.from(text)] }]);
+    await client.call('ModelInfer', command('wait:1'));
+    await client.call('ModelInfer', inferMessage('m', [])).catch(() => undefined);
+    const stream = client.stream();
+    stream.on('data', () => undefined);
+    stream.write(command('fail:no'));
+    stream.end();
+    await once(stream, 'end');
+    client.close();
+    expect(await gateway.stop()).toBe(0);
+    collector.close();
+    const servers = collector.spans.filter(({ kind }) => kind === 2);
+    expect(servers.map(({ name, attributes }) => [name, attributes['rpc.method'], attributes['rpc.grpc.status_code']])).toEqual([
+      ['inference.GRPCInferenceService/ModelInfer', 'ModelInfer', 0],
+      ['inference.GRPCInferenceService/ModelInfer', 'ModelInfer', 3],
+      ['inference.GRPCInferenceService/ModelStreamInfer', 'ModelStreamInfer', 13],
+    ]);
   });
 
   test('a trace begins here where the sampler says so; nothing is sent when tracing is switched off', async () => {

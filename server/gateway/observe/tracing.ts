@@ -3,13 +3,15 @@
  * sampled costs no more than the decision. Attributes follow the semantic conventions for HTTP and RPC servers; what they have no
  * name for begins with `pilothouse.`. The exporter reads its own variables (OTEL_EXPORTER_OTLP_*, OTEL_RESOURCE_ATTRIBUTES).
  */
+import { status } from '@grpc/grpc-js';
 import type { Attributes, Span, SpanContext } from '@opentelemetry/api';
 import type { Sampler } from '@opentelemetry/sdk-trace';
 import type { Logger } from 'pino';
 import type { TraceSampler } from '../../config.js';
 import { FAILURE_KINDS } from '../gateway-error.js';
 import type { RequestObserver, RequestOutcome } from '../observer.js';
-import type { Protocol } from '../pending.js';
+import type { CallContext, Protocol } from '../pending.js';
+import { GRPC_STATUS_OF } from '../protocols/grpc-status.js';
 import { parseTraceparent } from './traceparent.js';
 
 export interface TracingOptions {
@@ -58,7 +60,7 @@ export async function startTracing({ sampler, ratio, serverVersion, instanceId, 
     const { call, timing, endedAt } = outcome;
     const remote = parentOf(api, outcome);
     const context = remote ? api.trace.setSpanContext(api.ROOT_CONTEXT, remote) : api.ROOT_CONTEXT;
-    const span = tracer.startSpan(NAMES[call.context.protocol], { startTime: call.arrivedAt, kind: api.SpanKind.SERVER }, context);
+    const span = tracer.startSpan(nameOf(call.context), { startTime: call.arrivedAt, kind: api.SpanKind.SERVER }, context);
     if (!span.isRecording()) return;
     span.setAttributes(attributesOf(outcome));
     if (isFault(outcome)) span.setStatus({ code: api.SpanStatusCode.ERROR, message: outcome.failure! });
@@ -119,17 +121,23 @@ const ROUTES: Readonly<Record<Exclude<Protocol, 'oip-grpc'>, string>> = {
   'kserve-v1': PREDICT,
   mlflow: '/invocations',
 };
-const RPC = { service: 'inference.GRPCInferenceService', method: 'ModelInfer' };
+const RPC_SERVICE = 'inference.GRPCInferenceService';
 /** Few: a model's name is an attribute. */
-const NAMES: Readonly<Record<Protocol, string>> = {
+const NAMES: Readonly<Record<Exclude<Protocol, 'oip-grpc'>, string>> = {
   'oip-rest': `POST ${ROUTES['oip-rest']}`,
   'tfs-rest': `POST ${PREDICT}`,
   'kserve-v1': `POST ${PREDICT}`,
   mlflow: `POST ${ROUTES.mlflow}`,
-  'oip-grpc': `${RPC.service}/${RPC.method}`,
 };
 
+const methodOf = ({ method = 'ModelInfer' }: CallContext): string => method;
+const nameOf = (context: CallContext): string => (context.protocol === 'oip-grpc' ? `${RPC_SERVICE}/${methodOf(context)}` : NAMES[context.protocol]);
+
 const statusOf = ({ failure }: RequestOutcome): number => (failure === undefined ? 200 : failure === 'INTERNAL' ? 500 : FAILURE_KINDS[failure].httpStatus);
+
+/** By its number. A request on a stream fails alone; this is what it would have got in a call of its own. */
+const grpcStatusOf = (failure: RequestOutcome['failure']): number =>
+  failure === undefined ? status.OK : failure === 'INTERNAL' ? status.INTERNAL : GRPC_STATUS_OF[failure];
 
 /** A server's span is an error only where the server is at fault. */
 const isFault = (outcome: RequestOutcome): boolean => statusOf(outcome) >= 500;
@@ -139,7 +147,12 @@ function attributesOf(outcome: RequestOutcome): Attributes {
   const { protocol, requestId, requestBytes } = call.context;
   const door: Attributes =
     protocol === 'oip-grpc'
-      ? { 'rpc.system': 'grpc', 'rpc.service': RPC.service, 'rpc.method': RPC.method }
+      ? {
+          'rpc.system': 'grpc',
+          'rpc.service': RPC_SERVICE,
+          'rpc.method': methodOf(call.context),
+          'rpc.grpc.status_code': grpcStatusOf(failure),
+        }
       : {
           'http.request.method': 'POST',
           'http.route': ROUTES[protocol],

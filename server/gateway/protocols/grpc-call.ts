@@ -39,6 +39,7 @@ export function beginCall(rpc: ServerCall, { dataPlane }: GrpcOptions, requestId
     caller,
     headers: headersOf(rpc.metadata),
     requestBytes,
+    method: rpc.getPath().slice(rpc.getPath().lastIndexOf('/') + 1),
     ...(left !== undefined && { timeoutMs: Math.min(left, MAX_TIMEOUT_MS) }),
   });
 }

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { TensorError } from '../../../runtimes/tensor.js';
 import { GatewayError, type FailureKind } from '../gateway-error.js';
 
-const STATUS_OF: Readonly<Record<FailureKind, status>> = {
+export const GRPC_STATUS_OF: Readonly<Record<FailureKind, status>> = {
   UNAUTHENTICATED: status.UNAUTHENTICATED,
   NOT_FOUND: status.NOT_FOUND,
   INVALID: status.INVALID_ARGUMENT,
@@ -44,7 +44,7 @@ function statusFor(error: unknown, requestId: string, log: Logger): StatusObject
   metadata.set('x-request-id', requestId);
   if (error instanceof GatewayError) {
     if (error.retryAfterSeconds !== undefined) metadata.set('retry-after', String(error.retryAfterSeconds));
-    return { code: STATUS_OF[error.kind], details: detailsOf(error.message), metadata };
+    return { code: GRPC_STATUS_OF[error.kind], details: detailsOf(error.message), metadata };
   }
   if (error instanceof StatusError) return { code: error.code, details: error.message, metadata };
   if (error instanceof TensorError) return { code: status.INVALID_ARGUMENT, details: detailsOf(error.message), metadata };
