@@ -61,9 +61,7 @@ export async function enterHome(home: string, known: Omit<ServerRecord, 'identit
 export async function leaveHome(home: string, end: (last: boolean) => Promise<void>): Promise<void> {
   await withLock(lockOf(home), async () => {
     try {
-      const last = otherServers(home).length === 0;
-      await end(last);
-      if (last) rmSync(join(home, 'run', 'endpoints.json'), { force: true });
+      await end(otherServers(home).length === 0);
     } finally {
       forgetServer(home);
     }

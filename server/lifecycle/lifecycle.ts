@@ -7,7 +7,7 @@ import { VERSION } from '../paths.js';
 import { enterHome, leaveHome, prepareHome } from './home-session.js';
 import { checkPorts, configuredPorts, explainListenError } from './ports.js';
 import { openServerLog, serverLogPath } from './server-log.js';
-import { forgetServer, otherServers, recordServer, writeEndpoints } from './server-records.js';
+import { forgetServer, otherServers, recordServer, watchEndpoints, writeEndpoints } from './server-records.js';
 import { signalMeanings, STOP_SIGNALS } from './signals.js';
 import { endShared } from './stop-home.js';
 import { complain, type Say, terminal } from './terminal.js';
@@ -43,11 +43,13 @@ export interface ServerProgram<App extends RunningApp> {
 
 /** How long a forced stop may take before everything is killed. */
 const FORCED_MS = 10_000;
+/** How soon `endpoints.json` names another server after the one that it names was killed. */
+const CHECK_ENDPOINTS_MS = 5_000;
 
 /** Runs a server until it is told to stop, and ends the process: 0 after a clean stop, 1 otherwise. */
-export async function runServer<App extends RunningApp>(program: ServerProgram<App>): Promise<void> {
+export async function runServer<App extends RunningApp>(program: ServerProgram<App>, { checkEndpointsMs = CHECK_ENDPOINTS_MS } = {}): Promise<void> {
   const say = terminal();
-  const server = new ServerProcess(program, say);
+  const server = new ServerProcess(program, say, checkEndpointsMs);
   // First of all: a signal that comes while the rest is loaded must not end the process half-way.
   for (const signal of STOP_SIGNALS) process.on(signal, () => server.onSignal(signal));
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.on(event, (error) => server.onFault(error));
@@ -69,6 +71,7 @@ class ServerProcess<App extends RunningApp> {
   constructor(
     private readonly program: ServerProgram<App>,
     private readonly say: Say,
+    private readonly checkEndpointsMs: number,
   ) {}
 
   async run(): Promise<void> {
@@ -116,6 +119,7 @@ class ServerProcess<App extends RunningApp> {
     const app = (this.app = await this.program.create(options));
     recordServer(config.home, { ...known, endpoints: { ...app.endpoints } });
     writeEndpoints(config.home, { ...app.endpoints });
+    watchEndpoints(config.home, this.checkEndpointsMs, (error) => log.warn({ err: error }, 'endpoints.json could not be written'));
     return options;
   }
 

@@ -1,5 +1,5 @@
 /** Which servers live in a home: each has a file that says which process it is and where it listens. Several may share a home. */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { identityOf, isAlive } from '../engines/process-identity.js';
@@ -26,8 +26,14 @@ export function recordServer(home: string, known: Omit<ServerRecord, 'identity' 
   writeAside(fileOf(home, process.pid), { identity, startedAt, ...known });
 }
 
+/** Whoever read the address of this server in `endpoints.json` finds that of another one there from now on. */
 export function forgetServer(home: string, pid = process.pid): void {
   rmSync(fileOf(home, pid), { force: true });
+  try {
+    repairEndpoints(home);
+  } catch {
+    // The disk may be full: no reason not to leave. A server that lives on tries again.
+  }
 }
 
 /** Every living server of the home. What killed ones left is cleared away. */
@@ -72,7 +78,43 @@ function read(path: string): ServerRecord | undefined {
   }
 }
 
+const endpointsFile = (home: string): string => join(home, 'run', 'endpoints.json');
+
 /** What the server says of itself once it listens; `endpoints.json` has the same, for people and scripts. */
-export function writeEndpoints(home: string, endpoints: Readonly<Record<string, string>>): void {
-  writeAside(join(home, 'run', 'endpoints.json'), { ...endpoints, pid: process.pid });
+export function writeEndpoints(home: string, endpoints: Readonly<Record<string, string>>, pid = process.pid): void {
+  writeAside(endpointsFile(home), { ...endpoints, pid });
+}
+
+/** Lets `endpoints.json` name a server that lives. Does nothing where it does so already. */
+function repairEndpoints(home: string): void {
+  const named = namedIn(endpointsFile(home));
+  // Mostly it is this one: then nobody else need be looked at.
+  if (named === process.pid && existsSync(fileOf(home, named))) return;
+  const living = livingServers(home);
+  if (living.some(({ identity }) => identity.pid === named)) return;
+  const next = living.find(({ endpoints }) => endpoints !== undefined);
+  if (next) writeEndpoints(home, next.endpoints!, next.identity.pid);
+  else rmSync(endpointsFile(home), { force: true });
+}
+
+/**
+ * Looks after `endpoints.json` for as long as this process lives: a server that was killed could not take its name out of it.
+ * @param onError what kept it from being written; it is tried again
+ */
+export function watchEndpoints(home: string, everyMs: number, onError: (error: unknown) => void): void {
+  setInterval(() => {
+    try {
+      repairEndpoints(home);
+    } catch (error) {
+      onError(error);
+    }
+  }, everyMs).unref();
+}
+
+function namedIn(path: string): number | undefined {
+  try {
+    return (JSON.parse(readFileSync(path, 'utf8')) as { pid?: number }).pid;
+  } catch {
+    return undefined;
+  }
 }

@@ -140,6 +140,47 @@ describe('a server process', () => {
     expect(files(join(home, 'run'))).toEqual([]);
   });
 
+  const named = (): unknown => JSON.parse(readFileSync(join(home, 'run', 'endpoints.json'), 'utf8'));
+  const addressesOf = async (server: Running): Promise<object> => {
+    const control = await server.said(/GraphQL\s+(\S+)\/graphql/);
+    return { control, http: control, grpc: control.slice('http://'.length), pid: server.child.pid };
+  };
+
+  it('leaves endpoints.json to a server that stays, however it is stopped', async () => {
+    // It does not look by itself here.
+    const stays = start({ SMALL_CHECK_MS: '600000' });
+    const addresses = await addressesOf(stays);
+    expect(named()).toEqual(addresses);
+    const drained = start();
+    expect(await addressesOf(drained)).toEqual(named());
+    drained.child.kill('SIGTERM');
+    expect(await drained.ended).toBe(0);
+    expect(named()).toEqual(addresses);
+    const hurried = start({ SMALL_STOP_MS: '60000' });
+    expect(await addressesOf(hurried)).toEqual(named());
+    hurried.child.kill('SIGTERM');
+    await sleep(1_200);
+    hurried.child.kill('SIGTERM');
+    expect(await hurried.ended).toBe(1);
+    expect(named()).toEqual(addresses);
+    stays.child.kill('SIGTERM');
+    expect(await stays.ended).toBe(0);
+    expect(files(join(home, 'run'))).toEqual([]);
+  });
+
+  it('takes endpoints.json over from a server that was killed', async () => {
+    const survivor = start({ SMALL_CHECK_MS: '50' });
+    const addresses = await addressesOf(survivor);
+    const killed = start();
+    expect(await addressesOf(killed)).toEqual(named());
+    // The one that is named is alive: its name stays.
+    await sleep(200);
+    expect(named()).toEqual(await addressesOf(killed));
+    killed.child.kill('SIGKILL');
+    await killed.ended;
+    await vi.waitFor(() => expect(named()).toEqual(addresses), 5_000);
+  });
+
   it('ends what a failed start began, and leaves what it had only adopted', async () => {
     await prepareData(home);
     const failed = start({ SMALL_DATABASE: 'yes', SMALL_FAULT: 'start' });

@@ -1,15 +1,16 @@
 /**
  * A server process with the real life of one (configuration, home, database, signals, the end) around a very small app, which
- * answers on its port and does as the environment says: SMALL_STOP_MS how long it drains, SMALL_FAULT when it breaks.
+ * answers on its port and does as the environment says: SMALL_STOP_MS how long it drains, SMALL_FAULT when it breaks, SMALL_CHECK_MS
+ * how often it looks after endpoints.json.
  */
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openDatabase } from '../../dist/server/database/database.js';
 import { runServer } from '../../dist/server/lifecycle/lifecycle.js';
 
-const { SMALL_STOP_MS = '0', SMALL_FAULT, SMALL_DATABASE } = process.env;
+const { SMALL_STOP_MS = '0', SMALL_FAULT, SMALL_DATABASE, SMALL_CHECK_MS } = process.env;
 
-await runServer({
+const program = {
   create: async ({ config, log, say }) => {
     const database = SMALL_DATABASE === 'no' ? undefined : await openDatabase(config, { log, say });
     if (database?.embedded) say(`postgres ${database.embedded.pid}`);
@@ -34,4 +35,6 @@ await runServer({
     log.info({ token: 'ph_very-secret', databaseUrl: 'postgres://me:hush@host/x' }, 'connecting to postgres://me:hush@host:5432/x?password=hush');
     if (SMALL_FAULT === 'later') setTimeout(() => Promise.reject(new Error('nobody caught this')), 10);
   },
-});
+};
+
+await runServer(program, { checkEndpointsMs: SMALL_CHECK_MS === undefined ? undefined : Number(SMALL_CHECK_MS) });
