@@ -9,13 +9,13 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Caller, TokenService } from '../access/token.service.js';
 import { isLoopback } from '../config.js';
-import { DomainError } from '../errors.js';
 import type { EventFeed } from '../events/event-feed.js';
 import { Admission } from './admission.js';
 import { authenticateRequest } from './authentication.js';
 import { type ApiContext, Loaders } from './context.js';
 import type { ResolverInstances } from './create-schema.js';
 import { FAULT, formatGraphQLError, statusOf, toClientError } from './format-error.js';
+import { answerError, answerNotFound, knownError, refuseConnection } from './http-errors.js';
 import { LANDING_PAGE } from './landing-page.js';
 import type { Limits } from './limits.js';
 import { ApiMetrics, type StateGauge } from './metrics.js';
@@ -76,12 +76,15 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
     requestTimeout: 0,
     genReqId: ({ headers }) =>
       typeof headers['x-request-id'] === 'string' && REQUEST_ID.test(headers['x-request-id']) ? headers['x-request-id'] : randomUUID(),
+    // Of a path that cannot be read: before every hook.
+    frameworkErrors: (error, request, reply) => answerError(error, request, markAnswer(request, reply), log),
+    clientErrorHandler: refuseConnection,
   });
   fastify.removeContentTypeParser('text/plain');
   fastify.decorateRequest('caller');
   let closing = false;
   fastify.addHook('onRequest', async (request, reply) => {
-    reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
+    markAnswer(request, reply);
   });
   fastify.addHook('onSend', async (_request, reply) => {
     // A connection that was busy when closing began would else stay open, idle, for as long as its client likes.
@@ -98,9 +101,7 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
   });
   metrics.observeRequests(fastify, sockets);
   fastify.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
-  fastify.setNotFoundHandler((request, reply) => {
-    throwNotFound(request, reply);
-  });
+  fastify.setNotFoundHandler(answerNotFound);
   await fastify.register(async (scope) => registerGraphql(scope, { apollo, admission, tokens, log, contextOf }));
   await fastify.register(async (scope) => registerOpenRoutes(scope, options, metrics.registry));
   await fastify.register(async (scope) => {
@@ -128,6 +129,9 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
     },
   };
 }
+
+const markAnswer = (request: FastifyRequest, reply: FastifyReply): FastifyReply =>
+  reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
 
 function createApollo(schema: GraphQLSchema, admission: Admission, metrics: ApiMetrics, log: Logger): ApolloServer<ApiContext> {
   return new ApolloServer<ApiContext>({
@@ -224,27 +228,4 @@ function registerOpenRoutes(scope: FastifyInstance, { tokens, host, ready }: Api
   scope.get('/metrics', { onRequest: isLoopback(host) ? [] : [authenticateRequest(tokens)] }, async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.metrics()),
   );
-}
-
-/** Errors of Fastify's own about what was sent. */
-function knownError(error: FastifyError): { code: string; message: string; status: number } | undefined {
-  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return { code: 'LIMIT_EXCEEDED', message: 'the body is larger than is allowed here', status: 413 };
-  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
-    return { code: 'BAD_REQUEST', message: 'the Content-Type is not one that is understood here', status: 415 };
-  if (error.code === 'ERR_INVALID_URL') return { code: 'BAD_REQUEST', message: 'the Host header is malformed', status: 400 };
-  const status = error.statusCode ?? 500;
-  return status >= 400 && status < 500 ? { code: 'BAD_REQUEST', message: error.message, status } : undefined;
-}
-
-/** Routes beside GraphQL answer `{"error": {code, message, field?, id?}}`. */
-function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
-  const known = error instanceof DomainError ? undefined : knownError(error as FastifyError);
-  if (known) return reply.code(known.status).send({ error: { code: known.code, message: known.message } });
-  const client = toClientError(error, log, request.id);
-  if (client.code === 'UNAUTHENTICATED') reply.header('www-authenticate', 'Bearer');
-  return reply.code(statusOf(client.code)).send({ error: client });
-}
-
-function throwNotFound(request: FastifyRequest, reply: FastifyReply): void {
-  void reply.code(404).send({ error: { code: 'NOT_FOUND', message: `there is no ${request.method} ${request.url.split('?')[0]!.slice(0, 200)} here` } });
 }

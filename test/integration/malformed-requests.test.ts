@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { startTestApi, type TestApi } from '../support/api.js';
@@ -83,6 +84,25 @@ function http(method: string, path: string, body: string | undefined, headers: R
     request.end(body);
   });
 }
+/** Bytes as they are, over a connection of their own, which this side ends where it is `half` closed. */
+function raw(head: string, { half = false } = {}): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(api.url);
+    const socket = connect(Number(port), hostname, () => (half ? socket.end(head) : socket.write(head)));
+    let text = '';
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    socket.on('error', reject);
+    socket.on('close', () => {
+      const [, status, headers, body] = /^HTTP\/1\.1 (\d+) [^\r]+\r\n(.*?)\r\n\r\n(.*)$/s.exec(text) ?? [];
+      if (body === undefined) return reject(new Error(`it was answered: ${text}`));
+      expect(headers).toMatch(/^content-type: application\/json; charset=utf-8\r\n/im);
+      const { error } = JSON.parse(body) as { error: { code: string; message: string } };
+      expect(JSON.parse(body)).toEqual({ error: { code: error.code, message: error.message } });
+      resolve({ status: Number(status), code: error.code, message: error.message, bytes: text.length });
+    });
+  });
+}
+const put = (more: string): string => `PUT /artifacts/${sha256('a')} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${api.token}\r\n${more}`;
 const graphql = (query: unknown, more: object = {}): Promise<Answer> => http('POST', '/graphql', JSON.stringify({ query, ...more }));
 const infer = (body: unknown, model = 'm', headers: Record<string, string> = {}): Promise<Answer> =>
   http('POST', `/v2/models/${model}/infer`, typeof body === 'string' ? body : JSON.stringify(body), headers, gateway.url);
@@ -366,6 +386,51 @@ const rows: Row[] = [
     status: 0,
     code: 'LIMIT_EXCEEDED',
     message: /has 3 operations under way/,
+  },
+  // What is no HTTP
+  {
+    name: 'HTTP: a path that is no UTF-8',
+    send: () => http('GET', '/%ff', undefined),
+    status: 400,
+    code: 'BAD_REQUEST',
+    message: /^the path is malformed: .*"%"/,
+  },
+  { name: 'HTTP: an escape that is none', send: () => http('GET', '/%zz', undefined), status: 400, code: 'BAD_REQUEST', message: /^the path is malformed: / },
+  { name: 'upload: a path that is no UTF-8', send: () => upload('%ff', 'a'), status: 400, code: 'BAD_REQUEST', message: /^the path is malformed: / },
+  {
+    name: 'upload: a digest longer than any',
+    send: () => upload('a'.repeat(500), 'a'),
+    status: 414,
+    code: 'BAD_REQUEST',
+    message: /^a part of the path is longer than anything that is here$/,
+  },
+  {
+    name: 'HTTP: a negative Content-Length',
+    send: () => raw(put('content-length: -5\r\n\r\n')),
+    status: 400,
+    code: 'BAD_REQUEST',
+    message: /^this is not HTTP\/1\.1 as it should be: .*Content-Length/,
+  },
+  {
+    name: 'upload: half of it, and no more to come',
+    send: () => raw(put('content-length: 5\r\n\r\na'), { half: true }),
+    status: 400,
+    code: 'BAD_REQUEST',
+    message: /^the connection ended before the whole request had come$/,
+  },
+  {
+    name: 'HTTP: headers larger than are allowed',
+    send: () => raw(put(`x-filler: ${'x'.repeat(20_000)}\r\n\r\n`)),
+    status: 431,
+    code: 'LIMIT_EXCEEDED',
+    message: /^the headers are larger than is allowed here$/,
+  },
+  {
+    name: 'upload: a chunk with too long an extension',
+    send: () => raw(put(`transfer-encoding: chunked\r\n\r\n1;${'x'.repeat(20_000)}\r\na\r\n0\r\n\r\n`)),
+    status: 413,
+    code: 'LIMIT_EXCEEDED',
+    message: /^the extensions of the chunks are larger than is allowed here$/,
   },
   // Uploads
   { name: 'upload: no token', send: () => upload(sha256('a'), 'a', { authorization: '' }), status: 401, code: 'UNAUTHENTICATED', message: /no bearer token/ },
