@@ -35,8 +35,10 @@ function parseModel(path: string, text: string, format: string): io.ModelJSON {
   } catch (cause) {
     throw new ModelLoadError(`${path} is not JSON: ${(cause as Error).message}`, { cause });
   }
+  if (typeof model !== 'object' || model === null || Array.isArray(model))
+    throw new ModelLoadError(`${path} is ${Array.isArray(model) ? 'a list' : JSON.stringify(model).slice(0, 40)}, and a model is a JSON object`);
   const wanted = FORMAT_OF[format];
-  const found = model?.format ?? 'layers-model';
+  const found = model.format ?? 'layers-model';
   if (found !== wanted) {
     const right = Object.keys(FORMAT_OF).find((name) => FORMAT_OF[name] === found);
     throw new ModelLoadError(`${path} holds a ${String(found)}, and the version's format is ${format}${right ? `; register it as ${right}` : ''}`);

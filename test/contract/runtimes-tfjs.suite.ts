@@ -53,6 +53,9 @@ export function tfjsContract(backend: Backend, nativePath = ''): void {
     direct: { model: denseLayers(), answer: direct },
     broken: [
       { title: 'what is no JSON', files: { 'model.json': '{"format"' }, message: /model\.json is not JSON/ },
+      { title: 'JSON that is null', files: { 'model.json': 'null' }, message: /^model\.json is null, and a model is a JSON object$/ },
+      { title: 'JSON that is a text', files: { 'model.json': '"layers-model"' }, message: /^model\.json is "layers-model", and a model is a JSON object$/ },
+      { title: 'JSON that is a list', files: { 'model.json': '[{}]' }, message: /^model\.json is a list, and a model is a JSON object$/ },
       { title: 'JSON without a topology', files: { 'model.json': '{"format":"layers-model"}' }, message: /model\.json has no modelTopology/ },
       {
         title: 'a missing weight shard',
