@@ -1,6 +1,7 @@
 /** Logs of replicas: files, because a pipe to a server that died would kill the replica at its next line. */
 import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { logText, SEQUENCE_BYTES } from './log-text.js';
 
 /** A log that grew past this is cut down to its last part. */
 export const MAX_LOG_BYTES = 8 * 1024 ** 2;
@@ -22,10 +23,10 @@ export class ReplicaLogs {
 
   tail(replicaId: string, maxBytes: number): string {
     const path = this.pathOf(replicaId);
-    const last = tailOf(path, maxBytes);
-    const missing = maxBytes - last.length;
-    const text = missing > 0 ? Buffer.concat([tailOf(`${path}.1`, missing), last]) : last;
-    return wholeCharacters(text);
+    const wanted = maxBytes + SEQUENCE_BYTES;
+    const last = tailOf(path, wanted);
+    const missing = wanted - last.length;
+    return logText(missing > 0 ? Buffer.concat([tailOf(`${path}.1`, missing), last]) : last, maxBytes);
   }
 
   /** Keeps a living replica's log within its bounds; see `boundLog`. */
@@ -78,13 +79,4 @@ export function tailOf(path: string, maxBytes: number): Buffer {
   } finally {
     closeSync(file);
   }
-}
-
-/** As text, without the rest of a character that the cut went through, so that it never is longer than the bytes were. */
-function wholeCharacters(bytes: Buffer): string {
-  let start = 0;
-  while (start < Math.min(4, bytes.length) && (bytes[start]! & 0xc0) === 0x80) start += 1;
-  const text = new TextDecoder('utf-8').decode(bytes.subarray(start));
-  // Bytes that are no UTF-8 became a longer replacement character each.
-  return Buffer.byteLength(text) <= bytes.length ? text : text.replaceAll('\uFFFD', '?');
 }

@@ -9,6 +9,7 @@ import type { AnsweredTensor, ValidateReport, ValidateRequest } from '../../runt
 import type { SampleTensor } from '../../runtimes/sample.js';
 import type { Signature } from '../../runtimes/tensor.js';
 import { limitedCommand, watchMemory, type MemoryBudget } from '../engines/limits.js';
+import { logText, SEQUENCE_BYTES } from '../engines/log-text.js';
 import { program } from '../paths.js';
 
 /** What is kept of the log: enough for a stack trace of a library. */
@@ -171,10 +172,10 @@ function tailOf(streams: readonly Readable[]): () => string {
   for (const stream of streams) {
     stream.on('data', (chunk: Buffer) => {
       tail = Buffer.concat([tail, chunk]);
-      if (tail.length > 2 * LOG_TAIL_BYTES) tail = tail.subarray(-LOG_TAIL_BYTES);
+      if (tail.length > 2 * LOG_TAIL_BYTES) tail = tail.subarray(-(LOG_TAIL_BYTES + SEQUENCE_BYTES));
     });
   }
-  return () => tail.subarray(-LOG_TAIL_BYTES).toString();
+  return () => logText(tail, LOG_TAIL_BYTES);
 }
 
 function collect(stream: Readable, onTooMuch: () => void): () => string {

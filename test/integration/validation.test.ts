@@ -154,6 +154,13 @@ describe('validation', () => {
     expect(logTail).toContain('about to fall');
   });
 
+  it('shows the log without the colours of a terminal', async () => {
+    const coloured = `\x1b[1;31m[E:onnxruntime] ${'x'.repeat(20_000)}\x1b[m about to fall`;
+    const { reason, logTail } = await rejected(scripted({ crash: 'SIGSEGV', log: coloured }));
+    expect(logTail).toMatch(/^x{8000,8200} about to fall\n/);
+    expect(reason).not.toContain('\x1b');
+  });
+
   it('can be cancelled, and then says nothing of the version', async () => {
     const abort = new AbortController();
     const run = scripted({ loadMs: 60_000 }, { signal: abort.signal });

@@ -141,6 +141,20 @@ describe('logs', () => {
     for (const max of [0, 1, 3, 6]) expect(Buffer.byteLength(logs.tail('r', max))).toBeLessThanOrEqual(max);
   });
 
+  it('are shown without the colours of a terminal, also where the cut goes through one', () => {
+    const logs = new ReplicaLogs(home);
+    const yellow = '\x1b[0;93m';
+    writeFileSync(logs.pathOf('r'), `first\n${yellow}[W:onnxruntime] grün\x1b[m\n`);
+    expect(logs.tail('r', 1_000)).toBe('first\n[W:onnxruntime] grün\n');
+    const after = Buffer.byteLength('[W:onnxruntime] grün\x1b[m\n');
+    for (let cut = 0; cut <= yellow.length; cut++) expect(logs.tail('r', after + cut)).toBe('[W:onnxruntime] grün\n');
+    expect(logs.tail('r', after - 1)).toBe('W:onnxruntime] grün\n');
+    // A log that was cut down in the middle of one.
+    writeFileSync(`${logs.pathOf('r')}.1`, 'old \x1b[0;');
+    writeFileSync(logs.pathOf('r'), '93mnew');
+    expect([logs.tail('r', 100), logs.tail('r', 6)]).toEqual(['old new', 'new']);
+  });
+
   it('of replicas that are gone are kept, up to a number', () => {
     const logs = new ReplicaLogs(home);
     for (let i = 0; i < 105; i++) {
