@@ -27,7 +27,7 @@ export interface OpenDatabaseOptions {
 /** @throws DomainError with one line that says why there is no database to be had */
 export async function openDatabase(config: Config, { log, say = () => undefined }: OpenDatabaseOptions): Promise<Database> {
   if (config.databaseUrl !== undefined) {
-    await checkDatabase(config.databaseUrl);
+    await checkDatabase(config.databaseUrl, say);
     const nothing = async (): Promise<void> => undefined;
     return { url: config.databaseUrl, embedded: undefined, stop: nothing, leave: nothing, undo: nothing };
   }

@@ -10,6 +10,7 @@ import { standBehind } from '../../runtimes/host/cpu-share.js';
 import { childEnvironment } from '../config.js';
 import { type ProcessIdentity, identityOf, isAlive, killIdentity } from '../engines/process-identity.js';
 import { DomainError } from '../errors.js';
+import { announced, SAY_AFTER_MS } from '../lifecycle/announced.js';
 import { chooseAccount, commandAs, dataArgument, giveTo } from './embedded-postgres-account.js';
 import { findBinaries } from './embedded-postgres-binaries.js';
 import { initialise } from './embedded-postgres-init.js';
@@ -45,7 +46,6 @@ export interface StartOptions {
 /** Recovery after a crash replays what was written since the last checkpoint. */
 const READY_MS = 120_000;
 const POLL_MS = 15;
-const SAY_AFTER_MS = 1_000;
 const MAX_LOG_BYTES = 16 * 1024 ** 2;
 
 /** Right for a machine that does other things as well: little memory, few processes, no tuning to be done. Nothing acknowledged is lost. */
@@ -80,9 +80,9 @@ export async function ensureRunning(options: StartOptions, { mayInitialise }: { 
   const account = await chooseAccount(exists ? paths.data : undefined, options.namespaces);
   const binaries = findBinaries(account, paths.copies);
   if (exists) checkVersion(paths, binaries.major);
-  else await announced(options, 'Making the database…', () => initialise(paths, account, binaries));
+  else await announced(options.say, 'Making the database…', () => initialise(paths, account, binaries));
   giveTo(account, paths.data);
-  return announced(options, 'Starting PostgreSQL…', async () => {
+  return announced(options.say, 'Starting PostgreSQL…', async () => {
     const socketFolder = makeSocketFolder(paths, account);
     const settings = { ...SETTINGS, unix_socket_directories: `"${socketFolder.replaceAll('"', '""')}"`, ...options.settings };
     const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
@@ -251,14 +251,4 @@ function listens({ socketFolder, port }: PostmasterFile): Promise<boolean> {
     });
     socket.on('error', () => resolve(false));
   });
-}
-
-/** Does the work, and says what it is when it takes more than a second. */
-async function announced<Result>({ say }: StartOptions, line: string, work: () => Promise<Result>): Promise<Result> {
-  const timer = setTimeout(() => say?.(line), SAY_AFTER_MS);
-  try {
-    return await work();
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { DomainError } from '../errors.js';
+import { announced } from '../lifecycle/announced.js';
 
 /** As `server_version_num` counts. */
 const OLDEST = 140_000;
@@ -12,10 +13,15 @@ const STARTING = '57P03';
 
 /**
  * Checks that the database can be reached and is new enough.
+ * @param say is told when that takes its time
  * @throws DomainError UNAVAILABLE or FAILED_PRECONDITION, in one line without the password
  */
-export async function checkDatabase(url: string): Promise<void> {
+export async function checkDatabase(url: string, say?: (line: string) => void): Promise<void> {
   const shown = redactUrl(url);
+  await announced(say, `Waiting for the database ${shown}…`, () => untilUsable(url, shown));
+}
+
+async function untilUsable(url: string, shown: string): Promise<void> {
   const deadline = performance.now() + STARTING_MS;
   for (;;) {
     try {

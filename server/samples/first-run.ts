@@ -1,6 +1,7 @@
 /** What a newcomer sees: the samples registered and deployed, and one real prediction of each. */
 import type { App } from '../app.js';
 import { DeploymentEntity } from '../deployments/deployment.entities.js';
+import { announced } from '../lifecycle/announced.js';
 import { DEFAULT_PROJECT } from '../registry/project.service.js';
 import { registerSamples, SAMPLES_ACTOR, type RegisteredSample } from './register-samples.js';
 
@@ -9,8 +10,10 @@ const READY_MS = 60_000;
 
 /** Registers and deploys the samples where the database holds nothing else, and tells what they predict. */
 export async function showSamples(app: App, say: (line: string) => void, signal: AbortSignal): Promise<void> {
-  const samples = await registerSamples(app.registry, VALIDATION_MS, signal);
-  for (const registered of samples ?? []) say(await showSample(app, registered, signal));
+  const samples = await announced(say, 'Registering the sample models, and trying each of them…', () => registerSamples(app.registry, VALIDATION_MS, signal));
+  for (const registered of samples ?? []) {
+    say(await announced(say, `Deploying the sample ${registered.sample.name}…`, () => showSample(app, registered, signal)));
+  }
 }
 
 async function showSample(app: App, { sample, version }: RegisteredSample, signal: AbortSignal): Promise<string> {

@@ -181,6 +181,13 @@ describe('a server process', () => {
     await vi.waitFor(() => expect(named()).toEqual(addresses), 5_000);
   });
 
+  it('says what it waits for while its database does not answer', async () => {
+    const port = await listen();
+    const server = start({ SMALL_DATABASE: 'yes', DATABASE_URL: `postgres://me:hush@127.0.0.1:${port}/x` });
+    await server.said('\n');
+    expect(server.output()).toBe(`Waiting for the database postgres://me:***@127.0.0.1:${port}/x…\n`);
+  });
+
   it('ends what a failed start began, and leaves what it had only adopted', async () => {
     await prepareData(home);
     const failed = start({ SMALL_DATABASE: 'yes', SMALL_FAULT: 'start' });

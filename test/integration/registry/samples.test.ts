@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import * as ort from 'onnxruntime-node';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { App } from '../../../server/app.js';
 import { Notifier } from '../../../server/database/notifications.js';
 import { UnitOfWork } from '../../../server/database/unit-of-work.js';
 import { PROJECT_ROOT } from '../../../server/paths.js';
 import { sha256 } from '../../../server/registry/digest.js';
+import { showSamples } from '../../../server/samples/first-run.js';
 import { registerSamples } from '../../../server/samples/register-samples.js';
 import { readSamples, type SampleModel } from '../../../server/samples/samples.js';
 import { createTestDatabase, type TestDatabase } from '../../support/database.js';
@@ -171,6 +173,33 @@ describe('registration', () => {
     expect(one![0]!.version).toMatchObject({ createdBy: 'system:samples', lineage: one![0]!.sample.lineage, sample: one![0]!.sample.rows[0]!.inputs });
     await registry.close();
   }, 120_000);
+
+  test('says what it is at when that takes more than a second', async () => {
+    const registry = await server(endless);
+    await database.dataSource.query(`UPDATE version SET state = 'VALIDATING'`);
+    const said: string[] = [];
+    let started = (): void => undefined;
+    const app = {
+      registry,
+      deployments: { service: { byName: async () => ({ id: 'd' }), get: async () => ({ phase: 'PROGRESSING' }) } },
+      events: {
+        open: async () => ({
+          next: () => new Promise((resolve) => (started = () => resolve({ done: false, value: { event: { payload: { phase: 'READY' } } } }))),
+        }),
+      },
+      inference: { infer: async () => ({ outputs: [{ name: 'probabilities', data: [1, 0] }] }) },
+    } as unknown as App;
+    const shown = showSamples(app, (line) => said.push(line), new AbortController().signal);
+    await vi.waitFor(() => expect(said).toEqual(['Registering the sample models, and trying each of them…']), 10_000);
+    await database.dataSource.query(`UPDATE version SET state = 'READY'`);
+    for (const [index, name] of ['digits', 'iris'].entries()) {
+      await vi.waitFor(() => expect(said[1 + 2 * index]).toBe(`Deploying the sample ${name}…`), 10_000);
+      started();
+      await vi.waitFor(() => expect(said[2 + 2 * index]).toMatch(new RegExp(`^${name}: predicted `)), 10_000);
+    }
+    await shown;
+    await registry.close();
+  }, 60_000);
 
   test('waits no longer than it is allowed to', async () => {
     const registry = await server(endless);
