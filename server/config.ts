@@ -3,7 +3,32 @@ import { resolve } from 'node:path';
 import * as z from 'zod';
 import { DomainError } from './errors.js';
 
-const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback);
+/** Each says what would be right; `readConfig` puts the variable and its value before it. */
+const number = (from: number, to = Infinity, { whole = true } = {}) => {
+  const right = `must be a ${whole ? 'whole ' : ''}number ${to === Infinity ? `of at least ${from}` : `from ${from} to ${to}`}`;
+  const isRight = (value: number): boolean => value >= from && value <= to && (!whole || Number.isSafeInteger(value));
+  // As text first: blanks are 0 to JavaScript.
+  return z
+    .string()
+    .refine((text) => text.trim() !== '' && isRight(Number(text)), right)
+    .transform(Number);
+};
+const port = (fallback: number) => number(0, 65535).default(fallback);
+const oneOf = <const Values extends readonly string[]>(values: Values) => z.enum(values, `must be one of ${values.map((value) => `"${value}"`).join(', ')}`);
+const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL, such as http://127.0.0.1:4318' });
+const postgresUrl = z
+  .string()
+  .refine((url) => /^postgres(ql)?:\/\//.test(url), {
+    error: 'must be a postgres:// or postgresql:// URL, such as postgres://user@host:5432/pilothouse',
+    abort: true,
+  })
+  // A user without a host is how a socket's folder is given: `pg` reads it, and URL alone does not.
+  .refine(
+    (url) => URL.canParse(url) || URL.canParse(url.replace('@/', '@localhost/')),
+    'must be a URL that can be read: characters such as "/", "#" and "@" in a user or password are written %2F, %23 and %40',
+  );
+/** A URL may hold a password, and is not shown. */
+const UNSHOWN = /_(URL|ENDPOINT)$/;
 
 const SAMPLERS = ['always_on', 'always_off', 'traceidratio', 'parentbased_always_on', 'parentbased_always_off', 'parentbased_traceidratio'] as const;
 /** OpenTelemetry's names for who decides whether a trace is kept. */
@@ -11,40 +36,32 @@ export type TraceSampler = (typeof SAMPLERS)[number];
 
 const environment = z.object({
   PILOTHOUSE_HOME: z.string().min(1).default('.pilothouse'),
-  DATABASE_URL: z.string().min(1).optional(),
+  DATABASE_URL: postgresUrl.optional(),
   PILOTHOUSE_HOST: z.string().min(1).default('127.0.0.1'),
-  PILOTHOUSE_GATEWAY_AUTH: z.enum(['off', 'required']).optional(),
+  PILOTHOUSE_GATEWAY_AUTH: oneOf(['off', 'required']).optional(),
   PILOTHOUSE_PORT: port(4000),
   PILOTHOUSE_HTTP_PORT: port(8000),
   PILOTHOUSE_GRPC_PORT: port(8001),
-  PILOTHOUSE_HTTP_FD: z.coerce.number().int().min(3).optional(),
+  PILOTHOUSE_HTTP_FD: number(3).optional(),
   PILOTHOUSE_MLFLOW_DEPLOYMENT: z.string().min(1).optional(),
-  PILOTHOUSE_WORKER: z.coerce.number().int().min(0).default(0),
+  PILOTHOUSE_WORKER: number(0).default(0),
   PILOTHOUSE_WORKER_SOCKETS: z.string().min(1).optional(),
-  PILOTHOUSE_GRPC_FD: z.coerce.number().int().min(3).optional(),
-  PILOTHOUSE_GATEWAYS: z.coerce.number().int().min(1).max(64).default(1),
+  PILOTHOUSE_GRPC_FD: number(3).optional(),
+  PILOTHOUSE_GATEWAYS: number(1, 64).default(1),
   PILOTHOUSE_RUNTIMES: z.string().default(''),
-  PILOTHOUSE_VALIDATION_TIMEOUT_MS: z.coerce.number().int().min(100).default(60_000),
-  PILOTHOUSE_VALIDATION_MEMORY_BYTES: z.coerce
-    .number()
-    .int()
-    .min(1 << 20)
-    .default(2 * 1024 ** 3),
-  PILOTHOUSE_MAX_ARTIFACT_BYTES: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .default(20 * 1024 ** 3),
-  PILOTHOUSE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
-  PILOTHOUSE_SAMPLES: z.enum(['on', 'off']).default('on'),
-  PILOTHOUSE_ACCESS_LOG_SAMPLE: z.coerce.number().min(0).max(1).default(0.01),
+  PILOTHOUSE_VALIDATION_TIMEOUT_MS: number(100).default(60_000),
+  PILOTHOUSE_VALIDATION_MEMORY_BYTES: number(1024 ** 2).default(2 * 1024 ** 3),
+  PILOTHOUSE_MAX_ARTIFACT_BYTES: number(1).default(20 * 1024 ** 3),
+  PILOTHOUSE_LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  PILOTHOUSE_SAMPLES: oneOf(['on', 'off']).default('on'),
+  PILOTHOUSE_ACCESS_LOG_SAMPLE: number(0, 1, { whole: false }).default(0.01),
   // OpenTelemetry's own variables, as far as they are ours to obey; its exporter reads the others (headers, timeout, compression) itself.
-  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z.url().optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: httpUrl.optional(),
   OTEL_SDK_DISABLED: z.string().optional(),
   OTEL_TRACES_EXPORTER: z.string().optional(),
-  OTEL_TRACES_SAMPLER: z.enum(SAMPLERS).default('parentbased_always_on'),
-  OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
+  OTEL_TRACES_SAMPLER: oneOf(SAMPLERS).default('parentbased_always_on'),
+  OTEL_TRACES_SAMPLER_ARG: number(0, 1, { whole: false }).default(1),
 });
 
 /** How traces are sampled. */
@@ -96,7 +113,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const given = Object.fromEntries(known.filter((name) => env[name] !== undefined && env[name] !== '').map((name) => [name, env[name]]));
   const parsed = environment.safeParse(given);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    const problems = parsed.error.issues.map(({ path, message }) => describeProblem(path.join('.'), given, message));
     throw new DomainError('INVALID', `configuration: ${problems.join('; ')}`);
   }
   const e = parsed.data;
@@ -134,6 +151,9 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     tracing: tracingOf(e),
   };
 }
+
+const describeProblem = (name: string, given: Readonly<Record<string, string | undefined>>, right: string): string =>
+  UNSHOWN.test(name) ? `${name} ${right}` : `${name} is ${JSON.stringify(given[name]?.slice(0, 80))}; it ${right}`;
 
 function tracingOf(e: z.infer<typeof environment>): TracingConfig | undefined {
   const off = e.OTEL_SDK_DISABLED?.toLowerCase() === 'true' || e.OTEL_TRACES_EXPORTER === 'none';

@@ -21,15 +21,6 @@ test.each([
   expect(readConfig(env).tracing).toEqual(tracing);
 });
 
-test.each([
-  [{ OTEL_TRACES_SAMPLER: 'sometimes' }, /^configuration: OTEL_TRACES_SAMPLER: .*"parentbased_always_on"/],
-  [{ OTEL_TRACES_SAMPLER_ARG: '2' }, /^configuration: OTEL_TRACES_SAMPLER_ARG: /],
-  [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'somewhere' }, /^configuration: OTEL_EXPORTER_OTLP_ENDPOINT: /],
-  [{ PILOTHOUSE_ACCESS_LOG_SAMPLE: '1.5' }, /^configuration: PILOTHOUSE_ACCESS_LOG_SAMPLE: /],
-])('%j is refused by name', (env, message) => {
-  expect(() => readConfig(env)).toThrow(message);
-});
-
 test("what gateways are handed on of OpenTelemetry's variables is all that is set, and nothing else", () => {
   const env = { ...ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS: 'k=v', OTEL_RESOURCE_ATTRIBUTES: '', PATH: '/bin', HOTEL_X: '1' };
   expect(telemetryEnvironment(env)).toEqual({ ...ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS: 'k=v' });

@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest';
+import { readConfig } from '../../server/config.js';
+import { DomainError } from '../../server/errors.js';
+
+function refusal(env: NodeJS.ProcessEnv): DomainError {
+  try {
+    readConfig(env);
+  } catch (error) {
+    if (error instanceof DomainError) return error;
+    throw error;
+  }
+  throw new Error('it was taken');
+}
+
+const PORT = 'must be a whole number from 0 to 65535';
+const POSTGRES = 'DATABASE_URL must be a postgres:// or postgresql:// URL, such as postgres://user@host:5432/pilothouse';
+const READABLE = 'DATABASE_URL must be a URL that can be read: characters such as "/", "#" and "@" in a user or password are written %2F, %23 and %40';
+const COLLECTOR = 'must be an http:// or https:// URL, such as http://127.0.0.1:4318';
+
+test.each<[NodeJS.ProcessEnv, string]>([
+  [{ PILOTHOUSE_PORT: 'abc' }, `PILOTHOUSE_PORT is "abc"; it ${PORT}`],
+  [{ PILOTHOUSE_PORT: '70000' }, `PILOTHOUSE_PORT is "70000"; it ${PORT}`],
+  [{ PILOTHOUSE_HTTP_PORT: '-1' }, `PILOTHOUSE_HTTP_PORT is "-1"; it ${PORT}`],
+  [{ PILOTHOUSE_GRPC_PORT: '80.5' }, `PILOTHOUSE_GRPC_PORT is "80.5"; it ${PORT}`],
+  [{ PILOTHOUSE_PORT: '  ' }, `PILOTHOUSE_PORT is "  "; it ${PORT}`],
+  [{ PILOTHOUSE_GATEWAYS: '0' }, 'PILOTHOUSE_GATEWAYS is "0"; it must be a whole number from 1 to 64'],
+  [{ PILOTHOUSE_HTTP_FD: '2' }, 'PILOTHOUSE_HTTP_FD is "2"; it must be a whole number of at least 3'],
+  [{ PILOTHOUSE_GRPC_FD: 'x' }, 'PILOTHOUSE_GRPC_FD is "x"; it must be a whole number of at least 3'],
+  [{ PILOTHOUSE_WORKER: '-1' }, 'PILOTHOUSE_WORKER is "-1"; it must be a whole number of at least 0'],
+  [{ PILOTHOUSE_VALIDATION_TIMEOUT_MS: '60s' }, 'PILOTHOUSE_VALIDATION_TIMEOUT_MS is "60s"; it must be a whole number of at least 100'],
+  [{ PILOTHOUSE_VALIDATION_MEMORY_BYTES: '2GB' }, 'PILOTHOUSE_VALIDATION_MEMORY_BYTES is "2GB"; it must be a whole number of at least 1048576'],
+  [{ PILOTHOUSE_MAX_ARTIFACT_BYTES: 'Infinity' }, 'PILOTHOUSE_MAX_ARTIFACT_BYTES is "Infinity"; it must be a whole number of at least 1'],
+  [{ PILOTHOUSE_ACCESS_LOG_SAMPLE: '1.5' }, 'PILOTHOUSE_ACCESS_LOG_SAMPLE is "1.5"; it must be a number from 0 to 1'],
+  [{ OTEL_TRACES_SAMPLER_ARG: '2' }, 'OTEL_TRACES_SAMPLER_ARG is "2"; it must be a number from 0 to 1'],
+  [{ PILOTHOUSE_GATEWAY_AUTH: 'on' }, 'PILOTHOUSE_GATEWAY_AUTH is "on"; it must be one of "off", "required"'],
+  [{ PILOTHOUSE_SAMPLES: 'no' }, 'PILOTHOUSE_SAMPLES is "no"; it must be one of "on", "off"'],
+  [{ PILOTHOUSE_LOG_LEVEL: 'loud' }, 'PILOTHOUSE_LOG_LEVEL is "loud"; it must be one of "trace", "debug", "info", "warn", "error", "fatal", "silent"'],
+  [
+    { OTEL_TRACES_SAMPLER: 'sometimes' },
+    'OTEL_TRACES_SAMPLER is "sometimes"; it must be one of "always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"',
+  ],
+  [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'me:hush@somewhere' }, `OTEL_EXPORTER_OTLP_ENDPOINT ${COLLECTOR}`],
+  [{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: '/hush' }, `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ${COLLECTOR}`],
+  [{ DATABASE_URL: 'nonsense' }, POSTGRES],
+  [{ DATABASE_URL: 'http://me:hush@x/y' }, POSTGRES],
+  [{ DATABASE_URL: 'me:hush@host/postgres://' }, POSTGRES],
+  [{ DATABASE_URL: 'postgres://me:hu#sh/@host:5432/x' }, READABLE],
+  [{ DATABASE_URL: 'postgres://me:hush@host:port/x' }, READABLE],
+  [{ PILOTHOUSE_PORT: 'a', PILOTHOUSE_SAMPLES: 'b' }, `PILOTHOUSE_PORT is "a"; it ${PORT}; PILOTHOUSE_SAMPLES is "b"; it must be one of "on", "off"`],
+])('%j is refused by name, with what would be right', (env, message) => {
+  expect(refusal(env)).toMatchObject({ code: 'INVALID', message: `configuration: ${message}` });
+});
+
+test('of a long value only the beginning is shown', () => {
+  expect(refusal({ PILOTHOUSE_PORT: 'x'.repeat(1_000) }).message).toBe(`configuration: PILOTHOUSE_PORT is "${'x'.repeat(80)}"; it ${PORT}`);
+});
+
+test.each([
+  'postgres://host/x',
+  'postgresql://me:pa%23ss@host:5432/x?sslmode=require',
+  'postgres://me@/x?host=/run/postgresql',
+  'postgres:///x?host=%2Frun%2Fpostgresql',
+])('%s is taken for a database', (url) => {
+  expect(readConfig({ DATABASE_URL: url }).databaseUrl).toBe(url);
+});
+
+test('numbers are read as numbers, and what is empty as not set', () => {
+  const env = { PILOTHOUSE_PORT: '0', PILOTHOUSE_HTTP_PORT: '', PILOTHOUSE_GATEWAYS: '64', PILOTHOUSE_ACCESS_LOG_SAMPLE: '0.25', DATABASE_URL: '' };
+  expect(readConfig(env)).toMatchObject({
+    port: 0,
+    httpPort: 8000,
+    grpcPort: 8001,
+    gateways: 64,
+    accessLogSample: 0.25,
+    httpFd: undefined,
+    databaseUrl: undefined,
+    validationMemoryBytes: 2 * 1024 ** 3,
+  });
+});
