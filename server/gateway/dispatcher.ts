@@ -299,5 +299,5 @@ export class Dispatcher implements BatchOwner {
 
 function kindOf(error: Error): ErrorKind {
   if (!(error instanceof GatewayError)) return 'RUNTIME_FAILED';
-  return error.kind === 'NOT_FOUND' || error.kind === 'UNAUTHENTICATED' ? 'INVALID' : error.kind;
+  return error.kind === 'NOT_FOUND' || error.kind === 'UNAUTHENTICATED' || error.kind === 'UNSUPPORTED_TYPE' ? 'INVALID' : error.kind;
 }

@@ -8,6 +8,8 @@ export const FAILURE_KINDS = {
   NOT_FOUND: { httpStatus: 404 },
   /** the request is malformed or does not fit the model's signature: the caller's mistake */
   INVALID: { httpStatus: 400 },
+  /** the body is in a form that the protocol does not read; counted as INVALID */
+  UNSUPPORTED_TYPE: { httpStatus: 415 },
   /** the caller left before the answer was there */
   CANCELLED: { httpStatus: 499 },
   /** the queue of the deployment is full */

@@ -2,6 +2,7 @@
 import type { DataPlane } from '../data-plane.js';
 import { GatewayError } from '../gateway-error.js';
 import { routesOf, type FailureText, type HttpProtocol, type HttpRoute } from './http-route.js';
+import { mlflowBodyOf } from './mlflow-content-type.js';
 import { assertName, nameOf } from './model-name.js';
 import type { Texts } from './texts.js';
 
@@ -53,7 +54,7 @@ function deploymentRoute(dataPlane: DataPlane, texts: Texts, name: string, verb:
     return post((call, body) =>
       texts.infer('mlflow', { call, model: name, body }, () => {
         const { signature } = dataPlane.targetRoute(name);
-        return { contentType: call.context.headers['content-type'] as string | undefined, signature };
+        return { form: mlflowBodyOf(call.context.headers['content-type'] as string | undefined), signature };
       }),
     );
   if (verb === 'ping' || verb === 'health') return healthRoute(() => dataPlane.modelReady(name));

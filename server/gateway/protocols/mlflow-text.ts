@@ -2,6 +2,7 @@
 import { objectOf, parametersFrom } from '../../../runtimes/open-inference/rest-request.js';
 import { TensorError, type Datatype, type Signature, type Tensor } from '../../../runtimes/tensor.js';
 import { readJson } from './json-body.js';
+import type { MlflowBody } from './mlflow-content-type.js';
 import { csvElement, frameFromCsv } from './mlflow-csv.js';
 import { frameFromRecords, frameFromSplit, tensorsOfFrame } from './mlflow-frame.js';
 import { columnsText, haveRows, rowsText } from './signature-text.js';
@@ -12,8 +13,7 @@ import { nestedElements, type Reading, type TextProtocol } from './text-protocol
 const TEXT = { base64: false };
 
 export interface MlflowContext {
-  /** The header Content-Type, as it came. */
-  readonly contentType: string | undefined;
+  readonly form: MlflowBody;
   readonly signature: Signature;
 }
 
@@ -23,16 +23,9 @@ export const mlflowText: TextProtocol<MlflowContext, RowForm> = {
   write: (outputs, { byRow }) => ({ body: `{"predictions":${byRow && haveRows(outputs) ? rowsText(outputs, TEXT) : columnsText(outputs, TEXT)}}` }),
 };
 
-function read(body: Buffer, { contentType = 'application/json', signature }: MlflowContext): Reading<RowForm> {
-  const [type, ...parameters] = contentType.split(';').map((part) => part.trim().toLowerCase());
-  const charset = parameters
-    .find((parameter) => parameter.startsWith('charset='))
-    ?.slice('charset='.length)
-    .replaceAll('"', '');
-  if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8') throw new TensorError(`charset ${charset.slice(0, 40)} is not known; send UTF-8`);
-  if (type === 'text/csv') return { request: { inputs: tensorsOfFrame(frameFromCsv(body), signature, csvElement) }, form: { byRow: true } };
-  if (type === 'application/json' || type === '') return readJson(body, (value) => jsonInvocation(value, signature));
-  throw new TensorError(`Content-Type ${JSON.stringify(type!.slice(0, 100))} is not known; send application/json or text/csv`);
+function read(body: Buffer, { form, signature }: MlflowContext): Reading<RowForm> {
+  if (form === 'csv') return { request: { inputs: tensorsOfFrame(frameFromCsv(body), signature, csvElement) }, form: { byRow: true } };
+  return readJson(body, (value) => jsonInvocation(value, signature));
 }
 
 const FORMATS: Readonly<Record<string, (value: unknown, signature: Signature) => Tensor[]>> = {
