@@ -298,7 +298,7 @@ describe('a deployment', () => {
 test.each([
   ['a name that cannot be', { name: 'No Spaces', targets: [{ model: 'digits' }] }, 'INVALID', ['input', 'name']],
   ['no targets', { name: 'x' }, 'INVALID', ['input', 'targets']],
-  ['an unknown project', { project: 'nowhere', name: 'x', targets: [{ model: 'digits' }] }, 'NOT_FOUND', ['input', 'targets', '0', 'model']],
+  ['an unknown project', { project: 'nowhere', name: 'x', targets: [{ model: 'digits' }] }, 'NOT_FOUND', ['input', 'project']],
   ['an unknown model', { name: 'x', targets: [{ model: 'nothing' }] }, 'NOT_FOUND', ['input', 'targets', '0', 'model']],
   ['an unknown version', { name: 'x', targets: [{ model: 'digits', version: 99 }] }, 'NOT_FOUND', ['input', 'targets', '0', 'version']],
   ['an id of something else', { name: 'x', targets: [{ versionId: 'bm9wZQ' }] }, 'INVALID', ['input', 'targets', '0', 'versionId']],

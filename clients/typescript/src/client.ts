@@ -194,12 +194,15 @@ export class PilothouseClient {
   /**
    * Every step of a deployment, live and in order, over any number of broken connections. Ends when the deployment is DELETED, or
    * with the signal.
-   * @throws PilothouseError CURSOR_EXPIRED when `after` lies further back than the feed goes
+   * @throws PilothouseError NOT_FOUND; CURSOR_EXPIRED when `after` lies further back than the feed goes
    */
   async *follow(deployment: DeploymentRef, options: FollowOptions = {}): AsyncGenerator<DeploymentEvent, void, undefined> {
     const after = options.after ?? (await this.request(operations.EventCursorDocument, {}, options.signal)).eventCursor;
     // By its id from here on: after a break, the name may be another one's.
     const found = await this.deployment(deployment);
+    // Behind a cursor, one that was deleted since is told to its end.
+    if (!found && options.after === undefined)
+      throw new PilothouseError('NOT_FOUND', `there is no deployment ${typeof deployment === 'string' ? `"${deployment}"` : JSON.stringify(deployment)}`);
     const ref = found ? { id: found.id } : toRef(deployment);
     const source = (cursor: string) => ({ query: String(operations.DeploymentEventsDocument), variables: { deployment: ref, after: cursor } });
     const read = ({ deploymentEvents: event }: operations.DeploymentEventsSubscription) => ({ cursor: event.cursor, value: event });
