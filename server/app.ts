@@ -61,6 +61,8 @@ const DRAIN_MS = 15_000;
 /** Models that were served are served again before the API opens, where that takes no longer: native TensorFlow loads for 2 s on a slow machine. */
 const ROUTES_FIRST_MS = 3_000;
 const FORCED_MS = 500;
+/** The operator may change the token's file at any time; reading it for every inference took a twelfth of the server's time. */
+const TOKEN_MS = 1_000;
 /** A server that was not the leader becomes it within this time when it is the last. */
 const LEAD_MS = 2_000;
 
@@ -142,7 +144,7 @@ class PilothouseApp implements App {
     });
     this.inference = new InferenceService(
       () => this.gateway.endpoints['http']!,
-      () => readToken(this.adminTokenPath),
+      rememberedFor(TOKEN_MS, () => readToken(this.adminTokenPath)),
     );
     this.deployments = createDeployments({ ...this.registry, work, engine: this.engine, inference: this.inference, log });
     this.monitoring = createMonitoring({ dataSource: this.dataSource, work, deployments: this.deployments.service, log });
@@ -310,6 +312,15 @@ async function quietly(log: Logger, work: () => Promise<unknown>): Promise<void>
 async function databaseId(dataSource: DataSource): Promise<string> {
   const rows: { epoch: string }[] = await dataSource.query('SELECT epoch FROM event_feed WHERE id = 1');
   return rows[0]!.epoch;
+}
+
+/** What was read less than `ms` ago is not read again. */
+function rememberedFor<T>(ms: number, read: () => T): () => T {
+  let known: { value: T; at: number } | undefined;
+  return () => {
+    if (!known || performance.now() - known.at > ms) known = { value: read(), at: performance.now() };
+    return known.value;
+  };
 }
 
 function readToken(path: string): string | undefined {

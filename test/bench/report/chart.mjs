@@ -9,14 +9,18 @@ const COLOURS = { ours: '#1f6feb', other: '#8b949e' };
 
 const escape = (text) => text.replace(/[&<>"]/g, (char) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[char]);
 
-const round = (value) => (value < 0.1 ? value.toFixed(3) : value.toFixed(2));
+const round = (value) => value.toFixed(value < 0.1 ? 3 : value < 10 ? 2 : 0);
 
 /** Everybody's figures as multiples of what Pilothouse reached in the same run, highest throughput first. */
 function entries({ limit, peers }) {
   const wanted = ({ workload, connections, ratios }) => workload === 'mlp-4-16-3 json' && connections === 64 && ratios;
-  const bare = (limit?.results.cases ?? []).filter(wanted).map(({ ratios }) => ({ name: 'bare node:http, no batching', ratios }));
-  const rows = (peers?.results.rows ?? []).filter(wanted).map(({ title, ratios }) => ({ name: title, ratios }));
-  const others = [...bare, ...rows].map(({ name, ratios }) => ({ name, throughput: 1 / ratios.throughput, p99: 1 / ratios.p99 }));
+  const multiples = (name, theirs, ours) => ({ name, throughput: theirs.perSecond / ours.perSecond, p99: theirs.p99Ms / ours.p99Ms });
+  const cases = (limit?.results.cases ?? []).filter(wanted);
+  const rows = (peers?.results.rows ?? []).filter(wanted);
+  const others = [
+    ...cases.map(({ bare, pilothouse }) => multiples('bare node:http, no batching', bare, pilothouse)),
+    ...rows.map(({ title, figures, pilothouse }) => multiples(title, figures, pilothouse)),
+  ];
   return [{ name: 'Pilothouse', ours: true, throughput: 1, p99: 1 }, ...others].sort((a, b) => b.throughput - a.throughput);
 }
 
@@ -41,10 +45,10 @@ export function chart(parts) {
   );
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="13" fill="#24292f">
 <rect width="${WIDTH}" height="${height}" fill="#ffffff"/>
-<text x="16" y="24" font-size="16" font-weight="bold">MLP 4-16-3, one row of JSON a request, 64 connections</text>
+<text x="16" y="24" font-size="16" font-weight="bold">MLP 4-16-3, one row of JSON a request, 64 connections, as multiples of Pilothouse</text>
 ${names.join('\n')}
-${panel('throughput', 'throughput, Pilothouse = 1: more is better', LEFT)}
-${panel('p99', 'p99, Pilothouse = 1: less is better', LEFT + PANEL + 60)}
+${panel('throughput', 'throughput (more is better)', LEFT)}
+${panel('p99', 'p99 (less is better)', LEFT + PANEL + 60)}
 <text x="16" y="${height - 10}" font-size="11" fill="#57606a">${escape(`${about.cpu}; Node ${about.node}; commit ${about.commit}; ${about.measuredAt.slice(0, 10)}; ${about.generator}`)}</text>
 </svg>
 `;
