@@ -410,12 +410,12 @@ test('lists are pages with the cursors that subscriptions resume from, for many 
   expect(rest.hasNextPage).toBe(false);
   expect((await take(feed.follow({ subjectId: A, after: page.cursors[2] }), 2)).map((item) => item.cursor)).toEqual(rest.cursors);
   const none = randomUUID();
-  const { result, count } = await countStatements(db.dataSource, () => feed.listOfSubjects('deployment', [B, none, A], { first: 2 }), true);
+  const { result, count } = await countStatements(db.dataSource, () => feed.listOfSubjects('deployment', [B, none, A], { first: 2 }));
   expect(result.map((p) => [p.rows.map((event) => event.position), p.hasNextPage])).toEqual([
     [[6, 7], false],
     [[], false],
     [[1, 2], true],
   ]);
-  expect(count).toBe(2);
+  expect(count).toBe(1);
   await expect(feed.list({}, { first: 0 })).rejects.toMatchObject({ code: 'INVALID', field: ['first'] });
 });
