@@ -15,7 +15,6 @@ const USUAL = 0;
 
 /** The kernel lets others than root change one session of the whole machine every 100 ms. */
 const RETRY_MS = 120;
-const ATTEMPTS = 20;
 
 /** Of this process, for good: nobody's request waits for it. Its session must be its own. */
 export function runInBackground(): void {
@@ -26,12 +25,12 @@ export function runInBackground(): void {
 /** Of this process, until what is returned is called. Not further back than that: callers may wait for just this replica. */
 export function giveWay(): () => void {
   // Whoever may not take a nice value back would have to serve with it.
-  const mayTakeBack = process.getuid?.() === 0;
+  const nice = mayTakeNiceBack();
   weighSession(process.pid, BEHIND);
-  if (mayTakeBack) setNice(BEHIND);
+  if (nice) setNice(BEHIND);
   return () => {
     weighSession(process.pid, USUAL);
-    if (mayTakeBack) setNice(USUAL);
+    if (nice) setNice(USUAL);
   };
 }
 
@@ -42,13 +41,23 @@ export function standBehind(pid: number): void {
 
 const wanted = new Map<number, number>();
 
-function weighSession(pid: number, nice: number, attempts = ATTEMPTS): void {
+function weighSession(pid: number, nice: number): void {
   wanted.set(pid, nice);
   try {
     writeFileSync(`/proc/${pid}/autogroup`, String(nice));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || attempts <= 1) return;
-    setTimeout(() => wanted.get(pid) === nice && weighSession(pid, nice, attempts - 1), RETRY_MS).unref();
+    // Until it is its turn: what gave way must not serve with that for ever.
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') setTimeout(() => wanted.get(pid) === nice && weighSession(pid, nice), RETRY_MS).unref();
+  }
+}
+
+/** CAP_SYS_NICE: containers often have a root without it. */
+function mayTakeNiceBack(): boolean {
+  try {
+    const capabilities = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]!;
+    return ((BigInt(`0x${capabilities}`) >> 23n) & 1n) === 1n;
+  } catch {
+    return process.getuid?.() === 0;
   }
 }
 

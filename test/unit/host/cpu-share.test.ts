@@ -11,7 +11,7 @@ const root = process.getuid?.() === 0;
 const usual = getPriority();
 
 /** @param body may call the module's functions and `look`, whose findings are answered */
-async function inProcess(body: string, detached = true): Promise<{ autogroup: number; nice: number }[]> {
+async function inProcess(body: string, { detached = true, before = [] as string[] } = {}): Promise<{ autogroup: number; nice: number }[]> {
   const script = `
     import { readFileSync } from 'node:fs';
     import { getPriority } from 'node:os';
@@ -20,7 +20,7 @@ async function inProcess(body: string, detached = true): Promise<{ autogroup: nu
     const look = () => seen.push({ autogroup: Number(readFileSync('/proc/self/autogroup', 'utf8').split(' ').at(-1)), nice: getPriority() });
     ${body}
     console.log(JSON.stringify(seen));`;
-  const command = [process.execPath, '--input-type=module', '-e', script];
+  const command = [...before, process.execPath, '--input-type=module', '-e', script];
   const [file, ...args] = detached ? ['setsid', '-w', ...command] : command;
   const { stdout } = await promisify(execFile)(file!, args);
   return JSON.parse(stdout) as { autogroup: number; nice: number }[];
@@ -43,8 +43,18 @@ describe.skipIf(!existsSync('/proc/self/autogroup'))('where the kernel groups se
     ]);
   });
 
+  test.runIf(root && existsSync('/usr/bin/setpriv'))('a root that could not take it back keeps its nice value', async () => {
+    // As in most containers.
+    const before = ['setpriv', '--bounding-set', '-sys_nice', '--inh-caps', '-sys_nice'];
+    const patience = 'await new Promise((resolve) => setTimeout(resolve, 1_000));';
+    expect(await inProcess(`const end = giveWay(); ${patience} look(); end(); ${patience} look();`, { before })).toEqual([
+      { autogroup: 5, nice: usual },
+      { autogroup: 0, nice: usual },
+    ]);
+  });
+
   test('a session that others are in is left alone', async () => {
-    const [before, after] = await inProcess('look(); standBehind(process.pid); look();', false);
+    const [before, after] = await inProcess('look(); standBehind(process.pid); look();', { detached: false });
     expect(after).toEqual(before);
     expect(await inProcess('standBehind(process.pid); look();')).toEqual([{ autogroup: 5, nice: usual }]);
   });
