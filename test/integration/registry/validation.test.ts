@@ -167,6 +167,7 @@ test('at most two at a time, and all in the end', async () => {
   });
   const versions = await Promise.all(Array.from({ length: 5 }, () => create(registry)));
   const verdicts = Promise.all(versions.map((version) => settled(registry, version.id)));
+  await eventually(() => now === 2, 'the second validation beside the first');
   for (let i = 0; i < 5; i++) (await eventually(() => release.shift()))();
   expect((await verdicts).map((version) => version.state)).toEqual(Array(5).fill('READY'));
   expect(most).toBe(2);
