@@ -1,8 +1,8 @@
 /** The only composition root: every part is made here, by plain constructors, and ended here in the opposite order. */
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
+import { currentToken } from './access/admin-token.js';
 import { TokenService } from './access/token.service.js';
 import type { ApiServer } from './api/http-server.js';
 import { databaseReadiness } from './api/readiness.js';
@@ -61,8 +61,6 @@ const DRAIN_MS = 15_000;
 /** Models that were served are served again before the API opens, where that takes no longer: native TensorFlow loads for 2 s on a slow machine. */
 const ROUTES_FIRST_MS = 3_000;
 const FORCED_MS = 500;
-/** The operator may change the token's file at any time; reading it for every inference took a twelfth of the server's time. */
-const TOKEN_MS = 1_000;
 /** A server that was not the leader becomes it within this time when it is the last. */
 const LEAD_MS = 2_000;
 
@@ -142,10 +140,7 @@ class PilothouseApp implements App {
       environment: childEnvironment(),
       epochScope,
     });
-    this.inference = new InferenceService(
-      () => this.gateway.endpoints['http']!,
-      rememberedFor(TOKEN_MS, () => readToken(this.adminTokenPath)),
-    );
+    this.inference = new InferenceService(() => this.gateway.endpoints['http']!, currentToken(this.adminTokenPath));
     this.deployments = createDeployments({ ...this.registry, work, engine: this.engine, inference: this.inference, log });
     this.monitoring = createMonitoring({ dataSource: this.dataSource, work, deployments: this.deployments.service, log });
     this.autoscaling = createAutoscaling({ dataSource: this.dataSource, work, deployments: this.deployments.service, log });
@@ -312,21 +307,4 @@ async function quietly(log: Logger, work: () => Promise<unknown>): Promise<void>
 async function databaseId(dataSource: DataSource): Promise<string> {
   const rows: { epoch: string }[] = await dataSource.query('SELECT epoch FROM event_feed WHERE id = 1');
   return rows[0]!.epoch;
-}
-
-/** What was read less than `ms` ago is not read again. */
-function rememberedFor<T>(ms: number, read: () => T): () => T {
-  let known: { value: T; at: number } | undefined;
-  return () => {
-    if (!known || performance.now() - known.at > ms) known = { value: read(), at: performance.now() };
-    return known.value;
-  };
-}
-
-function readToken(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,6 @@
 /** The file in the home folder that holds the operator's token. */
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -11,6 +12,8 @@ export interface AdminTokenFile {
   write(token: string): Promise<void>;
 }
 
+/** The operator may change the file at any time; reading it for every inference took a twelfth of the server's time. */
+const REMEMBERED_MS = 1_000;
 const TOKEN = /^ph_[A-Za-z0-9_-]{43}$/;
 
 export function adminTokenFile(home: string): AdminTokenFile {
@@ -48,4 +51,21 @@ export function adminTokenFile(home: string): AdminTokenFile {
       }
     },
   };
+}
+
+/** What the file at `path` holds, at most a second old; undefined where it cannot be read. */
+export function currentToken(path: string): () => string | undefined {
+  let known: { token: string | undefined; at: number } | undefined;
+  return () => {
+    if (!known || performance.now() - known.at > REMEMBERED_MS) known = { token: readToken(path), at: performance.now() };
+    return known.token;
+  };
+}
+
+function readToken(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
 }
