@@ -138,6 +138,32 @@ test('silence ejects where others answer, and not where the whole target is slow
   expect(standings).toHaveLength(2);
 });
 
+test('a process that was held up reads the answers that have come meanwhile before it calls anybody silent', async () => {
+  vi.useFakeTimers({ now: 1_000_000, toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+  const [one, other] = [new FakeLink('one'), new FakeLink('other')];
+  use(one, other);
+  toBoth();
+  vi.advanceTimersByTime(1);
+  answer(other);
+  vi.setSystemTime(1_010_000);
+  vi.advanceTimersByTime(250);
+  answer(one);
+  await new Promise(setImmediate);
+  expect(standings).toEqual([]);
+  vi.advanceTimersByTime(10_000);
+  await new Promise(setImmediate);
+  expect(standings).toEqual([]);
+  // One that is silent still is.
+  toBoth();
+  vi.advanceTimersByTime(1);
+  answer(other);
+  for (let waited = 0; waited < 3_000_000 && standings.length === 0; waited += 250) {
+    vi.advanceTimersByTime(250);
+    await new Promise(setImmediate);
+  }
+  expect(standings).toEqual([expect.stringMatching(/^it has been silent for \d+ ms while others answered$/)]);
+});
+
 test('deadlines that pass at a hung replica eject it, those of requests that had hardly begun do not', async () => {
   const [hung, other] = [new FakeLink('hung'), new FakeLink('other')];
   use(hung, other);
