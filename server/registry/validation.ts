@@ -148,7 +148,8 @@ function ended(child: ChildProcess): Promise<{ code: number | null; signal: Node
     // `close` comes when the streams are at their end as well, which something that the model started might hold open.
     child.once('exit', (code, signal) => {
       const settle = () => resolve({ code, signal });
-      const patience = setTimeout(settle, 500);
+      // Where this process was held up, timers are told before what the streams have still to say is read.
+      const patience = setTimeout(() => setImmediate(settle), 500);
       child.once('close', () => {
         clearTimeout(patience);
         settle();
