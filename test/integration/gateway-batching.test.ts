@@ -25,7 +25,7 @@ beforeEach(() => {
   bench = new GatewayBench();
 });
 afterEach(async () => {
-  links.close();
+  links?.close();
   await bench.close();
 });
 
@@ -132,18 +132,18 @@ test('a replica that hangs is ejected while the other serves, and serves again w
   });
   await eventually(() => new Set(served).size === 2, 'answers of both replicas');
   hung!.process.kill('SIGSTOP');
-  await eventually(() => standings.length === 1, 'the ejection');
-  expect(standings[0]).toMatchObject({ replicaId: hung!.replicaId, reason: expect.stringMatching(/^it has been silent for \d+ ms while others answered$/) });
+  const standing = () => standings.findLast(({ replicaId }) => replicaId === hung!.replicaId);
+  const { reason } = (await eventually(() => standing()?.reason !== undefined && standing(), 'the ejection', 20_000))!;
+  expect(reason).toMatch(/^it has been silent for \d+ ms while others answered$/);
   const before = served.length;
   // The first probe finds it hung still.
-  await eventually(() => served.length > before + 100, 'answers of the other');
+  await eventually(() => served.length > before + 100, 'answers of the other', 20_000);
   expect(served.slice(before)).not.toContain(hung!.replicaId);
   hung!.process.kill('SIGCONT');
-  await eventually(() => standings.length === 2, 'the return');
-  expect(standings[1]).toEqual({ replicaId: hung!.replicaId, reason: undefined });
+  await eventually(() => standing()?.reason === undefined, 'the return', 20_000);
   const after = served.length;
-  await eventually(() => served.slice(after).includes(hung!.replicaId), 'its answers');
+  await eventually(() => served.slice(after).includes(hung!.replicaId), 'its answers', 20_000);
   on = false;
   await Promise.all(clients);
   expect(failures).toEqual([]);
-});
+}, 90_000);

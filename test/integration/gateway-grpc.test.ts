@@ -24,12 +24,13 @@ beforeAll(async () => {
   db = await createTestDatabase();
   bench = new GatewayBench();
   const [command, arithmetic, ...identities] = await Promise.all([
-    bench.replica(COMMAND_MODEL),
+    // What a caller gives up goes on there, and takes a place.
+    bench.replica(COMMAND_MODEL, { maxConcurrency: 16 }),
     bench.replica(onnx(arithmeticModel())),
     ...IDENTITIES.map((type) => bench.replica(onnx(identityModel(type, ['n'])))),
   ]);
   await publish(db.url, [
-    routeOf([targetOf([command], { versionNumber: 3 })], { maxConcurrency: 1, maxQueue: 1, timeoutMs: 20_000 }),
+    routeOf([targetOf([command], { versionNumber: 3 })], { maxConcurrency: 1, maxQueue: 1 }),
     routeOf([targetOf([arithmetic], { versionNumber: 1 })], { name: 'arithmetic' }),
     ...IDENTITIES.map((type, i) =>
       routeOf(
@@ -39,13 +40,13 @@ beforeAll(async () => {
         ],
         {
           name: `vision.${type}`,
-          timeoutMs: 60_000,
         },
       ),
     ),
     routeOf([targetOf([], { signature: arithmetic.signature, batching: { maxBatchSize: 8, maxDelayMs: 1.5 } })], { name: 'empty', timeoutMs: 150 }),
   ]);
   gateway = await bench.gateway(db.url);
+  await gateway.reaches('m', 'arithmetic', ...IDENTITIES.map((type) => `vision.${type}`));
   client = clientOf(gateway);
 }, 60_000);
 afterAll(async () => {
@@ -62,15 +63,14 @@ const bytesTensor = (name: string, ...texts: string[]): Tensor => ({
 });
 const command = (text: string): Tensor[] => [bytesTensor('command', text)];
 const floats = (...values: number[]): Tensor => ({ name: 'x', datatype: 'FP32', shape: [values.length], data: Float32Array.from(values) });
-/** Until the one replica of `m` is at work: only then a request waits for it. */
-const busy = (): Promise<true> =>
-  eventually(async () => {
-    const { body } = await gateway.command('echo', { parameters: { timeout: 5_000 } });
-    return /while the request waited for a replica/.test(body.error ?? '');
-  }, 'a replica at work');
 interface Statistics {
   readonly inference_stats: Readonly<Record<'success' | 'fail', { readonly count: string }>>;
 }
+/** Of `m`. */
+const failures = async (): Promise<number> => {
+  const { message } = await client.call<{ model_stats: Statistics[] }>('ModelStatistics', { name: 'm' });
+  return Number(message.model_stats[0]!.inference_stats.fail.count);
+};
 const failure = (promise: Promise<unknown>): Promise<ServiceError> =>
   promise.then(
     () => Promise.reject(new Error('it was answered')),
@@ -227,7 +227,7 @@ describe('an inference', () => {
     data[data.length - 1] = -0;
     const { outputs } = await inferOverGrpc(client, 'vision.FP32', [{ name: 'x', datatype: 'FP32', shape: [data.length], data }]);
     expect(Buffer.compare(bytesOf(outputs[0]!.data as Float32Array), bytesOf(data))).toBe(0);
-  });
+  }, 120_000);
 
   test.each([
     [2, 'gzip', gzipSync, gunzipSync],
@@ -266,13 +266,14 @@ describe('an inference', () => {
 
 describe('what does not go well', () => {
   test('a full queue, and a deadline', async () => {
-    const first = inferOverGrpc(client, 'm', command('wait:1500'));
-    await busy();
+    const held = bench.held();
+    const first = inferOverGrpc(client, 'm', command(held.command));
+    await held.begun();
     const second = inferOverGrpc(client, 'm', command('echo'));
-    const third = await eventually(async () => {
-      const error = await client.call('ModelInfer', inferMessage('m', command('echo')), { deadlineMs: 300 }).catch((e: ServiceError) => e);
-      return 'code' in error && error.code === status.RESOURCE_EXHAUSTED && error;
-    }, 'a full queue');
+    await gateway.counts('m', 'queued', 1);
+    const third = await failure(inferOverGrpc(client, 'm', command('echo')));
+    expect(third.code).toBe(status.RESOURCE_EXHAUSTED);
+    held.letGo();
     expect(third.details).toBe('1 requests wait already, the limit of the deployment is 1');
     expect(third.metadata.get('retry-after')).toEqual(['1']);
     expect((await first).version).toBe('3');
@@ -280,27 +281,27 @@ describe('what does not go well', () => {
   });
 
   test('a deadline of the call and one of the request end it, and the replica is free again', async () => {
-    expect(await failure(inferOverGrpc(client, 'm', command('wait:10000'), { deadlineMs: 200 }))).toMatchObject({ code: status.DEADLINE_EXCEEDED });
-    const late = await failure(inferOverGrpc(client, 'm', command('wait:10000'), { parameters: { timeout: { int64_param: 100_000 } } }));
+    const held = bench.held();
+    expect(await failure(inferOverGrpc(client, 'm', command(held.command), { deadlineMs: 200 }))).toMatchObject({ code: status.DEADLINE_EXCEEDED });
+    // The caller's own clock said so, before or after the gateway's.
+    await gateway.counts('m', 'in_flight', 0);
+    const late = await failure(inferOverGrpc(client, 'm', command(held.command), { parameters: { timeout: { int64_param: 100_000 } } }));
     expect(late).toMatchObject({ code: status.DEADLINE_EXCEEDED, details: 'the deadline of 100 ms passed while a replica worked on the request' });
     const { message } = await client.call<InferResponseMessage>('ModelInfer', inferMessage('m', command('echo')), { metadata: { 'x-request-id': 'after' } });
     expect(tensorsOf(message)[0]!.data).toEqual([Buffer.from('echo')]);
   });
 
   test('a caller that leaves frees the replica and is counted', async () => {
-    const failures = async () => {
-      const { message } = await client.call<{ model_stats: Statistics[] }>('ModelStatistics', { name: 'm' });
-      return Number(message.model_stats[0]!.inference_stats.fail.count);
-    };
     const before = await failures();
     const abort = new AbortController();
-    const left = failure(client.call('ModelInfer', inferMessage('m', command('wait:60000')), { signal: abort.signal }));
-    await busy();
+    const held = bench.held();
+    const left = failure(client.call('ModelInfer', inferMessage('m', command(held.command)), { signal: abort.signal }));
+    await held.begun();
     abort.abort();
     expect((await left).code).toBe(status.CANCELLED);
-    // At a concurrency of one this would wait a minute behind the one that left.
+    // At a concurrency of one this would wait for ever behind the one that left.
     expect((await inferOverGrpc(client, 'm', command('echo'))).version).toBe('3');
-    expect(await failures()).toBeGreaterThan(before);
+    expect(await failures()).toBe(before + 1);
   });
 
   test('no replica, a runtime that fails', async () => {
@@ -438,15 +439,20 @@ describe('a stream', () => {
   });
 
   test('several are under way at once', async () => {
-    // The second is answered while the first still runs: its deadline, counted from its arrival, is shorter than the first one's wait.
+    // The second is answered while the first still runs, which ends only when its deadline has passed.
+    const before = await failures();
+    const held = bench.held();
     const stream = client.stream();
-    stream.write(inferMessage('m', command('wait:700'), { id: 'slow' }));
+    stream.write(inferMessage('m', command(held.command), { id: 'slow' }));
     stream.write(inferMessage('m', command('echo'), { id: 'late', parameters: { timeout: { int64_param: 50_000 } } }));
     stream.write(inferMessage('vision.FP32', [floats(1)], { id: 'other' }));
     const answers: StreamAnswer[] = [];
     stream.on('data', (answer: StreamAnswer) => answers.push(answer));
+    const end = once(stream, 'end');
     stream.end();
-    await once(stream, 'end');
+    await eventually(async () => (await failures()) === before + 1, 'the deadline of the second');
+    held.letGo();
+    await end;
     expect(answers.map(({ infer_response, error_message }) => [infer_response.id, error_message])).toEqual([
       ['slow', ''],
       ['late', 'the deadline of 50 ms passed while the request waited for a replica'],
@@ -471,8 +477,9 @@ describe('a stream', () => {
   test('a caller that leaves cancels what is under way', async () => {
     const stream = client.stream();
     stream.on('error', () => undefined);
-    stream.write(inferMessage('m', command('wait:60000')));
-    await busy();
+    const held = bench.held();
+    stream.write(inferMessage('m', command(held.command)));
+    await held.begun();
     stream.cancel();
     expect((await inferOverGrpc(client, 'm', command('echo'))).version).toBe('3');
   });
@@ -492,6 +499,7 @@ describe('tokens', () => {
       'test',
     ]);
     const guarded = await home.gateway(own.url, { PILOTHOUSE_GATEWAY_AUTH: 'required' });
+    await guarded.reaches('guarded');
     const anyone = clientOf(guarded);
     try {
       for (const method of ['ServerLive', 'ServerReady', 'Check']) await anyone.call(method);
@@ -527,5 +535,5 @@ describe('tokens', () => {
       await home.close();
       await own.drop();
     }
-  }, 60_000);
+  }, 120_000);
 });

@@ -17,7 +17,7 @@ beforeAll(async () => {
   const floats = onnx(identityModel('FP32', ['n']));
   const [command, int64, fp32] = await Promise.all([bench.replica(COMMAND_MODEL), bench.replica(identity), bench.replica(floats)]);
   await publish(db.url, [
-    routeOf([targetOf([command], { versionNumber: 3 })], { maxConcurrency: 1, maxQueue: 1, timeoutMs: 2_000 }),
+    routeOf([targetOf([command], { versionNumber: 3 })], { maxConcurrency: 1, maxQueue: 1 }),
     routeOf([targetOf([int64], { versionNumber: 1 })], { name: 'vision.identity' }),
     routeOf(
       [targetOf([fp32], { versionNumber: 2, runtime: 'onnx', format: 'onnx' }), targetOf([], { versionNumber: 5, weight: 0, signature: fp32.signature })],
@@ -26,6 +26,7 @@ beforeAll(async () => {
     routeOf([targetOf([], { signature: fp32.signature })], { name: 'empty', timeoutMs: 150 }),
   ]);
   gateway = await bench.gateway(db.url);
+  await gateway.reaches('m', 'vision.identity', 'floats');
 });
 afterAll(async () => {
   await bench.close();
@@ -33,7 +34,7 @@ afterAll(async () => {
 });
 
 /** Raw bytes to the gateway; what comes back until it closes, or for `waitMs`. */
-function raw(bytes: string, waitMs = 3_000): Promise<string> {
+function raw(bytes: string, waitMs = 20_000): Promise<string> {
   return new Promise((resolve) => {
     let text = '';
     const socket = connect(gateway.port, '127.0.0.1', () => socket.write(bytes));
@@ -92,15 +93,18 @@ describe('an inference', () => {
   });
 
   test('a full queue answers at once, a deadline when it has passed, and the replica is free again', async () => {
-    const first = gateway.command('wait:400');
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const held = bench.held();
+    const first = gateway.command(held.command);
+    await held.begun();
     const second = gateway.command('echo');
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await gateway.counts('m', 'queued', 1);
     const third = await gateway.command('echo');
     expect(third).toMatchObject({ status: 429, body: { error: '1 requests wait already, the limit of the deployment is 1' } });
     expect(third.headers.get('retry-after')).toBe('1');
+    held.letGo();
     expect([(await first).status, (await second).status]).toEqual([200, 200]);
-    const late = await gateway.command('wait:300', { parameters: { timeout: 100_000 } });
+    const never = bench.held();
+    const late = await gateway.command(never.command, { parameters: { timeout: 100_000 } });
     expect(late).toMatchObject({ status: 504, body: { error: 'the deadline of 100 ms passed while a replica worked on the request' } });
     expect((await gateway.command('echo')).status).toBe(200);
   });
@@ -117,12 +121,13 @@ describe('an inference', () => {
 
   test('a caller that leaves is cancelled at the replica', async () => {
     const abort = new AbortController();
-    const left = gateway.command('wait:1500', { init: { signal: abort.signal } }).catch((error: Error) => error.name);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    const held = bench.held();
+    const left = gateway.command(held.command, { init: { signal: abort.signal } }).catch((error: Error) => error.name);
+    await held.begun();
     abort.abort();
     expect(await left).toBe('AbortError');
-    // A second caller would wait behind the first, at a concurrency of one, and its deadline is shorter than the first one's wait.
-    expect((await gateway.command('echo', { parameters: { timeout: 5_000_000 } })).status).toBe(200);
+    // A second caller would wait behind the first, at a concurrency of one, until its deadline.
+    expect((await gateway.command('echo', { parameters: { timeout: 20_000_000 } })).status).toBe(200);
   });
 
   test('bodies of many chunks and of megabytes', async () => {
@@ -228,8 +233,10 @@ describe('malformed requests: each with its status and message, and the gateway 
       duplex: 'half',
       body: new ReadableStream({
         start: (controller) => {
-          for (let i = 0; i < 65; i++) controller.enqueue(new Uint8Array(1 << 20).fill(0x20));
-          controller.enqueue(new Uint8Array(1 << 17));
+          // No more than it takes: who goes on to send for long is cut off, and may lose the answer.
+          for (let i = 0; i < 64; i++) controller.enqueue(new Uint8Array(1 << 20).fill(0x20));
+          controller.enqueue(new Uint8Array(1 << 16).fill(0x20));
+          controller.enqueue(new Uint8Array(1));
           controller.close();
         },
       }),
@@ -261,12 +268,13 @@ test('what was asked is metered: requests, kinds of errors, latency, and idle ta
         sum(w.request_bytes)::int AS request_bytes, sum(w.response_bytes)::int AS response_bytes
        FROM metric_window w JOIN route r ON r.deployment_id = w.deployment_id GROUP BY 1 ORDER BY 1`,
     );
-    return found.length === 4 && found.find((row: { name: string; requests: number }) => row.name === 'm').requests >= 8 && found;
+    // Windows are written once a second: some of a target's requests may be there, and others not.
+    const of = (name: string) => found.find((row: { name: string }) => row.name === name);
+    return found.length === 4 && of('m').requests >= 8 && of('floats').invalid > 10 && found;
   });
   const m = rows.find(({ name }: { name: string }) => name === 'm');
   expect(m).toMatchObject({ requests: 8, overloaded: 1, cancelled: 1, late: 1, invalid: 0, timed: 6, busiest: 2 });
   const floats = rows.find(({ name }: { name: string }) => name === 'floats');
-  expect(floats.invalid).toBeGreaterThan(10);
   // What was answered, and nothing else, has stages and bytes; it was executed in batches that add up.
   for (const { requests, queued, computed, executions, rows: executed, batches, request_bytes, response_bytes } of [m, floats]) {
     expect(queued).toBeGreaterThan(0);
@@ -290,6 +298,7 @@ describe('with tokens required', () => {
     ]);
     const guarded = await bench.gateway(db.url, { PILOTHOUSE_GATEWAY_AUTH: 'required' });
     const ask = (path: string, authorization?: string) => guarded.request(path, { headers: authorization === undefined ? {} : { authorization } });
+    await guarded.reaches('floats');
     expect((await ask('/v2/health/ready')).status).toBe(200);
     expect((await ask('/v2/models/floats/ready')).status).toBe(200);
     const without = await ask('/v2/models/floats');
@@ -301,7 +310,7 @@ describe('with tokens required', () => {
     expect((await ask('/v2/models/floats', `Bearer ${token}`)).status).toBe(200);
     await db.dataSource.query('UPDATE api_token SET revoked_at = now() WHERE id = $1', [id]);
     await db.dataSource.query(`SELECT pg_notify('pilothouse_routes', '')`);
-    await eventually(async () => (await ask('/v2/models/floats', `Bearer ${token}`)).status === 401, 'the end of a revoked token', 1_500);
+    await eventually(async () => (await ask('/v2/models/floats', `Bearer ${token}`)).status === 401, 'the end of a revoked token');
     expect(await guarded.stop()).toBe(0);
   });
 });

@@ -27,6 +27,7 @@ beforeAll(async () => {
     routeOf([targetOf([text], runtime)], { name: 'vision.text' }),
   ]);
   gateway = await bench.gateway(db.url, { PILOTHOUSE_MLFLOW_DEPLOYMENT: 'row' });
+  await gateway.reaches('pair', 'row', 'vision.text');
 }, 60_000);
 afterAll(async () => {
   await bench.close();

@@ -374,16 +374,17 @@ describe('busy, late and absent, in the words of each protocol', () => {
     ['MLflow', (model) => invocation(model === 'm' ? { inputs: one } : { instances: [[1, 2]] }, model), (message, error_code) => ({ error_code, message })],
   ];
   test.each(forms)('%s', async (_protocol, request, shape) => {
-    const busy = gateway.command('wait:1500');
-    const full = await eventually(async () => {
-      const reply = await send(request('m'));
-      return reply.status === 429 && reply;
-    }, 'a full queue');
+    const held = bench.held();
+    const busy = gateway.command(held.command);
+    await held.begun();
+    const full = await send(request('m'));
+    expect(full.status).toBe(429);
     expect(full.body).toEqual(shape(expect.stringMatching(/requests wait already/), 'REQUEST_LIMIT_EXCEEDED'));
     expect(full.headers.get('retry-after')).toBe('1');
     const absent = await send(request('empty'));
     expect([absent.status, absent.body]).toEqual([503, shape(expect.stringMatching(/no replica came back/), 'TEMPORARILY_UNAVAILABLE')]);
     expect(absent.headers.get('retry-after')).toBe('1');
+    held.letGo();
     expect((await busy).status).toBe(200);
   });
 });

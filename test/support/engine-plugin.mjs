@@ -3,8 +3,9 @@
  * {loadMs?, failLoad?, exitOnLoad?, hogOnLoad?}; its input `command` (BYTES [-1]) is obeyed and echoed as `answer`:
  *   wait:MS   answers after a while      block:MS  blocks the process meanwhile     abort  SIGABRT
  *   exit:N    ends the process           fail:TEXT throws                           grow:N takes N MiB and keeps them
+ *   hold:PATH notes in PATH.begun that it has begun, and answers when there is a file PATH
  */
-import { readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
@@ -26,6 +27,10 @@ const obey = {
   exit: (code) => process.exit(Number(code)),
   fail: (text) => {
     throw new Error(text);
+  },
+  hold: async (path) => {
+    appendFileSync(`${path}.begun`, '.');
+    while (!existsSync(path)) await setTimeout(5);
   },
   grow: (mebibytes) => void hoard.push(Buffer.alloc(Number(mebibytes) * 1024 ** 2, 1)),
 };

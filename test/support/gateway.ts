@@ -2,21 +2,25 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { ReplicaConnection } from '../../runtimes/open-inference/connection.js';
+import type { ReplicaHello } from '../../runtimes/open-inference/frame.js';
 import type { Signature } from '../../runtimes/tensor.js';
 import { Call } from '../../server/gateway/pending.js';
 import { CHANNEL, type RouteDocument, type TargetRoute } from '../../server/gateway/route.js';
 import { program } from '../../server/paths.js';
 import { eventually } from './eventually.js';
+import { samplesOf } from './promtool.js';
 
 /** Obeys commands: see the file. */
 const COMMAND_PLUGIN = fileURLToPath(new URL('engine-plugin.mjs', import.meta.url));
+/** For a process to start in, on a machine that has much else to do. */
+const START_MS = 30_000;
 
 export interface TestReplica {
   readonly replicaId: string;
@@ -26,8 +30,18 @@ export interface TestReplica {
   readonly pid: number;
   readonly process: ChildProcess;
   readonly signature: Signature;
+  /** What it says of itself. */
+  hello(): Promise<ReplicaHello>;
   kill(): Promise<void>;
   drain(): Promise<void>;
+}
+
+/** A command that a `COMMAND_MODEL` works on until it is let go: pauses only guess what has happened meanwhile. */
+export interface Held {
+  readonly command: string;
+  /** Resolves when so many replicas have begun with it. */
+  begun(times?: number): Promise<void>;
+  letGo(): void;
 }
 
 export interface ReplicaModel {
@@ -45,6 +59,17 @@ export class GatewayBench {
   readonly home = mkdtempSync(join(tmpdir(), 'ph-gw-'));
   private readonly children = new Set<ChildProcess>();
   private sockets = 0;
+  private holds = 0;
+
+  held(): Held {
+    const path = join(this.home, `hold${this.holds++}`);
+    const begun = () => (existsSync(`${path}.begun`) ? readFileSync(`${path}.begun`).length : 0);
+    return {
+      command: `hold:${path}`,
+      begun: async (times = 1) => void (await eventually(() => begun() >= times, `the beginning of what is held, ${times} times`, START_MS)),
+      letGo: () => writeFileSync(path, ''),
+    };
+  }
 
   /** Starts a replica process; resolves when it is READY. */
   async replica(
@@ -75,14 +100,20 @@ export class GatewayBench {
     );
     const child = this.start(program('runtimes/host/main'), [spec], { stdio: ['ignore', 'ignore', 'inherit'] });
     const address = `unix:${socketPath}`;
-    const hello = await eventually(async () => {
-      if (child.exitCode !== null) throw new Error(`the replica exited with ${child.exitCode}`);
-      if (!existsSync(socketPath)) return undefined;
-      const connection = await ReplicaConnection.connect(address, { timeoutMs: 1000, maxFrameBytes: 1 << 20 }).catch(() => undefined);
-      const answer = await connection?.hello(1000).catch(() => undefined);
-      connection?.close();
-      return answer?.state === 'READY' && answer.replicaId === replicaId && answer;
-    }, 'a replica that is READY');
+    const ask = async (): Promise<ReplicaHello> => {
+      const connection = await ReplicaConnection.connect(address, { timeoutMs: START_MS, maxFrameBytes: 1 << 20 });
+      return connection.hello(START_MS).finally(() => connection.close());
+    };
+    const hello = await eventually(
+      async () => {
+        if (child.exitCode !== null) throw new Error(`the replica exited with ${child.exitCode}`);
+        if (!existsSync(socketPath)) return undefined;
+        const answer = await ask().catch(() => undefined);
+        return answer?.state === 'READY' && answer.replicaId === replicaId && answer;
+      },
+      'a replica that is READY',
+      START_MS,
+    );
     return {
       replicaId,
       versionDigest,
@@ -91,16 +122,25 @@ export class GatewayBench {
       pid: child.pid!,
       process: child,
       signature: hello.signature!,
+      hello: ask,
       kill: () => end(child, 'SIGKILL'),
       drain: () => end(child, 'SIGTERM'),
     };
   }
 
   /**
-   * Starts a gateway process on free ports; resolves when it serves.
+   * Starts a gateway process on free ports; resolves when it serves a route table, be it the saved one. One that is slow to get an answer
+   * from PostgreSQL begins without any, and refuses what is asked meanwhile.
    * @param fds descriptors of listening sockets for it to use instead: HTTP's, then gRPC's
    */
   async gateway(databaseUrl: string, env: Record<string, string> = {}, ...fds: readonly number[]): Promise<TestGateway> {
+    const gateway = await this.gatewayWithoutTable(databaseUrl, env, ...fds);
+    await gateway.logged((msg) => msg === 'serving a new route table' || msg.endsWith('serving the saved route table'), 'a gateway with a route table');
+    return gateway;
+  }
+
+  /** The same; resolves when it listens. */
+  async gatewayWithoutTable(databaseUrl: string, env: Record<string, string> = {}, ...fds: readonly number[]): Promise<TestGateway> {
     const child = this.start(program('server/gateway/main'), [], {
       env: {
         PATH: process.env['PATH'],
@@ -161,10 +201,14 @@ export class TestGateway {
       rest = parts.pop()!;
       for (const part of parts) lines.push(JSON.parse(part) as Record<string, unknown>);
     });
-    const serving = await eventually(() => {
-      if (child.exitCode !== null) throw new Error(`the gateway exited with ${child.exitCode}`);
-      return lines.find((line) => line['msg'] === 'the gateway serves');
-    }, 'a gateway that serves');
+    const serving = await eventually(
+      () => {
+        if (child.exitCode !== null) throw new Error(`the gateway exited with ${child.exitCode}`);
+        return lines.find((line) => line['msg'] === 'the gateway serves');
+      },
+      'a gateway that serves',
+      START_MS,
+    );
     const [http, grpc] = [serving['address'], serving['grpc']] as { port: number }[];
     const gateway = new TestGateway(child, serving['id'] as string, http!.port, grpc!.port);
     Object.assign(gateway, { log: lines });
@@ -173,6 +217,37 @@ export class TestGateway {
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Waits for a line of its log, which comes through a pipe in its own time. */
+  logged(is: (msg: string) => boolean, what: string): Promise<Record<string, unknown>> {
+    return eventually(() => this.log.find((line) => is(String(line['msg']))), what, START_MS);
+  }
+
+  /** Waits until a replica of each of these models is connected: a table is served before, when one is slow to answer. */
+  async reaches(...models: readonly string[]): Promise<void> {
+    for (const model of models) await eventually(async () => (await this.isReady(model)) && model, `a gateway that reaches ${model}`, START_MS);
+  }
+
+  /** Waits until it has noticed that no replica of a model is left. */
+  async misses(model: string): Promise<void> {
+    await eventually(async () => !(await this.isReady(model)), `a gateway that misses ${model}`, START_MS);
+  }
+
+  async isReady(model: string): Promise<boolean> {
+    return (await this.request(`/v2/models/${encodeURIComponent(model)}/ready`)).status === 200;
+  }
+
+  /** Waits until so many requests for a model wait for a replica, or are accepted and not answered. */
+  async counts(model: string, gauge: 'queued' | 'in_flight', count: number): Promise<void> {
+    await eventually(
+      async () => {
+        const samples = samplesOf(await (await fetch(`${this.url}/metrics`)).text(), `pilothouse_inference_${gauge}`);
+        return samples.filter(({ labels }) => labels['deployment'] === model).reduce((sum, { value }) => sum + value, 0) === count;
+      },
+      `${count} requests for ${model} that are ${gauge}`,
+      START_MS,
+    );
   }
 
   async request(path: string, init: RequestInit = {}): Promise<HttpReply> {
@@ -226,7 +301,8 @@ export function targetOf(replicas: readonly TestReplica[], more: Partial<TargetR
 }
 
 export function routeOf(targets: readonly TargetRoute[], more: Partial<RouteDocument> = {}): RouteDocument {
-  const limits = { timeoutMs: 5_000, maxConcurrency: 4, maxQueue: 100, stickyHeader: null };
+  // The deadline is for those who ask for one: a slow machine must not be taken for a gateway that keeps nobody's.
+  const limits = { timeoutMs: 60_000, maxConcurrency: 4, maxQueue: 100, stickyHeader: null };
   return { deploymentId: randomUUID(), name: 'm', project: 'default', generation: 1, ...limits, targets, ...more };
 }
 
@@ -262,53 +338,58 @@ export function acknowledged(
   gateway: TestGateway,
   version: number,
 ): Promise<{ acknowledged_version: string; in_flight: Record<string, number> }> {
-  return eventually(async () => {
-    const rows = (await query('SELECT acknowledged_version, in_flight FROM gateway WHERE id = $1', [gateway.id])) as {
-      acknowledged_version: string;
-      in_flight: Record<string, number>;
-    }[];
-    return rows[0] && Number(rows[0].acknowledged_version) >= version && rows[0];
-  }, `the gateway's acknowledgement of table ${version}`);
+  return eventually(
+    async () => {
+      const rows = (await query('SELECT acknowledged_version, in_flight FROM gateway WHERE id = $1', [gateway.id])) as {
+        acknowledged_version: string;
+        in_flight: Record<string, number>;
+      }[];
+      return rows[0] && Number(rows[0].acknowledged_version) >= version && rows[0];
+    },
+    `the gateway's acknowledgement of table ${version}`,
+    START_MS,
+  );
 }
 
-/** A way to the database that can be cut and mended. */
-export async function databaseProxy(databaseUrl: string): Promise<{ url: string; cut(): void; mend(): Promise<void>; close(): void }> {
+/** A way to the database that can be cut and mended. Its port stays its own meanwhile: one that is given back may be somebody else's then. */
+export async function databaseProxy(databaseUrl: string): Promise<{ url: string; cut(): void; mend(): void; close(): void }> {
   const { connect } = await import('node:net');
   const target = new URL(databaseUrl);
   // The test run's own PostgreSQL listens on a Unix socket, and the URL names its folder.
   const folder = target.searchParams.get('host');
-  const sockets = new Set<import('node:net').Socket>();
-  const make = () =>
-    createServer((inner) => {
-      const outer = folder ? connect(`${folder}/.s.PGSQL.${target.port}`) : connect(Number(target.port), target.hostname);
-      for (const socket of [inner, outer]) {
-        sockets.add(socket);
-        socket.on('error', () => undefined);
-        socket.on('close', () => {
-          sockets.delete(socket);
-          inner.destroy();
-          outer.destroy();
-        });
-      }
-      inner.pipe(outer).pipe(inner);
-    });
-  let server = make();
+  const sockets = new Set<Socket>();
+  let whole = true;
+  const server = createServer((inner) => {
+    inner.on('error', () => undefined);
+    if (!whole) return inner.destroy();
+    const outer = folder ? connect(`${folder}/.s.PGSQL.${target.port}`) : connect(Number(target.port), target.hostname);
+    outer.on('error', () => undefined);
+    for (const socket of [inner, outer]) {
+      sockets.add(socket);
+      socket.on('close', () => {
+        sockets.delete(socket);
+        inner.destroy();
+        outer.destroy();
+      });
+    }
+    inner.pipe(outer).pipe(inner);
+  });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as { port: number };
   const url = new URL(databaseUrl);
   url.host = `127.0.0.1:${port}`;
   url.searchParams.delete('host');
   const cut = () => {
-    server.close();
+    whole = false;
     for (const socket of sockets) socket.destroy();
   };
   return {
     url: url.href,
     cut,
-    mend: async () => {
-      server = make();
-      await once(server.listen(port, '127.0.0.1'), 'listening');
+    mend: () => void (whole = true),
+    close: () => {
+      cut();
+      server.close();
     },
-    close: cut,
   };
 }
