@@ -1,10 +1,13 @@
 /** Texts that take long to read or to write: nobody else waits for them, and no text brings the gateway down. */
 import { execFileSync } from 'node:child_process';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { GatewayBench, onnx, publish, routeOf, targetOf, type TestGateway } from '../support/gateway.js';
 import { identityModel } from '../support/models/onnx.js';
+
+// Texts are read by a process that gives way to all others.
+vi.setConfig({ testTimeout: 120_000 });
 
 let db: TestDatabase;
 let bench: GatewayBench;
@@ -45,6 +48,14 @@ const textProcess = ({ process: { pid } }: TestGateway): number | undefined => {
   return found === undefined ? undefined : Number(found);
 };
 const isGone = (pid: number): boolean => !new RegExp(`^\\s*${pid}\\s`, 'm').test(processes());
+
+/** Ends one that is idle: the next that is seen is at work. Resolves when the gateway has noticed. */
+async function endIdle(): Promise<void> {
+  const idle = textProcess(gateway);
+  if (idle === undefined) return;
+  process.kill(idle, 'SIGKILL');
+  await eventually(() => isGone(idle), 'the end of an idle process');
+}
 
 const inputName = async (model: string): Promise<string> => {
   const { inputs } = (await (await fetch(`${gateway.url}/v2/models/${model}`)).json()) as { inputs: { name: string }[] };
@@ -96,9 +107,7 @@ test('a long text with a binary answer, and a short one with a long answer that 
 
 test('classes of a large tensor are found beside the gateway, whatever form they are answered in', async () => {
   const x = await inputName('fp32');
-  const idle = textProcess(gateway);
-  if (idle !== undefined) process.kill(idle, 'SIGKILL');
-  await eventually(() => textProcess(gateway) === undefined, 'the end of an idle process');
+  await endIdle();
   const output = { name: 'y', parameters: { classification: 2, binary_data: true } };
   const header = JSON.stringify({
     inputs: [{ name: x, datatype: 'FP32', shape: [COUNT], parameters: { binary_data_size: 4 * COUNT } }],
@@ -135,6 +144,7 @@ test('what is wrong in a long text is told as in a short one', async () => {
 
 test('nobody waits for a long text, and one who leaves takes its process along', async () => {
   const x = await inputName('fp32');
+  await endIdle();
   // 25 MB of what is no request: seconds of work.
   const hostile = `[${'{},'.repeat(8_000_000)}1]`;
   const leaving = new AbortController();
@@ -144,6 +154,8 @@ test('nobody waits for a long text, and one who leaves takes its process along',
     () => 'left',
   );
   const reading = await eventually(() => textProcess(gateway), 'a process that reads');
+  // It takes as long as the others do.
+  process.kill(reading, 'SIGSTOP');
   for (let i = 0; i < 20; i++) expect(await post('/v2/models/fp32/infer', JSON.stringify(asked(x, 'FP32', [i])))).toMatchObject({ status: 200 });
   expect(over).toBe(false);
   leaving.abort();
@@ -154,9 +166,7 @@ test('nobody waits for a long text, and one who leaves takes its process along',
 
 test('a text that kills the process that reads it is refused, and the next is read', async () => {
   const x = await inputName('fp32');
-  const idle = textProcess(gateway)!;
-  process.kill(idle, 'SIGKILL');
-  await eventually(() => isGone(idle), 'the end of an idle process');
+  await endIdle();
   const long = post('/v2/models/fp32/infer', `[${'{},'.repeat(8_000_000)}1]`);
   const reading = await eventually(() => textProcess(gateway), 'a process that reads');
   const waiting = post('/v2/models/fp32/infer', JSON.stringify(asked(x, 'FP32', floats)));
