@@ -2,18 +2,19 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { ReplicaConnection, type ReplicaError } from '../../runtimes/open-inference/connection.js';
-import { FRAME } from '../../runtimes/open-inference/frame.js';
+import { FRAME, FrameReader } from '../../runtimes/open-inference/frame.js';
 import type { InferRequest } from '../../runtimes/open-inference/message.js';
+import { eventually } from '../support/eventually.js';
 import { affineModel } from '../support/models/onnx.js';
 import { modelFolder, removeModelFolders } from '../support/models/folder.js';
 import { startHost, stopHosts, untilState } from '../support/replica-host.js';
 
 afterEach(stopHosts);
 afterAll(removeModelFolders);
+afterAll(() => gates.forEach((path) => rmSync(dirname(path), { recursive: true })));
 
 const ask = (name: string, values: number[], shape = [1, values.length]): InferRequest => ({
   inputs: [{ name, datatype: 'FP32', shape, data: Float32Array.from(values) }],
@@ -21,6 +22,15 @@ const ask = (name: string, values: number[], shape = [1, values.length]): InferR
 const x = (value: number): InferRequest => ask('x', [value], [1]);
 const onnx = () => modelFolder('onnx', { 'model.onnx': affineModel() });
 const scripted = (script: object = {}) => modelFolder('scripted', { 'model.script.json': JSON.stringify(script) });
+/** The path of a file that is made when a scripted model may go on. */
+function gateOf(): { path: string; open: () => void } {
+  const path = join(mkdtempSync(join(tmpdir(), 'ph-gate-')), 'open');
+  gates.push(path);
+  return { path, open: () => writeFileSync(path, '') };
+}
+const gates: string[] = [];
+/** For what is answered at once, unless this machine has much else to do. */
+const PATIENT_MS = 20_000;
 const failure = (promise: Promise<unknown>): Promise<ReplicaError> =>
   promise.then(
     () => {
@@ -31,9 +41,10 @@ const failure = (promise: Promise<unknown>): Promise<ReplicaError> =>
 
 describe('a replica process', () => {
   it('says who it is while it loads, is READY after its own inference, and answers', async () => {
-    const host = startHost(scripted({ loadMs: 300 }), 'scripted');
+    const gate = gateOf();
+    const host = startHost(scripted({ loadMs: 300, loadGate: gate.path }), 'scripted');
     const connection = await host.connect();
-    expect(await connection.hello(2000)).toMatchObject({
+    expect(await connection.hello(PATIENT_MS)).toMatchObject({
       replicaId: 'replica-1',
       versionDigest: 'digest-1',
       pid: host.child.pid,
@@ -42,6 +53,7 @@ describe('a replica process', () => {
       inFlight: 0,
     });
     expect(await failure(connection.infer(x(1)))).toMatchObject({ code: 'NOT_READY', executed: false });
+    gate.open();
     const hello = await untilState(connection, 'READY');
     expect(hello).toMatchObject({ backend: 'script', signature: { inputs: [{ name: 'x', datatype: 'FP32', shape: [1] }] } });
     expect(hello.loadMs).toBeGreaterThan(250);
@@ -81,12 +93,23 @@ describe('a replica process', () => {
     expect(host.log()).toContain('the model failed');
   });
 
-  it("is FAILED with the runtime's own message when the model does not load, tells it to whoever asks, and ends with 1", async () => {
+  it("ends with 1 and the runtime's own message when the model does not load", async () => {
     const host = startHost(modelFolder('onnx', { 'model.onnx': 'no model' }), 'onnx');
-    const hello = await untilState(await host.connect(), 'FAILED');
-    expect(hello.reason).toMatch(/protobuf parsing failed/i);
     expect(await host.exit).toEqual({ code: 1, signal: null });
-    expect(host.outcome().reason).toBe(hello.reason);
+    expect(host.outcome().reason).toMatch(/protobuf parsing failed/i);
+  });
+
+  it('is FAILED meanwhile, and tells whoever asks why', async () => {
+    const gate = gateOf();
+    const host = startHost(scripted({ loadGate: gate.path, loadHolds: true, loadError: 'no such weights' }), 'scripted');
+    const connection = await host.connect();
+    await eventually(() => host.log().includes('is at the gate'), 'a load that holds the thread', PATIENT_MS);
+    // Asked before, because it is not there for long.
+    const hello = connection.hello(PATIENT_MS);
+    gate.open();
+    expect(await hello).toMatchObject({ state: 'FAILED', reason: 'no such weights' });
+    expect(await host.exit).toEqual({ code: 1, signal: null });
+    expect(host.outcome()).toEqual({ reason: 'no such weights' });
   });
 
   it('names a sample that does not fit', async () => {
@@ -155,21 +178,31 @@ describe('a replica process', () => {
     expect((await last).outputs).toHaveLength(1);
     expect(connection.inFlight).toBe(0);
     expect(await failure(connection.infer(x(1), AbortSignal.abort()))).toMatchObject({ code: 'CANCELLED', executed: false });
-    expect((await connection.hello(1000)).inFlight).toBe(0);
+    expect((await connection.hello(PATIENT_MS)).inFlight).toBe(0);
   });
 
   it('does not begin what was cancelled while a library held the thread', async () => {
-    const host = startHost(scripted(), 'scripted');
+    const gate = gateOf();
+    const host = startHost(scripted({ gate: gate.path }), 'scripted');
     const connection = await host.connect();
     await untilState(connection, 'READY');
     const abort = new AbortController();
-    const first = connection.infer(x(-2_000));
-    const rest = [-21, -22, -23].map((value) => failure(connection.infer(x(value), abort.signal)));
-    await sleep(100);
+    const first = connection.infer(x(-4));
+    await eventually(() => host.log().includes('infers -4'), 'the first one', PATIENT_MS);
+    const rest = [21, 22, 23].map((value) => failure(connection.infer(x(value), abort.signal)));
     abort.abort();
+    gate.open();
     await Promise.all([first, ...rest]);
-    expect((await connection.hello(20_000)).inFlight).toBe(0);
-    expect(host.log().match(/infers -\d+/g)).toEqual(['infers -2000']);
+    expect((await connection.hello(PATIENT_MS)).inFlight).toBe(0);
+    host.child.kill('SIGTERM');
+    await host.exit;
+    // The first is the one that it made for itself.
+    expect(
+      host
+        .log()
+        .match(/infers -?\d+/g)
+        ?.slice(1),
+    ).toEqual(['infers -4']);
   });
 
   it('drops the waiting requests of a connection that has gone', async () => {
@@ -177,20 +210,22 @@ describe('a replica process', () => {
     const [one, other] = [await host.connect(), await host.connect()];
     await untilState(one, 'READY');
     const lost = [failure(one.infer(x(60_000))), failure(one.infer(x(60_000)))];
-    await sleep(50);
+    await eventually(async () => (await other.hello(PATIENT_MS)).inFlight === 2, 'both requests', PATIENT_MS);
     one.close();
     expect((await Promise.all(lost)).map((error) => error.code)).toEqual(['CONNECTION_LOST', 'CONNECTION_LOST']);
     expect((await other.infer(x(1))).outputs).toHaveLength(1);
   });
 
   it('drains: finishes what it has, refuses the new as not executed, says goodbye and ends with 0', async () => {
-    const host = startHost(scripted(), 'scripted');
+    const gate = gateOf();
+    const host = startHost(scripted({ gate: gate.path }), 'scripted');
     const [gateway, engine] = [await host.connect(), await host.connect()];
     await untilState(gateway, 'READY');
-    const [under, waiting] = [gateway.infer(x(200)), gateway.infer(x(50))];
-    await sleep(50);
+    const [under, waiting] = [gateway.infer(x(-5)), gateway.infer(x(50))];
+    await eventually(async () => (await engine.hello(PATIENT_MS)).inFlight === 2, 'both requests', PATIENT_MS);
     expect(await engine.drain(5)).toMatchObject({ state: 'DRAINING', inFlight: 2 });
     expect(await failure(gateway.infer(x(1)))).toMatchObject({ code: 'DRAINING', executed: false });
+    gate.open();
     expect((await under).outputs).toHaveLength(1);
     expect((await waiting).outputs).toHaveLength(1);
     await gateway.closed;
@@ -202,16 +237,19 @@ describe('a replica process', () => {
     const connection = await startHost(scripted(), 'scripted', { epoch: 7 }).connect();
     await untilState(connection, 'READY');
     expect(await failure(connection.drain(6))).toMatchObject({ code: 'INVALID', message: 'epoch 6 is over: this replica has heard of epoch 7' });
-    expect((await connection.hello(1000)).state).toBe('READY');
+    expect((await connection.hello(PATIENT_MS)).state).toBe('READY');
   });
 
   it.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)('drains on %s', async (signal) => {
-    const host = startHost(scripted(), 'scripted');
+    const gate = gateOf();
+    const host = startHost(scripted({ gate: gate.path }), 'scripted');
     const connection = await host.connect();
     await untilState(connection, 'READY');
-    const under = connection.infer(x(150));
-    await sleep(50);
+    const under = connection.infer(x(-5));
+    expect((await connection.hello(PATIENT_MS)).inFlight).toBe(1);
     host.child.kill(signal);
+    await untilState(connection, 'DRAINING');
+    gate.open();
     expect((await under).outputs).toHaveLength(1);
     expect(await host.exit).toEqual({ code: 0, signal: null });
   });
@@ -233,7 +271,8 @@ describe('a replica process', () => {
       socket.write(bytes);
       socket.on('error', () => undefined);
       if (typeof bytes === 'string') socket.end();
-      await once(socket.resume(), 'close');
+      // With or without an error: `once` would throw it.
+      await new Promise((resolve) => socket.resume().once('close', resolve));
     }
     expect((await connection.infer(ask('x', [0, 0]))).outputs).toHaveLength(1);
   });
@@ -251,7 +290,7 @@ describe('a replica process', () => {
 
 describe('a connection to a replica', () => {
   it('says what is wrong with an address, and that nobody is there', async () => {
-    const options = { timeoutMs: 500, maxFrameBytes: 1024 };
+    const options = { timeoutMs: PATIENT_MS, maxFrameBytes: 1024 };
     expect(() => ReplicaConnection.connect('http://x', options)).toThrow('"http://x" is no replica address');
     expect(() => ReplicaConnection.connect(`unix:/${'x'.repeat(120)}`, options)).toThrow(/has 121 bytes; this system takes/);
     expect(await failure(ReplicaConnection.connect('unix:/nowhere/s', options))).toMatchObject({ code: 'CONNECTION_LOST', executed: false });
@@ -259,10 +298,13 @@ describe('a connection to a replica', () => {
 
   it('gives up on a peer that never answers, or that sends what is too large', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'ph-peer-'));
-    const server = createServer((socket) => socket.on('data', (data) => data[8] === FRAME.INFER && socket.write(Buffer.from([0xff, 0xff, 0xff, 0x7f]))));
+    const server = createServer((socket) => {
+      const reader = new FrameReader(({ kind }) => void (kind === FRAME.INFER && socket.write(Buffer.from([0xff, 0xff, 0xff, 0x7f]))), 1024);
+      socket.on('data', (data: Buffer) => reader.push(data));
+    });
     server.listen(join(folder, 's'));
     await once(server, 'listening');
-    const connection = await ReplicaConnection.connect(`unix:${join(folder, 's')}`, { timeoutMs: 500, maxFrameBytes: 1024 });
+    const connection = await ReplicaConnection.connect(`unix:${join(folder, 's')}`, { timeoutMs: PATIENT_MS, maxFrameBytes: 1024 });
     expect(await failure(connection.hello(50))).toMatchObject({ code: 'TIMED_OUT', executed: false });
     expect(await failure(connection.infer(ask('x', [1])))).toMatchObject({
       code: 'CONNECTION_LOST',
@@ -275,7 +317,7 @@ describe('a connection to a replica', () => {
   it('tells a file that is no socket from a replica', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'ph-peer-'));
     writeFileSync(join(folder, 's'), '');
-    expect(await failure(ReplicaConnection.connect(`unix:${join(folder, 's')}`, { timeoutMs: 500, maxFrameBytes: 1024 }))).toMatchObject({
+    expect(await failure(ReplicaConnection.connect(`unix:${join(folder, 's')}`, { timeoutMs: PATIENT_MS, maxFrameBytes: 1024 }))).toMatchObject({
       code: 'CONNECTION_LOST',
       executed: false,
     });

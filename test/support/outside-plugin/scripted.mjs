@@ -1,10 +1,20 @@
 /**
  * A runtime whose models do what a test tells them: `model.script.json` says how loading goes, and each inference does what its
- * input `x` says. FP32 [1] to FP32 [1].
+ * input `x` says. FP32 [1] to FP32 [1]. `loadGate` and `gate` are paths of files that a test makes when it may go on.
  */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+
+/** @param holds whether the thread stands still meanwhile */
+async function passes(path, holds, signal) {
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  while (!existsSync(path)) {
+    if (holds) Atomics.wait(cell, 0, 0, 5);
+    else await sleep(5, undefined, { signal });
+  }
+}
 
 const spec = (name) => ({ name, datatype: 'FP32', shape: [1] });
 
@@ -14,15 +24,27 @@ export default {
   formats: [{ name: 'scripted', description: 'What a test wants.', files: ['model.script.json'], priority: 1 }],
 
   async load({ folder }, { log }, signal) {
-    const { loadMs = 0, loadError, crash, log: line } = JSON.parse(await readFile(join(folder, 'model.script.json'), 'utf8'));
+    const {
+      loadMs = 0,
+      loadGate,
+      loadHolds = false,
+      loadError,
+      crash,
+      gate,
+      log: line,
+    } = JSON.parse(await readFile(join(folder, 'model.script.json'), 'utf8'));
     if (line) log(line);
     await sleep(loadMs, undefined, { signal });
+    if (loadGate) {
+      log('is at the gate');
+      await passes(loadGate, loadHolds, signal);
+    }
     if (crash) process.kill(process.pid, crash);
     if (loadError) throw new Error(loadError);
     return {
       signature: { inputs: [spec('x')], outputs: [spec('y')] },
       backend: 'script',
-      /** x > 0: takes x ms; -1: fails; -2: crashes; -3: never returns and holds the thread; below -10: holds the thread for -x ms. */
+      /** x > 0: takes x ms; -1: fails; -2: crashes; -3: never returns and holds the thread; -4: holds the thread, -5: does not, until there is the file `gate`. */
       async infer([x], _outputs, abort) {
         const [what] = x.data;
         log(`infers ${what}`);
@@ -30,7 +52,7 @@ export default {
         if (what === -2) process.kill(process.pid, 'SIGSEGV');
         if (what === -3) for (;;);
         const started = performance.now();
-        while (performance.now() - started < (what < -10 ? -what : 0));
+        if (what === -4 || what === -5) await passes(gate, what === -4, abort);
         if (what > 1) await sleep(what, undefined, { signal: abort });
         return [{ name: 'y', datatype: 'FP32', shape: [1], data: Float32Array.of(performance.now() - started) }];
       },
