@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { PROJECT_ROOT } from '../../server/paths.js';
 import { validateVersion, type ValidationRequest } from '../../server/registry/validation.js';
 import { modelFolder, removeModelFolders, type ModelFiles } from '../support/models/folder.js';
 import { dynamicallyQuantisedModel, identityModel, mlpModel, operatorModel } from '../support/models/onnx.js';
 import { denseLayers } from '../support/models/tensorflow.js';
 
+// Each test starts processes that load a runtime.
+vi.setConfig({ testTimeout: 120_000 });
 afterAll(removeModelFolders);
 
 async function verdictOf(files: ModelFiles, changes: Partial<ValidationRequest> = {}) {
@@ -91,7 +93,7 @@ test.each<[string, string, Buffer, RegExp]>([
 test.each([
   ['fails', 'fail', {}, /^an inference in a batch of 2 failed: 2 are a crowd$/],
   ['crashes', 'crash', {}, /^the rows could not be compared: the validating process was ended by SIGSEGV without an answer/],
-  ['never ends', 'hang', { timeoutMs: 5_000 }, /^the rows could not be compared: it gave no answer within 5000 ms$/],
+  ['never ends', 'hang', { timeoutMs: 10_000 }, /^the rows could not be compared: it gave no answer within 10000 ms$/],
   ['needs more memory than there is', 'hoard', {}, /^(the rows could not be compared: )?.*(memory|allocation)/i],
 ])('a model that answers and then %s on a batch is READY, and UNKNOWN', async (_, batch, changes, reason) => {
   const lonely = { runtime: 'lonely', format: 'lonely', outsideModules: [fileURLToPath(new URL('../support/outside-plugin/lonely.mjs', import.meta.url))] };

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Worker } from 'node:worker_threads';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { limitedCommand, memoryLimitKilobytes, residentBytes, watchMemory } from '../../server/engines/limits.js';
 import { validateVersion, type ValidationRequest, type ValidationResult } from '../../server/registry/validation.js';
 import { modelFolder, removeModelFolders, type ModelFiles } from '../support/models/folder.js';
@@ -8,6 +9,8 @@ import { affineModel, greedyModel, identityModel, loopModel, node, onnxModel, te
 import { denseLayers } from '../support/models/tensorflow.js';
 import { SCRIPTED } from '../support/replica-host.js';
 
+// Each test starts processes that load a runtime.
+vi.setConfig({ testTimeout: 120_000 });
 afterAll(removeModelFolders);
 
 const MIB = 1024 ** 2;
@@ -38,19 +41,26 @@ const rejected = async (result: Promise<ValidationResult>): Promise<{ reason: st
 };
 
 describe('validation', () => {
-  // Whatever a model does, this process goes on: the longest time its event loop stood still.
+  // Whatever a model does, this process goes on: the longest that its event loop stood still, in ticks of 10 ms of another thread. Time that
+  // the machine had for neither is nobody's fault.
+  const ticks = new Int32Array(new SharedArrayBuffer(4));
   let longestPause = 0;
   let timer: NodeJS.Timeout;
+  let beside: Worker;
   beforeAll(() => {
-    let last = performance.now();
+    beside = new Worker(`setInterval(() => Atomics.add(require('node:worker_threads').workerData, 0, 1), 10)`, { eval: true, workerData: ticks });
+    let last = 0;
     timer = setInterval(() => {
-      longestPause = Math.max(longestPause, performance.now() - last - 5);
-      last = performance.now();
+      const now = Atomics.load(ticks, 0);
+      longestPause = Math.max(longestPause, now - last);
+      last = now;
     }, 5);
   });
-  afterAll(() => {
+  afterAll(async () => {
     clearInterval(timer);
-    expect(longestPause).toBeLessThan(3000);
+    await beside.terminate();
+    expect(ticks[0]).toBeGreaterThan(100);
+    expect(longestPause).toBeLessThan(300);
   });
 
   it('makes a version READY with its signature, its backend and the answer to the sample', async () => {
@@ -176,12 +186,15 @@ describe.runIf(process.platform === 'linux')('memory limits', () => {
   it('are what the runtime needs idle and the budget, and let the process be taken first when memory is short', async () => {
     const kilobytes = await memoryLimitKilobytes({ ...of, memoryBytes: 100 * MIB });
     expect(kilobytes).toBeGreaterThan((100 + 80) * 1024);
-    const { command, args } = await limitedCommand([process.execPath, '-e', 'setTimeout(() => 0, 2000)'], { ...of, memoryBytes: 100 * MIB });
+    const { command, args } = await limitedCommand([process.execPath, '-e', 'setTimeout(() => 0, 60_000)'], { ...of, memoryBytes: 100 * MIB });
     const { spawn } = await import('node:child_process');
     const child = spawn(command, args);
-    await expect.poll(() => readFileSync(`/proc/${child.pid}/limits`, 'utf8')).toMatch(new RegExp(`Max data size +${kilobytes * 1024} `));
-    expect(readFileSync(`/proc/${child.pid}/oom_score_adj`, 'utf8').trim()).toBe('500');
-    await expect.poll(() => readFileSync(`/proc/${child.pid}/cmdline`, 'utf8')).toContain(process.execPath);
+    // The shell does the one after the other, and then becomes the command.
+    const told = (file: string) => expect.poll(() => readFileSync(`/proc/${child.pid}/${file}`, 'utf8').trim(), { timeout: 20_000 });
+    await told('limits').toMatch(new RegExp(`Max data size +${kilobytes * 1024} `));
+    await told('oom_score_adj').toBe('500');
+    // The shell's own has it as an argument.
+    await told('cmdline').toSatisfy((text: string) => text.startsWith(process.execPath));
     expect(await residentBytes(child.pid!)).toBeGreaterThan(MIB);
     child.kill('SIGKILL');
     await new Promise((resolve) => child.once('close', resolve));
