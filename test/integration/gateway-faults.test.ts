@@ -10,7 +10,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { acknowledged, COMMAND_MODEL, databaseProxy, GatewayBench, publish, routeOf, targetOf, type TestGateway } from '../support/gateway.js';
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 let db: TestDatabase;
 let bench: GatewayBench;
