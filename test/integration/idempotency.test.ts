@@ -38,6 +38,15 @@ const make = ({ key, name = randomUUID(), actor = 'token:test', operation = 'cre
 
 const projects = async (): Promise<number> => db.dataSource.manager.count(ProjectEntity);
 
+/** Waits until so many calls wait for the transaction of another. */
+const waitingForAnother = (count: number): Promise<true> =>
+  eventually(
+    async () =>
+      ((await db.dataSource.query(`SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'transactionid'`)) as unknown[])
+        .length === count,
+    `${count} that wait`,
+  );
+
 test('a repetition answers with the first object and makes nothing; without a key every call makes one', async () => {
   const before = await projects();
   const first = await make({ key: 'a' });
@@ -53,12 +62,7 @@ test('duplicates at the same time: one makes the object, the others wait for it'
   let release: () => void = () => undefined;
   const gate = new Promise<void>((resolve) => (release = resolve));
   const calls = Array.from({ length: 4 }, () => make({ key: 'b', before: () => (entered++, gate) }));
-  await eventually(
-    async () =>
-      ((await db.dataSource.query(`SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'transactionid'`)) as unknown[])
-        .length === 3,
-    'three that wait',
-  );
+  await waitingForAnother(3);
   release();
   expect(new Set(await Promise.all(calls)).size).toBe(1);
   expect(entered).toBe(1);
@@ -66,18 +70,17 @@ test('duplicates at the same time: one makes the object, the others wait for it'
 });
 
 test('when the first fails, the repetition that waited makes the object', async () => {
+  let entered = false;
   let release: () => void = () => undefined;
   const gate = new Promise<void>((resolve) => (release = resolve));
-  const first = make({ key: 'c', before: () => gate.then(() => Promise.reject(new Error('no'))) });
-  await eventually(
-    async () =>
-      ((await db.dataSource.query(`SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'`)) as unknown[])
-        .length === 1,
-    'the first under way',
-  );
+  const first = make({ key: 'c', before: () => ((entered = true), gate.then(() => Promise.reject(new Error('no')))) });
+  const failed = expect(first).rejects.toThrow('no');
+  // Not its open transaction, which is there before the key is its own.
+  await eventually(() => entered, 'the first under way with the key');
   const second = make({ key: 'c', name: 'made-by-the-second' });
+  await waitingForAnother(1);
   release();
-  await expect(first).rejects.toThrow('no');
+  await failed;
   const id = await second;
   expect(await db.dataSource.manager.findOneBy(ProjectEntity, { name: 'made-by-the-second' })).toMatchObject({ id });
 });
