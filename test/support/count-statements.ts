@@ -1,11 +1,13 @@
 import type { DataSource, Logger } from 'typeorm';
 
-/** What runs beside a request, in its own time: transaction control, checks of tokens, the feed's reader and its sequencer. */
+/** What runs beside a request, in its own time: transaction control, checks of tokens, the feed's reader and its sequencer, the validator's looks. */
 const BESIDE = [
   /^(START TRANSACTION|COMMIT|ROLLBACK|SELECT pg_notify)/i,
   /event_feed/,
   /FROM event WHERE position > \$1 ORDER BY position LIMIT \$2$/,
   /FROM "api_token" .*"hash" = \$1/,
+  /^SELECT id FROM version WHERE state = 'VALIDATING' AND id <> ALL/,
+  /^SELECT pg_(try_)?advisory_(un)?lock\(\$1, hashtext\(\$2\)\)/,
 ];
 
 /**
