@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { RouteDocument } from '../../server/gateway/route.js';
 import { PROJECT_ROOT } from '../../server/paths.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { eventually } from '../support/eventually.js';
 import { dynamicallyQuantisedModel, identityModel } from '../support/models/onnx.js';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 let t: TestApp;
 beforeAll(async () => {
@@ -137,7 +139,7 @@ describe('a shadow', () => {
     await deployed({ name: 'shadowed', targets: [{ model: 'digits' }] });
     const before = await shown('shadowed');
     await deployed({ name: 'shadowed', targets: [{ model: 'digits' }, { model: 'quantised', shadowPercent: 12.5 }] });
-    await eventually(async () => (await shown('shadowed')).route.targets[1]!.replicaIds.length === 1, 'the shadow is routed');
+    await eventually(async () => (await shown('shadowed')).route.targets[1]!.replicaIds.length === 1, 'the shadow is routed', 60_000);
     await t.phase('shadowed', 'READY');
     const after = await shown('shadowed');
     expect(after.targets.map(({ weight, shadowPercent, replicas }) => ({ weight, shadowPercent, replicas: replicas.length }))).toEqual([
@@ -166,8 +168,15 @@ describe('a shadow', () => {
         { model: 'digits', version, shadowPercent: 50 },
       ],
     });
-    await eventually(async () => (await shown('brave')).conditions[2]!.message.includes(digest), 'the condition has the reason of the shadow');
-    expect((await shown('brave')).conditions).toMatchObject([
+    const conditions = await eventually(
+      async () => {
+        const found = (await shown('brave')).conditions;
+        return found[2]!.message.includes(digest) && found;
+      },
+      'the condition has the reason of the shadow',
+      60_000,
+    );
+    expect(conditions).toMatchObject([
       { type: 'Available', status: 'TRUE' },
       { type: 'Progressing', status: 'FALSE' },
       { type: 'Degraded', status: 'TRUE', reason: 'ShadowMissing', message: expect.stringContaining('callers are served all the same') },
