@@ -119,7 +119,7 @@ test('sixteen writers at once: positions without a gap, every aggregate in its o
     expect(new Set(messages(seen)).size).toBe(writers * each);
   }
   await stop();
-});
+}, 120_000);
 
 test('a sequencer that is killed between the commit and the positions leaves nothing behind that the next one does not number', async () => {
   await emit(A, '1');

@@ -435,7 +435,7 @@ describe('what belongs together is read in a constant number of statements', () 
     expect(JSON.stringify(many.result).length).toBeGreaterThan(2 * JSON.stringify(few.result).length);
     expect(many.statements.length).toBe(few.statements.length);
     expect(few.count).toBeLessThanOrEqual(18);
-  });
+  }, 60_000);
 
   test('events → versions, audit entries → projects', async () => {
     await grow(2, 2, 2);
