@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import { DomainError } from '../errors.js';
 import type { ArtifactService } from '../registry/artifact.service.js';
 import { expectDigest } from '../registry/digest.js';
+import { discard } from './discard.js';
 
 export interface ArtifactUploadOptions {
   readonly artifacts: ArtifactService;
@@ -19,9 +20,6 @@ export interface ArtifactUploadOptions {
 const PATH = '/artifacts/:digest';
 const METHODS = 'GET, HEAD, PUT';
 const DEFAULT_IDLE_MS = 60_000;
-/** What is still read of an upload that was answered already: a client that is not listening yet would take a closed connection for a fault. */
-const DISCARD_BYTES = 64 * 1024 ** 2;
-const DISCARD_MS = 30_000;
 
 interface Route {
   Params: { digest: string };
@@ -120,25 +118,4 @@ async function whileGrowing<R>(request: IncomingMessage, idleMs: number, work: (
 function isFull(error: unknown): boolean {
   const cause = error instanceof DomainError && error.code === 'UNAVAILABLE' ? (error.cause as NodeJS.ErrnoException | undefined)?.code : undefined;
   return cause !== undefined && ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(cause);
-}
-
-/**
- * Reads what is left of a request that was answered, so that the answer arrives; past `maxBytes`, or after a while, the connection is
- * closed.
- * @param patient the while begins again with everything that comes: for callers who did nothing wrong
- */
-function discard(request: IncomingMessage, maxBytes = DISCARD_BYTES, patient = false): void {
-  if (request.complete || request.destroyed) return;
-  const { socket } = request;
-  let left = maxBytes;
-  const end = (): void => void socket.destroy();
-  const late = setTimeout(end, DISCARD_MS).unref();
-  request.on('data', (chunk: Buffer) => {
-    left -= chunk.byteLength;
-    if (left < 0) end();
-    if (patient) late.refresh();
-  });
-  request.once('close', () => clearTimeout(late));
-  request.on('error', () => undefined);
-  request.resume();
 }

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { DomainError } from '../errors.js';
+import { discard } from './discard.js';
 import { statusOf, toClientError } from './format-error.js';
 
 export interface KnownError {
@@ -27,8 +28,19 @@ export function knownError(error: FastifyError): KnownError | undefined {
   return status >= 400 && status < 500 ? malformed(error.message, status) : undefined;
 }
 
+/**
+ * Fastify would close the connection of a body that is too large: a client that sends all of it before it reads would lose the answer
+ * to a broken pipe. Call it before answering.
+ */
+export function hearOut(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') return;
+  void reply.removeHeader('connection');
+  discard(request.raw);
+}
+
 /** Routes beside GraphQL answer `{"error": {code, message, field?, id?}}`. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
+  hearOut(error as FastifyError, request, reply);
   const known = error instanceof DomainError ? undefined : knownError(error as FastifyError);
   if (known) return reply.code(known.status).send({ error: { code: known.code, message: known.message } });
   const client = toClientError(error, log, request.id);

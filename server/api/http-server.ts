@@ -15,7 +15,7 @@ import { authenticateRequest } from './authentication.js';
 import { type ApiContext, Loaders } from './context.js';
 import type { ResolverInstances } from './create-schema.js';
 import { FAULT, formatGraphQLError, statusOf, toClientError } from './format-error.js';
-import { answerError, answerNotFound, knownError, refuseConnection } from './http-errors.js';
+import { answerError, answerNotFound, hearOut, knownError, refuseConnection } from './http-errors.js';
 import { LANDING_PAGE } from './landing-page.js';
 import type { Limits } from './limits.js';
 import { ApiMetrics, type StateGauge } from './metrics.js';
@@ -177,6 +177,7 @@ function registerGraphql(scope: FastifyInstance, { apollo, admission, tokens, lo
   const answer = (reply: FastifyReply, status: number, errors: readonly unknown[]): FastifyReply =>
     reply.code(status).type('application/json; charset=utf-8').send({ errors });
   scope.setErrorHandler((error: FastifyError, request, reply) => {
+    hearOut(error, request, reply);
     const known = knownError(error);
     if (known) return answer(reply, known.status, [{ message: known.message, extensions: { code: known.code } }]);
     const { message, ...extensions } = toClientError(error, log, request.id);

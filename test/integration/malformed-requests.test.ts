@@ -9,6 +9,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { startTestApi, type TestApi } from '../support/api.js';
+import { eventually } from '../support/eventually.js';
 import { acknowledged, GatewayBench, onnx, publish, routeOf, targetOf, type TestGateway } from '../support/gateway.js';
 import { identityModel } from '../support/models/onnx.js';
 import { ProbeResolver } from '../support/probe.resolver.js';
@@ -565,6 +566,25 @@ test.each(rows)('$name', async ({ send, status, code, message }) => {
   await expect.poll(everything, { timeout: 10_000 }).toBe(before);
   expect(await api.graphql('{ viewer { actor } }')).toMatchObject({ status: 200 });
   expect(api.logged).toEqual([]);
+});
+
+test('a body that is too large is answered to a caller who reads only once everything is sent, and the connection serves on', async () => {
+  const { hostname, port } = new URL(api.url);
+  const head = (length: number): string =>
+    `POST /graphql HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${api.token}\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
+  const query = '{"query":"{ viewer { actor } }"}';
+  // More than the kernel keeps for either side.
+  const large = Buffer.alloc(20 * 1024 ** 2, ' ');
+  const socket = connect(Number(port), hostname).pause();
+  const failed = new Promise<never>((_resolve, reject) => socket.on('error', reject));
+  const sent = new Promise<void>((resolve) => socket.write(Buffer.concat([Buffer.from(head(large.length)), large]), () => resolve()));
+  await Promise.race([sent, failed]);
+  let text = '';
+  socket.on('data', (chunk: Buffer) => (text += chunk.toString())).resume();
+  socket.write(head(query.length) + query);
+  await Promise.race([eventually(() => /token:admin/.test(text), 'both answers'), failed]);
+  expect(text).toMatch(/^HTTP\/1\.1 413 [^]*the body is larger than is allowed here[^]*HTTP\/1\.1 200 /);
+  socket.destroy();
 });
 
 test('after all of it the gateway is the same process and answers', async () => {
