@@ -435,7 +435,7 @@ describe('what belongs together is read in a constant number of statements', () 
     expect(JSON.stringify(many.result).length).toBeGreaterThan(2 * JSON.stringify(few.result).length);
     expect(many.statements.length).toBe(few.statements.length);
     expect(few.count).toBeLessThanOrEqual(18);
-  }, 60_000);
+  }, 120_000);
 
   test('events → versions, audit entries → projects', async () => {
     await grow(2, 2, 2);
@@ -446,7 +446,7 @@ describe('what belongs together is read in a constant number of statements', () 
       events: { nodes: { subjectId: string; version: { id: string } }[] };
       auditEntries: { nodes: { action: string; projectId: string | null; project: { id: string } | null }[] };
     }
-    await eventually(async () => (await ask<Answer>(query, { first: 10 })).events.nodes.length === 10, 'the events are in the feed');
+    await eventually(async () => (await ask<Answer>(query, { first: 10 })).events.nodes.length === 10, 'the events are in the feed', 60_000);
     const one = await countStatements(api.database.dataSource, () => ask<Answer>(query, { first: 1 }));
     const many = await countStatements(api.database.dataSource, () => ask<Answer>(query, { first: 50 }));
     expect(many.statements.length).toBe(one.statements.length);
@@ -458,5 +458,5 @@ describe('what belongs together is read in a constant number of statements', () 
     // Uploads belong to no project.
     expect(auditEntries.nodes.find(({ action }) => action === 'uploadArtifact')).toMatchObject({ project: null });
     expect(new Set(auditEntries.nodes.map(({ project }) => project?.id)).size).toBeGreaterThanOrEqual(3);
-  });
+  }, 120_000);
 });
