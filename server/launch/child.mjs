@@ -14,15 +14,8 @@ const EXIT_OF_SIGNAL = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
 export function runChild(root, [file, ...args], { env, doing, done, lock, say }) {
   return new Promise((resolve) => {
     const began = Date.now();
-    const child = spawn(file, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-    const identity = child.pid && identityOf(child.pid);
-    if (identity) lock.claim(identity);
-    let output = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream.setEncoding('utf8').on('data', (text) => {
-        output = (output + text).slice(-65536);
-      });
-    const progress = showProgress(doing, began, say);
+    // A signal must not find the child started and nobody who would end it: its listeners come first.
+    let child;
     let interrupted;
     const killGroup = (signal) => {
       try {
@@ -38,6 +31,15 @@ export function runChild(root, [file, ...args], { env, doing, done, lock, say })
       setTimeout(() => killGroup('SIGKILL'), KILL_AFTER_MS).unref();
     };
     for (const signal of Object.keys(EXIT_OF_SIGNAL)) process.on(signal, onSignal);
+    child = spawn(file, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const identity = child.pid && identityOf(child.pid);
+    if (identity) lock.claim(identity);
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text) => {
+        output = (output + text).slice(-65536);
+      });
+    const progress = showProgress(doing, began, say);
     const finish = (code) => {
       progress.end();
       if (identity) lock.withdraw(identity);

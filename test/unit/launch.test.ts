@@ -2,12 +2,12 @@ import { execFile, execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { identityOf } from '../../server/engines/process-identity.js';
 import { PROJECT_ROOT } from '../../server/paths.js';
+import { eventually } from '../support/eventually.js';
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 /** A clone without dependencies and build, where "installing" and "building" are small scripts that write down that they ran. */
 let root: string;
@@ -81,6 +81,33 @@ function prepare(): Promise<{ code: number; output: string }> {
     );
   });
 }
+
+interface Preparing {
+  readonly pid: number;
+  output(): string;
+  readonly ended: Promise<number | null>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** As `prepare`, to be watched meanwhile. */
+function begin(): Preparing {
+  const child = spawn(process.execPath, ['run.mjs'], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
+  return { pid: child.pid!, output: () => output, ended, kill: (signal) => child.kill(signal) };
+}
+
+/** The npm that a slow installation runs as, once it is on record as one that others must wait for. */
+const npmOf = (launcher: Preparing): Promise<number> =>
+  eventually(
+    () => {
+      const npm = existsSync(join(root, 'npm-pid')) && Number(readFileSync(join(root, 'npm-pid'), 'utf8'));
+      return npm && readdirSync(join(root, 'dist', '.launch')).some((claim) => claim.split('~')[1] === String(npm)) && npm;
+    },
+    `npm of process ${launcher.pid}`,
+    60_000,
+  );
 
 const launch = (...words: string[]): { code: number; output: string } => {
   try {
@@ -167,12 +194,16 @@ describe('what the launcher does before it starts', () => {
   });
 
   it('does it once for two that start at once', async () => {
-    put('slow', '5000');
-    const both = await Promise.all([prepare(), prepare()]);
-    expect(both.map(({ code }) => code)).toEqual([0, 0]);
+    put('slow', '60000');
+    const both = [begin(), begin()];
+    const said = (): string => both.map(({ output }) => output()).join('');
+    // Whichever is second waits for as long as it takes.
+    for (const what of [/Installing dependencies… \d+ s/, /Waiting for process \d+, which installs or builds this clone…/])
+      await eventually(() => what.test(said()), String(what), 60_000);
+    put('go', '');
+    expect(await Promise.all(both.map(({ ended }) => ended))).toEqual([0, 0]);
     expect(ran()).toEqual(['install skip', 'build']);
-    expect(both.map(({ output }) => output).join('')).toMatch(/Installing dependencies… \d+ s[\s\S]*Installed dependencies in \d+ s\./);
-    expect(both.map(({ output }) => output).join('')).toMatch(/Waiting for process \d+, which installs or builds this clone…/);
+    expect(said()).toMatch(/Installing dependencies… \d+ s[\s\S]*Installed dependencies in \d+ s\./);
   });
 
   it('shows what npm said when it fails, and tries again the next time', async () => {
@@ -201,12 +232,11 @@ describe('what the launcher does before it starts', () => {
     await prepare();
     put('package-lock.json', lock('1.0.1'));
     put('slow', '60000');
-    const child = spawn(process.execPath, ['run.mjs'], { cwd: root, stdio: 'ignore' });
-    const ended = new Promise((resolve) => child.on('exit', (code) => resolve(code)));
-    while (!existsSync(join(root, 'npm-pid'))) await sleep(20);
-    const npm = Number(readFileSync(join(root, 'npm-pid'), 'utf8'));
-    child.kill('SIGTERM');
-    expect(await ended).toBe(143);
+    const stopped = begin();
+    const npm = await npmOf(stopped);
+    expect(identityOf(npm)).toBeDefined();
+    stopped.kill('SIGTERM');
+    expect(await stopped.ended).toBe(143);
     expect(identityOf(npm)).toBeUndefined();
     // Even if the lock file were to name what is there by chance.
     put('package-lock.json', lock('1.0.0'));
@@ -217,17 +247,14 @@ describe('what the launcher does before it starts', () => {
 
   it('waits for the npm of a launcher that was killed, and then trusts what that has installed', async () => {
     put('slow', '60000');
-    const killed = spawn(process.execPath, ['run.mjs'], { cwd: root, stdio: 'ignore' });
-    while (!existsSync(join(root, 'npm-pid'))) await sleep(20);
+    const killed = begin();
+    const npm = await npmOf(killed);
     killed.kill('SIGKILL');
-    const next = spawn(process.execPath, ['run.mjs'], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
-    let output = '';
-    next.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-    const ended = new Promise((resolve) => next.on('close', (code) => resolve(code)));
-    while (!output.includes(`Waiting for process ${readFileSync(join(root, 'npm-pid'), 'utf8')}`) && next.exitCode === null) await sleep(20);
+    await killed.ended;
+    const next = begin();
+    await eventually(() => next.output().includes(`Waiting for process ${npm}`), 'that the next one waits', 60_000);
     put('go', '');
-    expect([await ended, ran()]).toEqual([0, ['install skip', 'build']]);
-    expect(output).toContain('Waiting for process');
+    expect([await next.ended, ran()]).toEqual([0, ['install skip', 'build']]);
   });
 
   it('neither installs nor builds where it is a package of somebody else', async () => {
