@@ -16,6 +16,8 @@ export interface WorkerMetricsOptions {
   readonly folder: string | undefined;
   readonly gather: () => Promise<MetricFamily[]>;
   readonly log: Logger;
+  /** For tests: how long a sibling may take to answer. */
+  readonly siblingMs?: number;
 }
 
 interface Report {
@@ -101,7 +103,7 @@ export class WorkerMetrics {
         socket.destroy();
         resolve(report);
       };
-      const timer = setTimeout(give, SIBLING_MS);
+      const timer = setTimeout(give, this.options.siblingMs ?? SIBLING_MS);
       socket.on('data', (chunk: Buffer) => {
         chunks.push(chunk);
         size += chunk.length;

@@ -7,7 +7,8 @@ import { highest } from '../../../server/gateway/protocols/highest.js';
 import { openInferenceText } from '../../../server/gateway/protocols/open-inference-text.js';
 
 test('rows without classes are answered at once, however many they are', () => {
-  const before = performance.now();
+  // Of the processor, not of the clock: others may have it meanwhile.
+  const before = process.cpuUsage();
   expect(classify({ name: 'y', datatype: 'FP32', shape: [2 ** 31 - 1, 0], data: new Float32Array(0) }, 1)).toEqual({
     name: 'y',
     datatype: 'BYTES',
@@ -16,7 +17,7 @@ test('rows without classes are answered at once, however many they are', () => {
   });
   expect(classify({ name: 'y', datatype: 'INT64', shape: [0, 7], data: new BigInt64Array(0) }, 1)).toMatchObject({ shape: [0, 0], data: [] });
   expect(classify({ name: 'y', datatype: 'FP32', shape: [0], data: new Float32Array(0) }, 1)).toMatchObject({ shape: [0], data: [] });
-  expect(performance.now() - before).toBeLessThan(1_000);
+  expect(process.cpuUsage(before).user).toBeLessThan(1_000_000);
 });
 
 test('the highest are those that sorting everything finds', () => {

@@ -144,8 +144,8 @@ describe('requests sent ahead', () => {
     // 32 MB are more than the system's own buffers take.
     expect(caller.socket.writableLength).toBeGreaterThan(0);
     release.get('/wait/1')!();
-    await soon(() => expect(caller.heard.length).toBeGreaterThan(many * body.length));
-    expect(caller.socket.writableLength).toBe(0);
+    await soon(() => expect(caller.heard.length).toBeGreaterThan(many * body.length), 25_000);
+    await soon(() => expect(caller.socket.writableLength).toBe(0));
   });
 
   test('what is no request after good ones is refused after their answers', async () => {
@@ -163,11 +163,9 @@ describe('requests sent ahead', () => {
     const caller = await Caller.to(port);
     caller.socket.pause();
     caller.say(getting('/large').repeat(200));
-    await sleep(300);
-    const served = calls.length;
-    expect(served).toBeLessThan(50);
-    await sleep(200);
-    expect(calls.length).toBe(served);
+    // Until the system's buffers are full, which takes a machine that is busy a while.
+    for (let served = -1; served !== calls.length; await sleep(300)) served = calls.length;
+    expect(calls.length).toBeLessThan(50);
     caller.socket.resume();
     await soon(() => expect(calls.length).toBe(200), 20_000);
     await soon(() => expect(caller.heard.match(/HTTP\/1\.1 200/g)).toHaveLength(200), 20_000);
@@ -258,7 +256,7 @@ describe('what RFC 9112 asks', () => {
     const { port } = await world();
     const caller = (await Caller.to(port)).say('HEAD /get HTTP/1.1\r\nHost: a\r\n\r\n');
     await caller.hears(/^HTTP\/1\.1 200 OK\r\n[^]*Content-Length: 3\r\n[^]*\r\n\r\n$/);
-    expect(Math.abs(Date.parse(/Date: (.*)\r/.exec(caller.heard)![1]!) - Date.now())).toBeLessThan(5_000);
+    expect(Math.abs(Date.parse(/Date: (.*)\r/.exec(caller.heard)![1]!) - Date.now())).toBeLessThan(30_000);
   });
 
   test('an offer of HTTP/2 is not taken: with a body or without, the connection goes on', async () => {
@@ -383,6 +381,8 @@ describe('patience', () => {
     readonly connection: Connection;
     /** Sets the clock. */
     at(ms: number): void;
+    /** Says it, and waits until it has arrived: only then does the clock go on. */
+    says(text: string): Promise<void>;
   }
 
   async function clocked(onTurn: ConnectionOptions['onTurn']): Promise<Clocked> {
@@ -399,7 +399,13 @@ describe('patience', () => {
       clock = ms;
       connections[0]!.check(ms);
     };
-    return { server, caller, connection: connections[0]!, at };
+    const [connection] = connections;
+    const says = async (text: string): Promise<void> => {
+      const heard = connection!.socket.bytesRead + Buffer.byteLength(text);
+      caller.say(text);
+      await soon(() => expect(connection!.socket.bytesRead).toBe(heard));
+    };
+    return { server, caller, connection: connection!, at, says };
   }
   const echo: ConnectionOptions['onTurn'] = (exchange) => exchange.readBody((_error, body) => exchange.send({ status: 200, body: body.toString() }));
   const tooLong = /^HTTP\/1\.1 408 [^]*Connection: close[^]*the request took too long to arrive: headers have 10 s, a whole request 120 s"\}$/;
@@ -411,39 +417,36 @@ describe('patience', () => {
     expect(await silent.caller.ends()).toMatch(tooLong);
     const half = await clocked(echo);
     half.at(HEADERS_TIMEOUT_MS - 1);
-    half.caller.say('POST / HTTP/1.1\r\nHost');
-    await sleep(50);
+    await half.says('POST / HTTP/1.1\r\nHost');
     half.at(2 * HEADERS_TIMEOUT_MS - 2);
-    half.caller.say(': a\r\nX');
-    await sleep(50);
-    expect(half.caller.closed).toBe(false);
+    await half.says(': a\r\nX');
+    expect(half.connection.socket.writableEnded).toBe(false);
     half.at(2 * HEADERS_TIMEOUT_MS);
     expect(await half.caller.ends()).toMatch(tooLong);
   });
 
   test('half a head that came with the end of another request', async () => {
     const half = await clocked(echo);
-    half.caller.say(`${posting('/', 'ab')}POST / HTTP/1.1\r\nHo`);
+    await half.says(`${posting('/', 'ab')}POST / HTTP/1.1\r\nHo`);
     await half.caller.hears(/ab$/);
     half.at(HEADERS_TIMEOUT_MS);
-    expect(half.caller.closed).toBe(false);
+    expect(half.connection.socket.writableEnded).toBe(false);
     half.at(HEADERS_TIMEOUT_MS + 1);
     expect(await half.caller.ends()).toContain('408');
   });
 
   test('half a body; then one that came in time, and an idle connection after it', async () => {
     const half = await clocked(echo);
-    half.caller.say('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na');
-    await sleep(50);
+    await half.says('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na');
     half.at(REQUEST_TIMEOUT_MS);
-    expect(half.caller.closed).toBe(false);
+    expect(half.connection.socket.writableEnded).toBe(false);
     half.at(REQUEST_TIMEOUT_MS + 1);
     expect(await half.caller.ends()).toMatch(tooLong);
     const idle = await clocked(echo);
     idle.caller.say(posting('/', 'ab'));
     await idle.caller.hears(/ab$/);
     idle.at(KEEP_ALIVE_TIMEOUT_MS);
-    expect(idle.caller.closed).toBe(false);
+    expect(idle.connection.socket.writableEnded).toBe(false);
     idle.at(KEEP_ALIVE_TIMEOUT_MS + 1);
     expect(await idle.caller.ends()).toMatch(/ab$/);
   });

@@ -111,7 +111,7 @@ describe('a new table', () => {
     const router = makeRouter();
     dead.add('r1');
     router.apply([route([target(1, 1)])]);
-    const waiting = router.pick(router.find('digits')).dispatcher.submit(callAt(Date.now()), request, 1000);
+    const waiting = router.pick(router.find('digits')).dispatcher.submit(callAt(Date.now()), request, 60_000);
     router.apply([route([target(2, 1)])]);
     expect(await waiting).toMatchObject({ version: 2, ...echoed('r2') });
   });
@@ -123,7 +123,7 @@ describe('a new table', () => {
     const wait = (version?: number) =>
       router
         .pick(router.find('digits'), version)
-        .dispatcher.submit(callAt(Date.now()), request, 1000, version)
+        .dispatcher.submit(callAt(Date.now()), request, 60_000, version)
         .catch((error) => error);
     const pinned = wait(1);
     router.apply([route([target(2, 1)])]);
