@@ -4,13 +4,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 export async function eventually<T>(
   look: () => T | undefined | false | Promise<T | undefined | false>,
   what = 'the condition',
-  timeoutMs = 10_000,
+  timeoutMs = 20_000,
 ): Promise<T> {
-  const end = Date.now() + timeoutMs;
+  const end = performance.now() + timeoutMs;
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    if (Date.now() > end) throw new Error(`${what} did not come true within ${timeoutMs} ms`);
+    if (performance.now() > end) throw new Error(`${what} did not come true within ${timeoutMs} ms`);
     await delay(10);
   }
 }

@@ -20,7 +20,7 @@ import { samplesOf } from './promtool.js';
 /** Obeys commands: see the file. */
 const COMMAND_PLUGIN = fileURLToPath(new URL('engine-plugin.mjs', import.meta.url));
 /** For a process to start in, on a machine that has much else to do. */
-const START_MS = 30_000;
+const START_MS = 60_000;
 
 export interface TestReplica {
   readonly replicaId: string;
