@@ -19,6 +19,8 @@ export class ReplicaProbe {
   /** Whether a real inference went through the replica's socket, since it was last in doubt. */
   sampleAnswered = false;
   private connection: ReplicaConnection | undefined;
+  /** Whether the process at the other end has said that it is the replica. */
+  private introduced = false;
   private closed = false;
 
   /**
@@ -45,13 +47,15 @@ export class ReplicaProbe {
       connection.close();
       return { kind: 'STRANGER', reason: `another process answers at its socket: replica ${hello.replicaId} of ${hello.versionDigest}, pid ${hello.pid}` };
     }
+    this.introduced = true;
     if (hello.state === 'READY' && !this.sampleAnswered) await this.inferSample(connection, hello);
     return { kind: 'ANSWERED', hello };
   }
 
   /** Asks the replica to drain; false when it cannot be asked. One that refuses the epoch has heard of a higher one, and drains already. */
   async drain(epoch: number, timeoutMs: number): Promise<boolean> {
-    if (!this.connection?.open) return false;
+    // Somebody else may have taken its socket: only who has said that it is the replica is told anything.
+    if (!this.connection?.open || !this.introduced) return false;
     try {
       await this.connection.drain(epoch, timeoutMs);
       return true;
@@ -74,6 +78,7 @@ export class ReplicaProbe {
       return undefined;
     }
     this.connection = connection;
+    this.introduced = false;
     void connection.closed.then(() => {
       this.connection = undefined;
       this.onLost();

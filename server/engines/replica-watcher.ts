@@ -19,8 +19,8 @@ const HELLO_EVERY_MS = 5_000;
 const UNREACHABLE_MS = 1_000;
 /** After a sample that failed. */
 const RETRY_SAMPLE_MS = 1_000;
-/** How long the shell may take to record the end of its process. */
-const SHELL_MS = 1_000;
+/** How long the shell may take to record the end of its process: it lives, so it will as soon as a busy machine lets it. */
+const SHELL_MS = 10_000;
 const SHELL_LOOK_MS = 5;
 
 export interface WatcherOptions {

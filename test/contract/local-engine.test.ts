@@ -1,11 +1,11 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { HostSpec } from '../../runtimes/host/host-spec.js';
 import { FRAME, FrameReader, jsonMessage, writeFrame } from '../../runtimes/open-inference/frame.js';
 import { ReplicaConnection } from '../../runtimes/open-inference/connection.js';
@@ -15,8 +15,12 @@ import { record } from '../../server/engines/replica-folder.js';
 import { socketFolder, socketPath } from '../../server/engines/socket-folder.js';
 import { stopEverythingUnder } from '../../server/engines/stop-everything.js';
 import { PROJECT_ROOT } from '../../server/paths.js';
+import { eventually } from '../support/eventually.js';
 import { ENGINE_PLUGIN, openLocalEngine, type LocalHarness } from '../support/local-engine.js';
 import { describeReplicaEngine, type TestModel } from './replica-engine.suite.js';
+
+// Every replica is a process that has to start, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 });
 
 describeReplicaEngine('of local processes', () => openLocalEngine());
 
@@ -28,7 +32,11 @@ describe('the local engine', () => {
     harness = await openLocalEngine();
     home = harness.home;
   });
-  afterEach(async () => harness.close());
+  const servers: ChildProcess[] = [];
+  afterEach(async () => {
+    for (const server of servers.splice(0)) server.kill('SIGKILL');
+    await harness.close();
+  });
 
   const specOf = async (model: TestModel = {}, overrides: Partial<ReplicaSpec> = {}): Promise<ReplicaSpec> => {
     const files = await harness.store(model);
@@ -38,7 +46,7 @@ describe('the local engine', () => {
     };
   };
   const until = async (replicaId: string, state: ObservedReplica['state'], engine: ReplicaEngine = harness.engine): Promise<ObservedReplica> => {
-    const give = performance.now() + 15_000;
+    const give = performance.now() + 40_000;
     for (;;) {
       const replica = (await engine.observe()).find((r) => r.replicaId === replicaId);
       if (replica?.state === state) return replica;
@@ -72,6 +80,7 @@ describe('the local engine', () => {
   /** Runs a program of the project's own, to be killed: an engine in a process of its own. */
   const inAnotherServer = async (script: string, ...args: string[]) => {
     const child = spawn(process.execPath, ['--input-type=module', '-e', script, ...args], { cwd: PROJECT_ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+    servers.push(child);
     await new Promise((resolve) => child.stdout.once('data', resolve));
     return { child, kill: () => new Promise((resolve) => (child.once('exit', resolve), child.kill('SIGKILL'))) };
   };
@@ -125,8 +134,8 @@ describe('the local engine', () => {
     const { pid, address } = await until(spec.replicaId, 'READY');
     await server.kill();
     await setTimeout(50);
-    const connection = await ReplicaConnection.connect(address, { timeoutMs: 1_000, maxFrameBytes: 1 << 20 });
-    expect((await connection.hello(1_000)).pid).toBe(pid);
+    const connection = await ReplicaConnection.connect(address, { timeoutMs: 20_000, maxFrameBytes: 1 << 20 });
+    expect((await connection.hello(20_000)).pid).toBe(pid);
     harness.engine.detach();
     await connection.infer({ inputs: [{ name: 'command', datatype: 'BYTES', shape: [1], data: [Buffer.from('exit:42')] }] }).catch(() => undefined);
     await connection.closed;
@@ -160,6 +169,24 @@ describe('the local engine', () => {
     expect(isAlive(own)).toBe(false);
     expect(received.every((kind) => kind === FRAME.HELLO)).toBe(true);
     await new Promise((resolve) => impostor.close(resolve));
+  });
+
+  it('asks nothing of a process at its socket that has not said who it is', async () => {
+    const { spec, replica } = await ready();
+    process.kill(replica.pid!, 'SIGSTOP');
+    const path = replica.address.slice('unix:'.length);
+    rmSync(path);
+    const received: number[] = [];
+    const mute = createServer((socket) => {
+      const reader = new FrameReader((frame) => received.push(frame.kind), 1 << 20);
+      socket.on('data', (chunk) => reader.push(chunk)).on('error', () => undefined);
+    });
+    await new Promise<void>((resolve) => mute.listen(path, resolve));
+    const engine = await harness.restart();
+    await eventually(() => received.length > 0, 'that it is asked who it is');
+    await engine.stop(spec.replicaId, 100, 1);
+    expect(received).toEqual([FRAME.HELLO]);
+    await new Promise((resolve) => mute.close(resolve));
   });
 
   it('does not take another process with the recorded pid for the replica', async () => {
@@ -203,7 +230,7 @@ describe('the local engine', () => {
     writeFileSync(path, JSON.stringify({ ...(JSON.parse(readFileSync(path, 'utf8')) as object), memoryLimitBytes: 128 * 1024 ** 2 }));
     const engine = await harness.restart();
     await until(spec.replicaId, 'READY', engine);
-    const connection = await ReplicaConnection.connect(replica.address, { timeoutMs: 1_000, maxFrameBytes: 1 << 20 });
+    const connection = await ReplicaConnection.connect(replica.address, { timeoutMs: 20_000, maxFrameBytes: 1 << 20 });
     // It may be ended in the middle of it.
     await connection.infer({ inputs: [{ name: 'command', datatype: 'BYTES', shape: [1], data: [Buffer.from('grow:400')] }] }).catch(() => undefined);
     const ended = await until(spec.replicaId, 'EXITED');

@@ -1,9 +1,10 @@
 /**
  * A runtime plugin that misbehaves on command, to see what an engine makes of it. Its model is `model.json`:
- * {loadMs?, failLoad?, exitOnLoad?, hogOnLoad?}; its input `command` (BYTES [-1]) is obeyed and echoed as `answer`:
+ * {loadMs?, loadUntil?, failLoad?, exitOnLoad?, hogOnLoad?}; its input `command` (BYTES [-1]) is obeyed and echoed as `answer`:
  *   wait:MS   answers after a while      block:MS  blocks the process meanwhile     abort  SIGABRT
  *   exit:N    ends the process           fail:TEXT throws                           grow:N takes N MiB and keeps them
- *   hold:PATH notes in PATH.begun that it has begun, and answers when there is a file PATH
+ *   hold:PATH notes in PATH.begun that it has begun, and answers when there is a file PATH, as loading ends with `loadUntil`
+ * What takes its time is logged when it begins.
  */
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,6 +21,12 @@ function hog() {
   for (;;) hoard.push(Buffer.alloc(64 * 1024 ** 2, 1));
 }
 
+async function untilThere(path) {
+  while (!existsSync(path)) await setTimeout(5);
+}
+
+const SLOW = ['wait', 'block', 'hold'];
+
 const obey = {
   wait: (ms) => setTimeout(Number(ms)),
   block: (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(ms)),
@@ -30,7 +37,7 @@ const obey = {
   },
   hold: async (path) => {
     appendFileSync(`${path}.begun`, '.');
-    while (!existsSync(path)) await setTimeout(5);
+    await untilThere(path);
   },
   grow: (mebibytes) => void hoard.push(Buffer.alloc(Number(mebibytes) * 1024 ** 2, 1)),
 };
@@ -43,6 +50,7 @@ export default {
     const model = JSON.parse(readFileSync(join(artifact.folder, 'model.json'), 'utf8'));
     options.log(`loading ${JSON.stringify(model)}`);
     if (model.loadMs) await setTimeout(model.loadMs);
+    if (model.loadUntil) await untilThere(model.loadUntil);
     if (model.exitOnLoad) process.exit(model.exitOnLoad);
     if (model.hogOnLoad) hog();
     if (model.failLoad) throw new Error(model.failLoad);
@@ -52,6 +60,7 @@ export default {
       async infer([command]) {
         for (const bytes of command.data) {
           const [word, argument] = Buffer.from(bytes).toString().split(':');
+          if (SLOW.includes(word)) options.log(`begins ${word}:${argument}`);
           await obey[word]?.(argument);
         }
         return [{ name: 'answer', datatype: 'BYTES', shape: command.shape, data: command.data }];

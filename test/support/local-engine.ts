@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,6 +45,10 @@ export async function openLocalEngine(options: { home?: string; unresponsiveMs?:
       const digest = createHash('sha256').update(text).digest('hex');
       writeFileSync(join(artifacts, digest), text);
       return [{ path: 'model.json', digest }];
+    },
+    gate: () => {
+      const path = join(root, `gate-${randomUUID()}`);
+      return { path, open: () => writeFileSync(path, '') };
     },
     kill: async (replica) => void process.kill(replica.pid!, 'SIGKILL'),
     restart: async () => {
