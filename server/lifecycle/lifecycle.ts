@@ -8,7 +8,7 @@ import { enterHome, leaveHome, prepareHome } from './home-session.js';
 import { checkPorts, configuredPorts, explainListenError } from './ports.js';
 import { openServerLog, serverLogPath } from './server-log.js';
 import { forgetServer, otherServers, recordServer, watchEndpoints, writeEndpoints } from './server-records.js';
-import { signalMeanings, STOP_SIGNALS } from './signals.js';
+import { SAME_MS, signalMeanings, STOP_SIGNALS } from './signals.js';
 import { endShared } from './stop-home.js';
 import { complain, type Say, terminal } from './terminal.js';
 
@@ -47,9 +47,12 @@ const FORCED_MS = 10_000;
 const CHECK_ENDPOINTS_MS = 5_000;
 
 /** Runs a server until it is told to stop, and ends the process: 0 after a clean stop, 1 otherwise. */
-export async function runServer<App extends RunningApp>(program: ServerProgram<App>, { checkEndpointsMs = CHECK_ENDPOINTS_MS } = {}): Promise<void> {
+export async function runServer<App extends RunningApp>(
+  program: ServerProgram<App>,
+  { checkEndpointsMs = CHECK_ENDPOINTS_MS, sameSignalMs = SAME_MS } = {},
+): Promise<void> {
   const say = terminal();
-  const server = new ServerProcess(program, say, checkEndpointsMs);
+  const server = new ServerProcess(program, say, checkEndpointsMs, signalMeanings(sameSignalMs));
   // First of all: a signal that comes while the rest is loaded must not end the process half-way.
   for (const signal of STOP_SIGNALS) process.on(signal, () => server.onSignal(signal));
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.on(event, (error) => server.onFault(error));
@@ -57,7 +60,6 @@ export async function runServer<App extends RunningApp>(program: ServerProgram<A
 }
 
 class ServerProcess<App extends RunningApp> {
-  private readonly meaning = signalMeanings();
   private readonly aborter = new AbortController();
   private config: Config | undefined;
   private log: Logger | undefined;
@@ -72,6 +74,7 @@ class ServerProcess<App extends RunningApp> {
     private readonly program: ServerProgram<App>,
     private readonly say: Say,
     private readonly checkEndpointsMs: number,
+    private readonly meaning: ReturnType<typeof signalMeanings>,
   ) {}
 
   async run(): Promise<void> {

@@ -1,14 +1,15 @@
 /**
  * A server process with the real life of one (configuration, home, database, signals, the end) around a very small app, which
  * answers on its port and does as the environment says: SMALL_STOP_MS how long it drains, SMALL_FAULT when it breaks, SMALL_CHECK_MS
- * how often it looks after endpoints.json.
+ * how often it looks after endpoints.json, SMALL_SAME_MS how long a signal that comes again is the same one.
  */
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openDatabase } from '../../dist/server/database/database.js';
 import { runServer } from '../../dist/server/lifecycle/lifecycle.js';
 
-const { SMALL_STOP_MS = '0', SMALL_FAULT, SMALL_DATABASE, SMALL_CHECK_MS } = process.env;
+const { SMALL_STOP_MS = '0', SMALL_FAULT, SMALL_DATABASE, SMALL_CHECK_MS, SMALL_SAME_MS } = process.env;
+const number = (text) => (text === undefined ? undefined : Number(text));
 
 const program = {
   create: async ({ config, log, say }) => {
@@ -37,4 +38,4 @@ const program = {
   },
 };
 
-await runServer(program, { checkEndpointsMs: SMALL_CHECK_MS === undefined ? undefined : Number(SMALL_CHECK_MS) });
+await runServer(program, { checkEndpointsMs: number(SMALL_CHECK_MS), sameSignalMs: number(SMALL_SAME_MS) });
