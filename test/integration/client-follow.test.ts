@@ -6,6 +6,10 @@ import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 import { afterEach, expect, test } from 'vitest';
 import { Subscriptions } from '../../clients/typescript/src/subscription.js';
+import { ownLoopback } from '../support/loopback.js';
+
+/** Servers go away here, and come back where they were. */
+const HOST = ownLoopback();
 
 interface Feed {
   readonly port: number;
@@ -49,7 +53,7 @@ async function serve(each: (n: number, feed: Feed) => 'send' | 'break' | 'comple
   const sockets = new WebSocketServer({ server: http, path: '/graphql' });
   sockets.on('connection', () => feed.connections++);
   useServer({ schema, onConnect: ({ connectionParams }) => connectionParams?.['authorization'] === `Bearer ${token}` }, sockets);
-  await new Promise<void>((resolve) => http.listen(port, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => http.listen(port, HOST, resolve));
   const feed: Feed = {
     port: (http.address() as AddressInfo).port,
     connections: 0,
@@ -72,7 +76,7 @@ async function collect(
   options: { signal?: AbortSignal; patienceMs?: number; after?: string; token?: string; onEvent?: (n: number) => void } = {},
 ): Promise<number[]> {
   const { token = 't', onEvent, after = '0', ...rest } = options;
-  const subscriptions = new Subscriptions(`http://127.0.0.1:${port}`, token);
+  const subscriptions = new Subscriptions(`http://${HOST}:${port}`, token);
   const seen: number[] = [];
   try {
     for await (const n of subscriptions.follow(source, read, { after, ...rest })) {
