@@ -2,7 +2,7 @@
  * A minute of load on the real program while replicas are killed, routes change and PostgreSQL is killed: every answer is right, and
  * nothing fails but what a killed replica may have been working on, which is told so clearly.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { Agent, request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { connect, type DeploymentChange, type PilothouseClient, type Version } from '@pilothouse/client';
@@ -75,8 +75,20 @@ async function readyReplicas(): Promise<ReplicaRow[]> {
 }
 
 const settle = (change: DeploymentChange): Promise<unknown> => client.ready(change, { signal: AbortSignal.timeout(PATIENCE_MS) });
-const replicasReady = (count: number): Promise<unknown> =>
-  eventually(async () => (await readyReplicas()).length === count, `${count} replicas are READY`, PATIENCE_MS);
+/** @param lost a process that may be among them until its death is noticed */
+const replicasReady = (count: number, lost: number): Promise<unknown> =>
+  eventually(
+    async () => {
+      const ready = await readyReplicas();
+      return ready.length === count && ready.every(({ pid }) => pid !== lost);
+    },
+    `${count} replicas are READY`,
+    PATIENCE_MS,
+  );
+const postmaster = (): number => {
+  const file = join(program.home, 'postgres', 'postmaster.pid');
+  return existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : 0;
+};
 const serverReady = (): Promise<unknown> =>
   eventually(
     () =>
@@ -112,16 +124,17 @@ test('a minute of faults under load', { timeout: 300_000 }, async () => {
   let kills = 0;
   const faults: (() => Promise<unknown>)[] = [
     async () => {
-      const [victim] = await readyReplicas();
-      process.kill(victim!.pid, 'SIGKILL');
+      const victim = await eventually(async () => (await readyReplicas())[0], 'a replica that is READY', PATIENCE_MS);
+      process.kill(victim.pid, 'SIGKILL');
       kills++;
-      await replicasReady(2);
+      await replicasReady(2, victim.pid);
     },
     async () => settle(await client.deploy({ name: 'faulty', targets: [{ versionId: versions[1]!.id }] })),
     async () => {
-      process.kill(Number(readFileSync(join(program.home, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0]), 'SIGKILL');
-      // It is missed before it is back.
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      const killed = postmaster();
+      process.kill(killed, 'SIGKILL');
+      // Its backends answer for a moment more: the server is ready with another one only.
+      await eventually(() => postmaster() !== 0 && postmaster() !== killed, 'PostgreSQL runs again', PATIENCE_MS);
       await serverReady();
     },
     async () => settle(await client.scale('faulty', 3)),

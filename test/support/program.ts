@@ -56,7 +56,7 @@ export async function startProgram(environment: NodeJS.ProcessEnv = {}): Promise
         );
       },
       'the program is ready',
-      60_000,
+      100_000,
     );
   } catch (error) {
     clean();
