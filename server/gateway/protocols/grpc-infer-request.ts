@@ -1,6 +1,6 @@
 /** `ModelInferRequest` of the Open Inference Protocol over gRPC, to what the data plane takes. Field numbers: open-inference.proto. */
 import { tensorFromBytes, type InferRequest, type ParameterValue } from '../../../runtimes/open-inference/message.js';
-import { isClassCount, MAX_CLASSES } from '../../../runtimes/open-inference/rest-request.js';
+import { assertBooleans, isClassCount, MAX_CLASSES } from '../../../runtimes/open-inference/rest-request.js';
 import { isDatatype, TensorError, type Tensor } from '../../../runtimes/tensor.js';
 import { ProtobufReader } from './protobuf-reader.js';
 import { tensorFromContents } from './grpc-tensor-contents.js';
@@ -95,11 +95,15 @@ function fromRaw(headers: readonly InputHeader[], raw: readonly Buffer[]): Tenso
     throw new TensorError(`raw_input_contents has ${raw.length} entries for ${headers.length} inputs; each input needs its own`);
   return headers.map(({ name, datatype, shape }, i) => {
     const known = datatypeOf(datatype, name);
+    const where = `raw_input_contents[${i}], input "${name}"`;
+    let tensor: Tensor;
     try {
-      return tensorFromBytes(name, known, shape, raw[i]!);
+      tensor = tensorFromBytes(name, known, shape, raw[i]!);
     } catch (error) {
-      throw error instanceof TensorError ? new TensorError(`raw_input_contents[${i}], input "${name}": ${error.message}`) : error;
+      throw error instanceof TensorError ? new TensorError(`${where}: ${error.message}`) : error;
     }
+    if (known === 'BOOL') assertBooleans(tensor.data as Uint8Array, where);
+    return tensor;
   });
 }
 

@@ -1,7 +1,7 @@
 /** Inference messages over gRPC, read and written by hand: against the library's own codec. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { allocate, DATATYPES, elementCount, elementSize, viewOf, type Datatype, type Tensor } from '../../../runtimes/tensor.js';
+import { allocate, DATATYPES, elementCount, elementSize, TensorError, viewOf, type Datatype, type Tensor } from '../../../runtimes/tensor.js';
 import { readAddress, readInferRequest } from '../../../server/gateway/protocols/grpc-infer-request.js';
 import { inferResponse, streamFailure, streamResponse } from '../../../server/gateway/protocols/grpc-infer-response.js';
 import type { WireMessage } from '../../../server/gateway/protocols/grpc-wire-message.js';
@@ -105,6 +105,15 @@ describe('a request', () => {
         },
       ),
       { numRuns: 1_000 },
+    );
+  });
+
+  test('raw: a byte that is no truth value is refused, as over HTTP', () => {
+    const request = (...bytes: number[]): Buffer =>
+      inferCodec.ModelInfer.requestSerialize(inferMessage('m', [{ name: 'b', datatype: 'BOOL', shape: [bytes.length], data: Uint8Array.from(bytes) }]));
+    expect(readInferRequest(request(0, 1)).request.inputs[0]!.data).toEqual(Uint8Array.of(0, 1));
+    expect(() => readInferRequest(request(0, 1, 2, 255))).toThrow(
+      new TensorError('raw_input_contents[0], input "b": byte 2 of the data is 2; BOOL takes 0 and 1'),
     );
   });
 
