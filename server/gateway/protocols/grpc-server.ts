@@ -29,7 +29,8 @@ export class GrpcFront {
     const options: GrpcOptions = { ...given, unsent };
     this.server = new Server({
       'grpc.max_receive_message_length': MAX_BODY_BYTES,
-      'grpc.max_send_message_length': MAX_BODY_BYTES,
+      // Answers are limited where replicas give them (MAX_FRAME_BYTES). grpc-js would say RESOURCE_EXHAUSTED, as a full queue does, and clients try again.
+      'grpc.max_send_message_length': -1,
       'grpc.max_concurrent_streams': MAX_STREAMS,
       // Finds peers that are gone without a word, or never spoke.
       'grpc.keepalive_time_ms': KEEP_ALIVE_TIMEOUT_MS,
