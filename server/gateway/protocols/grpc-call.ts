@@ -14,7 +14,7 @@ export interface GrpcOptions {
   readonly dataPlane: DataPlane;
   readonly gate: TokenGate;
   readonly unsent: UnsentAnswers;
-  /** Told the name of every status that is an error. */
+  /** Told the name of every status that is an error, and of every failure on a stream that goes on. */
   readonly onError: (code: string) => void;
   readonly log: Logger;
 }

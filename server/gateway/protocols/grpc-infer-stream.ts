@@ -7,6 +7,7 @@ import { GatewayError } from '../gateway-error.js';
 import { ANSWER_TIMEOUT_MS, DRAIN_IDLE_MS } from '../limits.js';
 import type { Call } from '../pending.js';
 import { answerMetadata, beginCall, callerOf, cancelUnlessLate, requestIdIn, type GrpcOptions } from './grpc-call.js';
+import { countError } from './grpc-error-count.js';
 import { addressOf, infer } from './grpc-infer.js';
 import { streamFailure, streamResponse } from './grpc-infer-response.js';
 import { StatusError, statusOf } from './grpc-status.js';
@@ -125,8 +126,10 @@ class InferStream {
       const answer = streamResponse({ model: address.model, version, id, outputs, final });
       return { message: answer, release: options.unsent.hold(answer.byteLength) };
     } catch (error) {
-      const { details } = statusOf(error, this.requestId, options);
-      return { message: streamFailure(id, error instanceof GatewayError ? error.message : details), release: () => undefined };
+      const failure = statusOf(error, this.requestId, options);
+      // The call goes on: what fails on it is counted here.
+      countError(failure, options.onError);
+      return { message: streamFailure(id, error instanceof GatewayError ? error.message : failure.details), release: () => undefined };
     }
   }
 

@@ -7,7 +7,7 @@ import { Metadata, status, type ServerInterceptingCall, type ServerInterceptor }
  * the stream below the call, which types do not show.
  * @throws Error, at every call, where grpc-js has changed: better than no limit that nobody notices
  */
-export function receptionLimit(maxBytes: number, onError: (code: string) => void): ServerInterceptor {
+export function receptionLimit(maxBytes: number): ServerInterceptor {
   let buffered = 0;
   return (_method, call) => {
     const { stream } = call as unknown as { stream?: ServerHttp2Stream };
@@ -22,7 +22,6 @@ export function receptionLimit(maxBytes: number, onError: (code: string) => void
       buffered += chunk.length;
       if (buffered <= maxBytes) return;
       stream.removeListener('data', count);
-      onError('UNAVAILABLE');
       const metadata = new Metadata();
       metadata.set('retry-after', '1');
       call.sendStatus({ code: status.UNAVAILABLE, details: 'the gateway is receiving as much as it can hold; try again', metadata });

@@ -3,6 +3,7 @@ import { createServer, type AddressInfo, type Server as NetServer } from 'node:n
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { DRAIN_LIMIT_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_BODY_BYTES, MAX_BUFFERED_BYTES, MAX_CONNECTIONS } from '../limits.js';
 import type { GrpcOptions } from './grpc-call.js';
+import { countUnknownMethods, errorCount } from './grpc-error-count.js';
 import { HealthService } from './grpc-health.js';
 import { InferStreams } from './grpc-infer-stream.js';
 import { modelInfer } from './grpc-infer.js';
@@ -36,8 +37,9 @@ export class GrpcFront {
       'grpc.keepalive_time_ms': KEEP_ALIVE_TIMEOUT_MS,
       'grpc.keepalive_timeout_ms': PING_TIMEOUT_MS,
       'grpc.enable_channelz': 0,
-      interceptors: [receptionLimit(MAX_BUFFERED_BYTES, options.onError)],
+      interceptors: [errorCount(options.onError), receptionLimit(MAX_BUFFERED_BYTES)],
     });
+    countUnknownMethods(this.server, options.onError);
     const inference = loadService('open-inference.proto', 'inference.GRPCInferenceService');
     const health = loadService('health.proto', 'grpc.health.v1.Health');
     this.streams = new InferStreams(options);

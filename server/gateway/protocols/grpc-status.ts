@@ -34,13 +34,7 @@ export class StatusError extends Error {
 }
 
 /** Turns whatever was thrown into a status; a fault of ours is logged, and only its request's id told. */
-export function statusOf(error: unknown, requestId: string, { log, onError }: { log: Logger; onError: (code: string) => void }): StatusObject {
-  const answer = statusFor(error, requestId, log);
-  if (answer.code !== status.CANCELLED) onError(status[answer.code]);
-  return answer;
-}
-
-function statusFor(error: unknown, requestId: string, log: Logger): StatusObject {
+export function statusOf(error: unknown, requestId: string, { log }: { log: Logger }): StatusObject {
   const metadata = new Metadata();
   metadata.set('x-request-id', requestId);
   if (error instanceof GatewayError) {
