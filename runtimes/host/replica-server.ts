@@ -2,7 +2,17 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { assertSocketPath } from '../open-inference/address.js';
-import { FRAME, FrameReader, jsonMessage, writeFrame, type Frame, type ReplicaFailure, type ReplicaHello } from '../open-inference/frame.js';
+import {
+  FRAME,
+  frameBytes,
+  FrameReader,
+  jsonMessage,
+  MAX_ANSWER_BYTES,
+  writeFrame,
+  type Frame,
+  type ReplicaFailure,
+  type ReplicaHello,
+} from '../open-inference/frame.js';
 import { decodeRequest, encodeResponse, type InferRequest } from '../open-inference/message.js';
 import { assertInputs, assertOutputs, TensorError } from '../tensor.js';
 import { MAX_FRAME_BYTES, type HostSpec } from './host-spec.js';
@@ -160,7 +170,13 @@ export class ReplicaServer {
     try {
       const outputs = await model.infer(request.inputs, request.outputs?.length ? request.outputs : undefined, signal);
       const computeNs = Math.round((performance.now() - started) * 1e6);
-      if (!signal.aborted) writeFrame(socket, id, FRAME.INFER_ANSWER, encodeResponse({ id: request.id, parameters: { compute_ns: computeNs }, outputs }));
+      if (signal.aborted) return;
+      const message = encodeResponse({ id: request.id, parameters: { compute_ns: computeNs }, outputs });
+      const bytes = frameBytes(message);
+      if (bytes <= MAX_ANSWER_BYTES) return void writeFrame(socket, id, FRAME.INFER_ANSWER, message);
+      // It would end the connection, and with it what others have under way. Not the runtime's failure: that may put the replica out of use.
+      const tooLong = `the outputs take ${bytes} bytes; an answer may have ${MAX_ANSWER_BYTES}: ask for fewer rows or fewer outputs`;
+      fail(socket, id, { code: 'INVALID', message: tooLong, executed: true });
     } catch (error) {
       if (signal.aborted) return;
       // What the plugin found wrong with the request before the model saw it.

@@ -65,6 +65,16 @@ export interface Frame {
 
 const HEAD = 13;
 
+/** The longest frame that may answer an inference: whoever asked takes a longer one for a peer that lost the thread. */
+export const MAX_ANSWER_BYTES = 512 * 1024 * 1024;
+
+/** The most that a message takes as a frame. */
+export function frameBytes({ json, binary }: EncodedMessage): number {
+  let bytes = HEAD + 7 + json.length;
+  for (const part of binary) bytes += part.byteLength;
+  return bytes;
+}
+
 /** Tensors' parts of up to this size on average are copied into one piece: a piece of its own costs the stream and the kernel more. */
 const COPIED_PART_BYTES = 32 * 1024;
 

@@ -1,4 +1,5 @@
 /** The gateway's fixed limits, in one place. */
+import { MAX_ANSWER_BYTES } from '../../runtimes/open-inference/frame.js';
 
 /** A request's body, tensors of 64 MiB and the JSON around them. */
 export const MAX_BODY_BYTES = 64 * 1024 * 1024 + 64 * 1024;
@@ -6,8 +7,8 @@ export const MAX_BODY_BYTES = 64 * 1024 * 1024 + 64 * 1024;
 export const MAX_BUFFERED_BYTES = 512 * 1024 * 1024;
 /** Answers that their callers have not taken yet, over all connections; beyond it a caller is asked to come again. */
 export const MAX_UNSENT_BYTES = 512 * 1024 * 1024;
-/** One message on a replica's socket. Answers may be larger than what asked for them. */
-export const MAX_FRAME_BYTES = 512 * 1024 * 1024;
+/** One message on a replica's socket. Answers may be larger than what asked for them; a replica gives none that is longer than this. */
+export const MAX_FRAME_BYTES = MAX_ANSWER_BYTES;
 /** Text of tensors takes up to a second a megabyte to read: up to here it is read between other requests, beyond it in another process. */
 export const MAX_TEXT_READ_HERE = 64 * 1024;
 /** The same for elements of an answer that become text. */
