@@ -98,15 +98,31 @@ export class DataPlane {
   }
 
   /**
+   * The target that a request goes to, for a protocol that cannot read it in the same turn. Once a request: weights are exact.
+   * @throws GatewayError NOT_FOUND, UNAVAILABLE
+   */
+  pick(call: Call, name: string, version: number | undefined): Target {
+    const { router } = this.options;
+    return router.pick(router.find(name), version, call.context.headers);
+  }
+
+  /** Whether a target that was picked a while ago still serves the name. */
+  serves(name: string, target: Target): boolean {
+    return this.options.router.current(name, target) !== undefined;
+  }
+
+  /**
    * Answers one inference.
-   * @param decode makes the request; a TensorError it throws is the caller's mistake and counted as such
+   * @param decode makes the request for a target, whose signature it may be read by; a TensorError it throws is the caller's mistake and
+   *   counted as such
+   * @param picked by `pick`; where it is gone, or nothing was picked, the request goes to another
    * @throws GatewayError
    */
-  infer(call: Call, name: string, version: number | undefined, decode: () => InferRequest): Promise<Answer> {
+  infer(call: Call, name: string, version: number | undefined, decode: (route: TargetRoute) => InferRequest, picked?: Target): Promise<Answer> {
     const { observe } = this.options;
     let answer: Promise<Answer>;
     try {
-      answer = this.answer(call, name, version, decode);
+      answer = this.answer(call, name, version, decode, picked);
     } catch (error) {
       answer = Promise.reject(error as Error);
     }
@@ -124,20 +140,23 @@ export class DataPlane {
     this.options.observe!({ call, model, version, endedAt: this.options.now(), failure, timing, responseBytes });
   }
 
-  private answer(call: Call, name: string, version: number | undefined, decode: () => InferRequest): Promise<Answer> {
+  private answer(
+    call: Call,
+    name: string,
+    version: number | undefined,
+    decode: (route: TargetRoute) => InferRequest,
+    picked: Target | undefined,
+  ): Promise<Answer> {
     const { router, now } = this.options;
     const deployment = router.find(name);
+    // Before the request is read: versions may have other names for their inputs, and its protocol none.
+    const target = (picked && router.current(name, picked)) ?? router.pick(deployment, version, call.context.headers);
     let request: InferRequest;
     let timeoutMs: number;
     try {
-      const decoded = decode();
+      const decoded = decode(target.route);
       request = withoutOwn(decoded);
       timeoutMs = timeoutOf(decoded.parameters?.['timeout'], deployment.route.timeoutMs, call.context.timeoutMs);
-    } catch (error) {
-      throw this.invalid(router.representative(deployment, version), error);
-    }
-    const target = router.pick(deployment, version, call.context.headers);
-    try {
       assertRequest(target, request.inputs, request.outputs);
     } catch (error) {
       throw this.invalid(target, error);

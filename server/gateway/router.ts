@@ -69,6 +69,11 @@ export class Router {
     throw new GatewayError('NOT_FOUND', `model "${name}" is unknown: no deployment of that name is routed`);
   }
 
+  /** A target of an earlier table as this one has it under that name; undefined where it is gone. */
+  current(name: string, { dispatcher }: Target): Target | undefined {
+    return this.byName.get(name)?.targets.find((target) => target.dispatcher === dispatcher);
+  }
+
   /**
    * The target for one request: the version asked for by number, or by the sticky header where the request has it, or by the weights.
    * Call it once a request: weights are exact.

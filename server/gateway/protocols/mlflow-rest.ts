@@ -52,10 +52,10 @@ export function mlflowRest(dataPlane: DataPlane, texts: Texts, deployment: strin
 function deploymentRoute(dataPlane: DataPlane, texts: Texts, name: string, verb: string): HttpRoute | undefined {
   if (verb === 'invocations')
     return post((call, body) =>
-      texts.infer('mlflow', { call, model: name, body }, () => {
-        const { signature } = dataPlane.targetRoute(name);
-        return { form: mlflowBodyOf(call.context.headers['content-type'] as string | undefined), signature };
-      }),
+      texts.infer('mlflow', { call, model: name, body }, ({ signature }) => ({
+        form: mlflowBodyOf(call.context.headers['content-type'] as string | undefined),
+        signature,
+      })),
     );
   if (verb === 'ping' || verb === 'health') return healthRoute(() => dataPlane.modelReady(name));
   return undefined;

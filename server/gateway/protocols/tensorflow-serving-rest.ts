@@ -52,9 +52,7 @@ function withoutVerb(segments: readonly string[]): [path: readonly string[], ver
 function versionRoute(dataPlane: DataPlane, texts: Texts, name: string, version: number | undefined, verb: string | undefined): HttpRoute | undefined {
   if (verb === undefined) return get(() => json(200, modelStatus(dataPlane, name, version)), true);
   if (verb !== 'predict') return undefined;
-  return post((call, body) =>
-    texts.infer('tensorflow-serving', { call, model: name, version, body }, () => ({ signature: dataPlane.targetRoute(name, version).signature })),
-  );
+  return post((call, body) => texts.infer('tensorflow-serving', { call, model: name, version, body }, ({ signature }) => ({ signature })));
 }
 
 const metadataRoute = (dataPlane: DataPlane, name: string, version: number | undefined): HttpRoute =>

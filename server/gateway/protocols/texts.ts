@@ -4,6 +4,8 @@ import type { DataPlane } from '../data-plane.js';
 import { GatewayError } from '../gateway-error.js';
 import { MAX_ELEMENTS_WRITTEN_HERE, MAX_TEXT_READ_HERE } from '../limits.js';
 import type { Call } from '../pending.js';
+import type { TargetRoute } from '../route.js';
+import type { Target } from '../router.js';
 import type { HttpAnswer } from './http-route.js';
 import type { AnsweredBy, Reading, Text } from './text-protocol.js';
 import { textProtocol, type ContextOf, type FormOf, type TextProtocolName } from './text-protocols.js';
@@ -24,20 +26,42 @@ export class Texts {
     private readonly process: TextProcess,
   ) {}
 
-  /** @param context may throw what `DataPlane.infer` does. @throws GatewayError */
-  async infer<N extends TextProtocolName>(protocol: N, text: TextCall, context: () => ContextOf<N>): Promise<HttpAnswer> {
+  /** @param context of the target that the request goes to; may throw what `DataPlane.infer` does. @throws GatewayError */
+  async infer<N extends TextProtocolName>(protocol: N, text: TextCall, context: (route: TargetRoute) => ContextOf<N>): Promise<HttpAnswer> {
     const { call, model, version, body, textBytes = body.length } = text;
-    let read = (): Reading<FormOf<N>> => textProtocol(protocol).read(body, context());
-    if (textBytes > MAX_TEXT_READ_HERE) read = await this.readElsewhere(protocol, call, body, context);
+    let read = (route: TargetRoute): Reading<FormOf<N>> => textProtocol(protocol).read(body, context(route));
+    let picked: Target | undefined;
+    if (textBytes > MAX_TEXT_READ_HERE) {
+      do {
+        // A name that is unknown needs no reading, and is told below, where every request is.
+        picked = this.pick(text);
+        if (picked) read = await this.readElsewhere(protocol, call, body, context, picked);
+        // It takes its time: what serves the model then may read the text otherwise.
+      } while (picked && !call.cancelled && !this.dataPlane.serves(model, picked));
+    }
     let form!: FormOf<N>;
-    const answer = await this.dataPlane.infer(call, model, version, () => {
-      const reading = read();
-      form = reading.form;
-      return reading.request;
-    });
+    const answer = await this.dataPlane.infer(
+      call,
+      model,
+      version,
+      (route) => {
+        const reading = read(route);
+        form = reading.form;
+        return reading.request;
+      },
+      picked,
+    );
     const by = { model, version: answer.version };
     const { body: written, binary } = await this.write(protocol, call, answer.response.outputs, form, by);
     return { status: 200, body: written, version: answer.version, ...(binary && { binary }) };
+  }
+
+  private pick({ call, model, version }: TextCall): Target | undefined {
+    try {
+      return this.dataPlane.pick(call, model, version);
+    } catch {
+      return undefined;
+    }
   }
 
   /** @returns what gives the request: what was wrong with it is to be counted as what is read here */
@@ -45,10 +69,11 @@ export class Texts {
     protocol: N,
     call: Call,
     body: Buffer,
-    context: () => ContextOf<N>,
+    context: (route: TargetRoute) => ContextOf<N>,
+    { route }: Target,
   ): Promise<() => Reading<FormOf<N>>> {
     try {
-      const reading = await this.process.read(protocol, context(), body, call);
+      const reading = await this.process.read(protocol, context(route), body, call);
       return () => reading;
     } catch (error) {
       return () => {

@@ -1,0 +1,110 @@
+/** Requests without names or datatypes, to versions that differ in both: each is read by the signature of the version that gets it. */
+import { expect, test } from 'vitest';
+import type { Reply } from '../../../runtimes/open-inference/connection.js';
+import type { EncodedMessage } from '../../../runtimes/open-inference/message.js';
+import type { Datatype } from '../../../runtimes/tensor.js';
+import { DataPlane } from '../../../server/gateway/data-plane.js';
+import { Meter } from '../../../server/gateway/meter.js';
+import type { CallContext, Protocol } from '../../../server/gateway/pending.js';
+import type { HttpAnswer, HttpProtocol } from '../../../server/gateway/protocols/http-route.js';
+import { mlflowRest } from '../../../server/gateway/protocols/mlflow-rest.js';
+import { tensorFlowServingRest } from '../../../server/gateway/protocols/tensorflow-serving-rest.js';
+import type { TextProcess } from '../../../server/gateway/protocols/text-process.js';
+import { textProtocol } from '../../../server/gateway/protocols/text-protocols.js';
+import { Texts } from '../../../server/gateway/protocols/texts.js';
+import type { TargetRoute } from '../../../server/gateway/route.js';
+import { Router } from '../../../server/gateway/router.js';
+import type { Sent } from '../../../server/gateway/transport.js';
+import { FakeLink } from '../../support/fake-link.js';
+import { routeOf, targetOf } from '../../support/gateway.js';
+
+/** Answers with the datatype and the name of its input. */
+class NamingLink extends FakeLink {
+  override send(message: EncodedMessage, reply: Reply): Sent {
+    const sent = super.send(message, reply);
+    const { name, datatype } = this.sent.at(-1)!.request.inputs[0]!;
+    queueMicrotask(() => this.end(0, { outputs: [{ name: 'y', datatype: 'BYTES', shape: [1], data: [Buffer.from(`${datatype} ${name}`)] }] }));
+    return sent;
+  }
+}
+
+const version = (number: number, name: string, datatype: Datatype, more: Partial<TargetRoute> = {}): TargetRoute =>
+  targetOf([], {
+    versionId: `v${number}`,
+    versionNumber: number,
+    signature: { inputs: [{ name, datatype, shape: [-1, 4] }], outputs: [{ name: 'y', datatype: 'BYTES', shape: [-1] }] },
+    replicas: [{ replicaId: `r${number}`, address: '' }],
+    ...more,
+  });
+const OLD = version(1, 'p', 'FP32');
+const NEW = version(2, 'q', 'FP64');
+
+/** @param reading awaited by the reading of every long text */
+function world(targets: readonly TargetRoute[], reading: () => Promise<void> = () => Promise.resolve()) {
+  const links = new Map<string, NamingLink>();
+  const linkTo = ({ replicaId }: { replicaId: string }) => links.get(replicaId) ?? links.set(replicaId, new NamingLink(replicaId)).get(replicaId)!;
+  const router = new Router({ meter: new Meter(), now: () => 0, linkTo });
+  const deployment = routeOf(targets, { name: 'sig', deploymentId: 'd', maxConcurrency: 100 });
+  router.apply([deployment]);
+  const plane = new DataPlane({ router, now: () => 0, serverVersion: '0' });
+  const process = {
+    read: async (name: 'mlflow', context: never, body: Buffer) => {
+      await reading();
+      return textProtocol(name).read(body, context);
+    },
+  } as unknown as TextProcess;
+  const texts = new Texts(plane, process);
+  const post = async (protocol: HttpProtocol, path: string, body: string, type = 'application/json'): Promise<string> => {
+    const { answer, protocol: named } = protocol.route(path.split('/'))! as { answer: (...given: unknown[]) => Promise<HttpAnswer>; protocol: Protocol };
+    const context: CallContext = { requestId: 'r', protocol: named, caller: '', headers: { 'content-type': type }, requestBytes: 0 };
+    return answer(plane.call(context), Buffer.from(body)).then(
+      ({ body: text }) => text.toString(),
+      (error: Error) => error.message,
+    );
+  };
+  return {
+    predict: (body: string, path = 'v1/models/sig:predict') => post(tensorFlowServingRest(plane, texts), path, body),
+    invoke: (body: string, type?: string) => post(mlflowRest(plane, texts, undefined), 'deployments/sig/invocations', body, type),
+    swap: (next: readonly TargetRoute[]) => router.apply([{ ...deployment, targets: next }]),
+    statistics: () => plane.statistics('sig').map(({ success, fail }) => [success.count, fail.count]),
+  };
+}
+
+const BODIES = { rows: '{"instances":[[1,2,3,4]]}', columns: '{"inputs":[[1,2,3,4]]}', csv: 'a,b,c,d\n1,2,3,4\n' };
+
+test('half of them to either version', async () => {
+  const { predict, invoke, statistics } = world([OLD, NEW]);
+  const send = [() => predict(BODIES.rows), () => predict(BODIES.columns), () => invoke(BODIES.rows), () => invoke(BODIES.csv, 'text/csv')];
+  for (const each of send) {
+    const answers = [await each(), await each()];
+    expect(answers.map((text) => /FP\d\d [pq]/.exec(text)?.[0] ?? text).sort()).toEqual(['FP32 p', 'FP64 q']);
+  }
+  expect(statistics()).toEqual([
+    [4, 0],
+    [4, 0],
+  ]);
+  expect(await predict(BODIES.rows, 'v1/models/sig/versions/2:predict')).toContain('FP64 q');
+});
+
+const long = `{"instances":[[1,2,3,4]],${' '.repeat(70_000)}"signature_name":""}`;
+
+test('long texts too, which are read elsewhere', async () => {
+  const { predict } = world([OLD, NEW]);
+  expect([await predict(long), await predict(long)].sort()).toEqual(['{"predictions":["FP32 p"]}', '{"predictions":["FP64 q"]}']);
+});
+
+test('a long text is read again where its version is gone meanwhile, and not where another came beside it', async () => {
+  let during: (() => void)[] = [];
+  let readings = 0;
+  const { predict, swap } = world([OLD], () => {
+    readings++;
+    during.shift()?.();
+    return Promise.resolve();
+  });
+  during = [() => swap([OLD, { ...NEW, weight: 100 }]), () => swap([NEW])];
+  expect([await predict(long), readings]).toEqual(['{"predictions":["FP32 p"]}', 1]);
+  swap([OLD]);
+  expect([await predict(long), readings]).toEqual(['{"predictions":["FP64 q"]}', 3]);
+  during = [() => swap([])];
+  expect(await predict(long)).toBe('model "sig" sends its traffic nowhere at present');
+});
