@@ -4,10 +4,11 @@
  */
 import type { InferRequest } from '../../runtimes/open-inference/message.js';
 import { TensorError, type TensorSpec } from '../../runtimes/tensor.js';
+import { kindOf, settle } from './dispatcher.js';
 import { GatewayError } from './gateway-error.js';
 import { MAX_TIMEOUT_MS } from './limits.js';
 import type { RequestObserver } from './observer.js';
-import { Call, type Answer, type CallContext } from './pending.js';
+import { Call, type Answer, type CallContext, type Witness } from './pending.js';
 import type { TargetRoute } from './route.js';
 import type { TargetStatistics } from './statistics.js';
 import { assertRequest, type Router, type Target } from './router.js';
@@ -28,7 +29,7 @@ export interface DataPlaneOptions {
   readonly observe?: RequestObserver;
 }
 
-export class DataPlane {
+export class DataPlane implements Witness {
   draining = false;
 
   constructor(private readonly options: DataPlaneOptions) {}
@@ -39,7 +40,7 @@ export class DataPlane {
 
   /** A request arrives now. */
   call(context: CallContext): Call {
-    return new Call(this.options.now(), context);
+    return new Call(this.options.now(), context, this);
   }
 
   /** Whether new requests may come: a table is there, and the gateway is not about to end. */
@@ -112,32 +113,30 @@ export class DataPlane {
   }
 
   /**
-   * Answers one inference.
+   * Answers one inference. What the protocol makes of the answer is part of it: it ends with `call.end`.
    * @param decode makes the request for a target, whose signature it may be read by; a TensorError it throws is the caller's mistake and
    *   counted as such
    * @param picked by `pick`; where it is gone, or nothing was picked, the request goes to another
    * @throws GatewayError
    */
   infer(call: Call, name: string, version: number | undefined, decode: (route: TargetRoute) => InferRequest, picked?: Target): Promise<Answer> {
-    const { observe } = this.options;
-    let answer: Promise<Answer>;
+    call.model = name;
     try {
-      answer = this.answer(call, name, version, decode, picked);
+      return this.answer(call, name, version, decode, picked);
     } catch (error) {
-      answer = Promise.reject(error as Error);
+      return Promise.reject(error as Error);
     }
-    if (observe)
-      void answer.then(
-        (value) => this.observed(call, name, value, undefined),
-        (error: unknown) => this.observed(call, name, undefined, error),
-      );
-    return answer;
   }
 
-  private observed(call: Call, model: string, answer: Answer | undefined, error: unknown): void {
-    const failure = answer ? undefined : error instanceof GatewayError ? error.kind : 'INTERNAL';
-    const { version, timing, responseBytes = 0 } = answer ?? {};
-    this.options.observe!({ call, model, version, endedAt: this.options.now(), failure, timing, responseBytes });
+  /** Counts what a replica answered, and tells the observers; what no replica answered was counted where it failed. */
+  ended(call: Call, model: string, error: unknown): void {
+    const { now, observe } = this.options;
+    const { answer } = call;
+    const endedAt = now();
+    if (answer) settle(call, answer, endedAt, error === undefined ? undefined : kindOf(error));
+    if (!observe) return;
+    const failure = error === undefined ? undefined : error instanceof GatewayError ? error.kind : 'INTERNAL';
+    observe({ call, model, version: answer?.version, endedAt, failure, timing: answer?.timing, responseBytes: answer?.responseBytes ?? 0 });
   }
 
   private answer(

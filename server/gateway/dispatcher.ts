@@ -11,7 +11,7 @@ import { GatewayError } from './gateway-error.js';
 import { Hold } from './hold.js';
 import { Lanes } from './lanes.js';
 import type { Lane, Link } from './lane.js';
-import type { ErrorKind, Stages, TargetMeter } from './meter.js';
+import type { ErrorKind, TargetMeter } from './meter.js';
 import { Pending, type Answer, type Call } from './pending.js';
 import { tensorBytes } from './tensor-bytes.js';
 import { NotExecutedError, ReplicaLostError } from './transport.js';
@@ -142,12 +142,13 @@ export class Dispatcher implements BatchOwner {
     for (let i = 0; i < members.length; i++) {
       const member = members[i]!;
       if (member.batch !== batch) continue;
-      const stages = { queueMs: sentAt - member.call.arrivedAt, computeMs, transferMs: Math.max(0, answeredAt - sentAt - computeMs) };
       const outputs = parts[i]!;
-      const responseBytes = tensorBytes(outputs);
-      this.finish(member, answeredAt, undefined, stages);
-      meter.carried(member.call.context.requestBytes, responseBytes);
-      member.resolve({ response: { outputs }, version: this.options.version, timing, responseBytes });
+      const answer = { response: { outputs }, version: this.options.version, timing, responseBytes: tensorBytes(outputs), meter };
+      this.finish(member);
+      meter.answered(answeredAt);
+      member.call.answer = answer;
+      if (!member.call.witness) settle(member.call, answer, answeredAt);
+      member.resolve(answer);
     }
   }
 
@@ -276,7 +277,9 @@ export class Dispatcher implements BatchOwner {
     if (pending.done) return;
     const kind = kindOf(error);
     const { batch } = pending;
-    this.finish(pending, this.options.now(), kind);
+    const now = this.options.now();
+    this.finish(pending);
+    this.options.meter.leave(now, now - pending.call.arrivedAt, kind);
     pending.reject(error);
     batch?.drop(pending, kind === 'DEADLINE_EXCEEDED');
   }
@@ -288,16 +291,24 @@ export class Dispatcher implements BatchOwner {
     return false;
   }
 
-  private finish(pending: Pending, now: number, failure?: ErrorKind, stages?: Stages): void {
+  private finish(pending: Pending): void {
     pending.done = true;
     this.deadlines.forget(pending);
     pending.call.onCancel(undefined);
     this.queue.leave(pending);
-    this.options.meter.leave(now, now - pending.call.arrivedAt, failure, stages);
   }
 }
 
-function kindOf(error: Error): ErrorKind {
+/** Counts how a request that a replica answered ended. @param failure why its caller has no answer all the same */
+export function settle({ arrivedAt, context }: Call, { meter, timing, responseBytes }: Answer, now: number, failure?: ErrorKind): void {
+  if (failure !== undefined) return meter.settle(now, now - arrivedAt, failure);
+  const { sentAt, answeredAt, computeMs } = timing;
+  const stages = { queueMs: sentAt - arrivedAt, computeMs, transferMs: Math.max(0, answeredAt - sentAt - computeMs) };
+  meter.settle(now, now - arrivedAt, undefined, stages);
+  meter.carried(context.requestBytes, responseBytes);
+}
+
+export function kindOf(error: unknown): ErrorKind {
   if (!(error instanceof GatewayError)) return 'RUNTIME_FAILED';
   return error.kind === 'NOT_FOUND' || error.kind === 'UNAUTHENTICATED' || error.kind === 'UNSUPPORTED_TYPE' ? 'INVALID' : error.kind;
 }

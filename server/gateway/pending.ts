@@ -1,4 +1,6 @@
 /** A request on its way through the gateway, and the line it waits in. */
+import { GatewayError } from './gateway-error.js';
+import type { TargetMeter } from './meter.js';
 import type { InferRequest, InferResponse } from '../../runtimes/open-inference/message.js';
 
 /** What a protocol knows of a request beside the tensors. */
@@ -19,15 +21,32 @@ export interface CallContext {
 
 export type Protocol = 'oip-rest' | 'oip-grpc' | 'tfs-rest' | 'kserve-v1' | 'mlflow';
 
-/** One caller's request from the moment it arrived. The protocol calls `cancel` when the caller is gone. */
+/** Told how an inference ended. */
+export interface Witness {
+  /** @param error why its caller has no answer; undefined where it has one */
+  ended(call: Call, model: string, error: unknown): void;
+}
+
+/**
+ * One caller's request from the moment it arrived. The protocol calls `cancel` when the caller is gone, and `end` when it has written the
+ * answer or said why there is none: only then is it known how the request ended, and how long it took.
+ */
 export class Call {
   cancelled = false;
+  /** A replica's, from its coming on. */
+  answer: Answer | undefined;
+  /** The model whose inference this is; undefined of any other call, and of one that has ended. */
+  model: string | undefined;
   private listener: (() => void) | undefined;
 
-  /** @param arrivedAt by the gateway's clock: the deadline runs from here */
+  /**
+   * @param arrivedAt by the gateway's clock: the deadline runs from here
+   * @param witness undefined where nobody waits for the answer, and so the replica's is the end
+   */
   constructor(
     readonly arrivedAt: number,
     readonly context: CallContext,
+    readonly witness?: Witness,
   ) {}
 
   /** At most one room holds the call at a time. */
@@ -39,6 +58,15 @@ export class Call {
     if (this.cancelled) return;
     this.cancelled = true;
     this.listener?.();
+    this.end(new GatewayError('CANCELLED', 'the caller is gone'));
+  }
+
+  /** Only the first word counts. */
+  end(error?: unknown): void {
+    const { model } = this;
+    if (model === undefined) return;
+    this.model = undefined;
+    this.witness?.ended(this, model, error);
   }
 }
 
@@ -62,6 +90,8 @@ export interface Answer {
   readonly timing: Timing;
   /** Of the tensors (`tensor-bytes.ts`). */
   readonly responseBytes: number;
+  /** Of the target that gave it. */
+  readonly meter: TargetMeter;
 }
 
 /** A request that is accepted and not yet answered. */

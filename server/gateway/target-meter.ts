@@ -35,6 +35,8 @@ export class TargetMeter {
   private writtenEdits = 0;
   private at: number;
   private inFlight = 0;
+  /** Requests that a replica has answered, and whose callers do not have the answer yet. */
+  private unsettled = 0;
   private queued = 0;
   readonly closed: MetricWindow[] = [];
   private readonly totals = newTotals();
@@ -58,7 +60,14 @@ export class TargetMeter {
 
   /** Nothing is under way, and nothing that it counted is unwritten or in a window that may still grow. */
   get settled(): boolean {
-    return this.idle && this.closed.length === 0 && this.edits === this.writtenEdits && this.window.requests === 0 && this.window.inFlightMax === 0;
+    return (
+      this.idle &&
+      this.unsettled === 0 &&
+      this.closed.length === 0 &&
+      this.edits === this.writtenEdits &&
+      this.window.requests === 0 &&
+      this.window.inFlightMax === 0
+    );
   }
 
   /** A request was accepted. */
@@ -80,10 +89,23 @@ export class TargetMeter {
     if (this.queued > this.window.queueMax) this.window.queueMax = this.queued;
   }
 
-  /** A request ended, `latencyMs` after its arrival. @param stages of an answered one */
-  leave(now: number, latencyMs: number, failure?: ErrorKind, stages?: Stages): void {
+  /** A replica answered a request: it has nothing more to do with it. `settle` says how it ended. */
+  answered(now: number): void {
     this.advance(now);
     this.inFlight--;
+    this.unsettled++;
+  }
+
+  /** A request ended, `latencyMs` after its arrival. @param stages of an answered one */
+  leave(now: number, latencyMs: number, failure?: ErrorKind, stages?: Stages): void {
+    this.answered(now);
+    this.settle(now, latencyMs, failure, stages);
+  }
+
+  /** A request that a replica answered ended, `latencyMs` after its arrival: its caller has the answer, or for some reason none. */
+  settle(now: number, latencyMs: number, failure?: ErrorKind, stages?: Stages): void {
+    this.advance(now);
+    this.unsettled--;
     this.count(latencyMs, failure);
     add(failure === undefined ? this.totals.success : this.totals.fail, latencyMs);
     if (!stages) return;

@@ -47,7 +47,12 @@ async function serve(route: RouteDocument): Promise<void> {
   router.apply([route]);
 }
 
-const infer = (request: InferRequest): Promise<Answer> => plane.infer(plane.call(callAt(0).context), 'm', undefined, () => request);
+const infer = async (request: InferRequest): Promise<Answer> => {
+  const call = plane.call(callAt(0).context);
+  const answer = await plane.infer(call, 'm', undefined, () => request);
+  call.end();
+  return answer;
+};
 const command = (...words: string[]): InferRequest => ({
   inputs: [{ name: 'command', datatype: 'BYTES', shape: [words.length], data: words.map((word) => Buffer.from(word)) }],
 });

@@ -19,6 +19,8 @@ type Stream = ServerDuplexStream<Buffer, WireMessage>;
 /** Requests of one stream under way at once: fewer than queues hold, so that its caller is slowed down instead of refused. */
 const MAX_UNDER_WAY = 64;
 
+const GONE = new GatewayError('CANCELLED', 'the stream is over');
+
 export class InferStreams {
   private readonly open = new Set<InferStream>();
   private draining = false;
@@ -106,7 +108,8 @@ class InferStream {
     this.idle?.refresh();
     const answered = this.answer(call, message);
     this.last = this.last.then(async () => {
-      const { message, release } = await answered;
+      const { message, release, error } = await answered;
+      call.end(error ?? (this.over ? GONE : undefined));
       await this.write(message, () => {
         release();
         this.calls.delete(call);
@@ -116,7 +119,7 @@ class InferStream {
   }
 
   /** Never throws. */
-  private async answer(call: Call, message: Buffer): Promise<{ message: WireMessage; release: () => void }> {
+  private async answer(call: Call, message: Buffer): Promise<{ message: WireMessage; release: () => void; error?: unknown }> {
     const { options } = this;
     let id = '';
     try {
@@ -129,7 +132,7 @@ class InferStream {
       const failure = statusOf(error, this.requestId, options);
       // The call goes on: what fails on it is counted here.
       countError(failure, options.onError);
-      return { message: streamFailure(id, error instanceof GatewayError ? error.message : failure.details), release: () => undefined };
+      return { message: streamFailure(id, error instanceof GatewayError ? error.message : failure.details), release: () => undefined, error };
     }
   }
 

@@ -18,22 +18,32 @@ const WORTH_COMPRESSING = 1_024;
 export function modelInfer(options: GrpcOptions): handleUnaryCall<Buffer, WireMessage> {
   return (rpc, callback) => {
     const requestId = requestIdIn(rpc);
-    answer(rpc, requestId, options).then(
-      (message) => callback(null, message),
-      (error: unknown) => fail(error, requestId, options, callback),
+    let call: Call;
+    try {
+      call = beginCall(rpc, options, requestId, callerOf(rpc, options.gate), rpc.request.length);
+    } catch (error) {
+      return fail(error, requestId, options, callback);
+    }
+    rpc.once('cancelled', () => cancelUnlessLate(rpc, call));
+    answer(rpc, call, options).then(
+      (message) => {
+        callback(null, message);
+        call.end();
+      },
+      (error: unknown) => {
+        fail(error, requestId, options, callback);
+        call.end(error);
+      },
     );
   };
 }
 
-async function answer(rpc: ServerUnaryCall<Buffer, WireMessage>, requestId: string, options: GrpcOptions): Promise<WireMessage> {
-  const caller = callerOf(rpc, options.gate);
-  const call = beginCall(rpc, options, requestId, caller, rpc.request.length);
-  rpc.once('cancelled', () => cancelUnlessLate(rpc, call));
+async function answer(rpc: ServerUnaryCall<Buffer, WireMessage>, call: Call, options: GrpcOptions): Promise<WireMessage> {
   const address = addressOf(rpc.request);
   const { outputs, version } = await infer(options, call, address, rpc.request);
   let message = inferResponse({ model: address.model, version, id: address.id, outputs });
   options.unsent.holdUntilEnd(rpc, message.byteLength);
-  const metadata = answerMetadata(requestId, version);
+  const metadata = answerMetadata(call.context.requestId, version);
   const encoding = encodingOf(rpc);
   if (encoding !== undefined && message.byteLength >= WORTH_COMPRESSING) {
     message = await message.compress(encoding);

@@ -45,7 +45,7 @@ export class Exchange {
   readonly body: Body;
   readonly requestId: string;
   failureText: FailureText = errorText;
-  /** What the caller's leaving cancels. */
+  /** What the caller's leaving cancels, and the answer ends. */
   call: Call | undefined;
   answered = false;
   private complete = false;
@@ -102,6 +102,7 @@ export class Exchange {
   }
 
   fail(error: unknown): void {
+    this.call?.end(error);
     if (this.gone) return;
     if (error instanceof HttpError) return this.sendFailure(error.status, error.message, error.fields);
     if (!(error instanceof GatewayError)) {
@@ -138,6 +139,7 @@ export class Exchange {
     if (this.head.method === 'HEAD') this.connection.write(lines, undefined, lines.length);
     else this.connection.write(lines + text, binary, lines.length + size);
     this.answered = true;
+    this.call?.end();
     if (this.complete) this.over();
     else if (!this.keepAlive) this.lingering = setTimeout(() => this.connection.leave(), LINGER_MS);
   }

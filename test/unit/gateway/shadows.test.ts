@@ -48,7 +48,12 @@ function world(targets: TargetRoute[], more: Partial<RouteDocument> = {}) {
   const plane = new DataPlane({ router, now: () => Date.now(), serverVersion: '0' });
   const infer = (headers: Record<string, string> = {}, version?: number): { call: Call; answer: Promise<Answer> } => {
     const call = plane.call({ requestId: 'r', protocol: 'oip-rest', caller: '', headers, requestBytes: 0 });
-    return { call, answer: plane.infer(call, 'm', version, () => request) };
+    const answer = plane.infer(call, 'm', version, () => request);
+    answer.then(
+      () => call.end(),
+      (error: unknown) => call.end(error),
+    );
+    return { call, answer };
   };
   const statistics = (version: number) => plane.statistics('m', version)[0]!;
   return { links, infer, statistics };

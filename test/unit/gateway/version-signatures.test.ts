@@ -57,8 +57,12 @@ function world(targets: readonly TargetRoute[], reading: () => Promise<void> = (
   const post = async (protocol: HttpProtocol, path: string, body: string, type = 'application/json'): Promise<string> => {
     const { answer, protocol: named } = protocol.route(path.split('/'))! as { answer: (...given: unknown[]) => Promise<HttpAnswer>; protocol: Protocol };
     const context: CallContext = { requestId: 'r', protocol: named, caller: '', headers: { 'content-type': type }, requestBytes: 0 };
-    return answer(plane.call(context), Buffer.from(body)).then(
-      ({ body: text }) => text.toString(),
+    const call = plane.call(context);
+    return answer(call, Buffer.from(body)).then(
+      ({ body: text }) => {
+        call.end();
+        return text.toString();
+      },
       (error: Error) => error.message,
     );
   };

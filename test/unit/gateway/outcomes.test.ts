@@ -1,0 +1,164 @@
+/** How a request that a replica answered ends for its caller is what is counted and observed of it. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { status } from '@grpc/grpc-js';
+import { pino } from 'pino';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Reply } from '../../../runtimes/open-inference/connection.js';
+import type { EncodedMessage } from '../../../runtimes/open-inference/message.js';
+import type { Tensor } from '../../../runtimes/tensor.js';
+import { DataPlane } from '../../../server/gateway/data-plane.js';
+import { GatewayError } from '../../../server/gateway/gateway-error.js';
+import { MAX_UNSENT_BYTES } from '../../../server/gateway/limits.js';
+import { Meter } from '../../../server/gateway/meter.js';
+import type { RequestOutcome } from '../../../server/gateway/observer.js';
+import type { Call } from '../../../server/gateway/pending.js';
+import { GrpcFront } from '../../../server/gateway/protocols/grpc-server.js';
+import { UnsentAnswers } from '../../../server/gateway/protocols/grpc-unsent.js';
+import { HttpFront } from '../../../server/gateway/protocols/http-server.js';
+import { openInferenceRest } from '../../../server/gateway/protocols/open-inference-rest.js';
+import { tensorFlowServingRest } from '../../../server/gateway/protocols/tensorflow-serving-rest.js';
+import type { TextProcess } from '../../../server/gateway/protocols/text-process.js';
+import { Texts } from '../../../server/gateway/protocols/texts.js';
+import { Router } from '../../../server/gateway/router.js';
+import { TokenGate } from '../../../server/gateway/token-gate.js';
+import type { Sent } from '../../../server/gateway/transport.js';
+import { FakeLink } from '../../support/fake-link.js';
+import { routeOf, targetOf } from '../../support/gateway.js';
+import { GrpcClient, inferMessage, type StreamAnswer } from '../../support/grpc.js';
+
+const x: Tensor = { name: 'x', datatype: 'FP32', shape: [1, 1], data: new Float32Array(1) };
+const BODY = JSON.stringify({ inputs: [{ ...x, data: [1] }] });
+const TF_BODY = '{"instances":[[1]]}';
+const scalar: Tensor = { name: 'y', datatype: 'FP32', shape: [], data: new Float32Array(1) };
+/** More elements than are written beside other requests. */
+const long: Tensor = { name: 'y', datatype: 'FP32', shape: [20_000], data: new Float32Array(20_000) };
+
+let now: number;
+let outputs: Tensor[];
+let write: (call: Call) => Promise<{ body: string }>;
+let outcomes: RequestOutcome[];
+let plane: DataPlane;
+let http: HttpFront;
+let grpc: GrpcFront;
+let client: GrpcClient;
+let port: number;
+
+class Answering extends FakeLink {
+  override send(message: EncodedMessage, reply: Reply): Sent {
+    const sent = super.send(message, reply);
+    queueMicrotask(() => this.end(0, { outputs }));
+    return sent;
+  }
+}
+
+beforeEach(async () => {
+  now = 1_000;
+  outcomes = [];
+  const router = new Router({ meter: new Meter(), now: () => now, linkTo: () => new Answering() });
+  const signature = { inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 1] }], outputs: [{ name: 'y', datatype: 'FP32', shape: [] }] } as const;
+  router.apply([routeOf([targetOf([], { versionNumber: 3, signature, replicas: [{ replicaId: 'r', address: '' }] })])]);
+  plane = new DataPlane({ router, now: () => now, serverVersion: '0', observe: (outcome) => outcomes.push(outcome) });
+  const process = { write: (...[, , , , call]: [unknown, unknown, unknown, unknown, Call]) => write(call) } as unknown as TextProcess;
+  const texts = new Texts(plane, process);
+  const [tensorFlow, openInference] = [tensorFlowServingRest(plane, texts), openInferenceRest(plane, texts)];
+  const routes = {
+    find: (path: string) => (path.startsWith('/v1') ? tensorFlow : openInference).route(path.slice(1).split('/')),
+    failureText: () => openInference.failureText,
+  };
+  const common = { gate: new TokenGate(false), onError: () => undefined, log: pino({ level: 'silent' }) };
+  http = new HttpFront({ ...common, routes, call: (context) => plane.call(context) });
+  ({ port } = await http.listen({ host: '127.0.0.1', port: 0 }));
+  grpc = new GrpcFront({ ...common, dataPlane: plane }, new UnsentAnswers(50));
+  client = new GrpcClient(`127.0.0.1:${(await grpc.listen({ host: '127.0.0.1', port: 0 })).port}`);
+});
+afterEach(async () => {
+  client.close();
+  http.destroy();
+  await grpc.drain();
+});
+
+const post = async (path: string, body: string): Promise<number> => (await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', body })).status;
+/** Of the one target. */
+function counted() {
+  const { success, fail, compute } = plane.statistics('m')[0]!;
+  return { success, fail, compute };
+}
+const none = { count: 0, ns: 0 };
+
+test('success: when the answer is written', async () => {
+  outputs = [long];
+  write = () => {
+    now += 5_000;
+    return Promise.resolve({ body: '{}' });
+  };
+  expect(await post('/v2/models/m/infer', BODY)).toBe(200);
+  expect(outcomes).toMatchObject([{ failure: undefined, version: 3, endedAt: 6_000, timing: { answeredAt: 1_000 } }]);
+  expect(counted()).toEqual({ success: { count: 1, ns: 5e9 }, fail: none, compute: { count: 1, ns: 0 } });
+});
+
+test('an answer that cannot be put into the form that was asked for is no success', async () => {
+  outputs = [scalar];
+  expect(await post('/v1/models/m:predict', TF_BODY)).toBe(400);
+  expect(outcomes).toMatchObject([{ failure: 'INVALID', version: 3, model: 'm', timing: { answeredAt: 1_000 } }]);
+  expect(counted()).toEqual({ success: none, fail: { count: 1, ns: 0 }, compute: none });
+  // A fault of ours, of which the caller is told nothing but that.
+  outputs = [long];
+  write = () => Promise.reject(new RangeError('Invalid string length'));
+  expect(await post('/v2/models/m/infer', BODY)).toBe(500);
+  expect(outcomes).toMatchObject([{}, { failure: 'INTERNAL' }]);
+  expect(counted()).toMatchObject({ success: none, fail: { count: 2 } });
+});
+
+test('an answer that there is no room for is no success', async () => {
+  outputs = [scalar];
+  (http as unknown as { state: { unsent: number } }).state.unsent = MAX_UNSENT_BYTES;
+  expect(await post('/v2/models/m/infer', BODY)).toBe(503);
+  expect(outcomes).toMatchObject([{ failure: 'UNAVAILABLE', version: 3 }]);
+  expect(counted()).toMatchObject({ success: none, fail: { count: 1 } });
+});
+
+test('a caller that leaves while its answer is written has none', async () => {
+  outputs = [long];
+  let leave!: () => void;
+  const writing = new Promise<void>((begun) => {
+    write = (call) =>
+      new Promise((_, reject) => {
+        call.onCancel(() => reject(new GatewayError('CANCELLED', 'the caller is gone')));
+        begun();
+      });
+  });
+  const left = new Promise<void>((resolve) => (leave = resolve));
+  const socket = connect(port, '127.0.0.1');
+  socket.write(`POST /v2/models/m/infer HTTP/1.1\r\nHost: h\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`);
+  await writing;
+  const { ended } = plane;
+  plane.ended = (...given) => {
+    ended.apply(plane, given);
+    leave();
+  };
+  socket.destroy();
+  await left;
+  expect(outcomes).toMatchObject([{ failure: 'CANCELLED', version: 3 }]);
+  expect(counted()).toMatchObject({ success: none, fail: { count: 1 } });
+});
+
+test('over gRPC, in a call and on a stream', async () => {
+  const request = inferMessage('m', [x]);
+  outputs = [scalar];
+  await client.call('ModelInfer', request);
+  outputs = [long];
+  await expect(client.call('ModelInfer', request)).rejects.toMatchObject({ code: status.UNAVAILABLE });
+  await expect(client.call('ModelInfer', inferMessage('nobody', [x]))).rejects.toMatchObject({ code: status.NOT_FOUND });
+  expect(outcomes.map(({ failure }) => failure)).toEqual([undefined, 'UNAVAILABLE', 'NOT_FOUND']);
+  const stream = client.stream();
+  for (const each of [[scalar], [long]]) {
+    outputs = each;
+    const answer = once(stream, 'data') as Promise<[StreamAnswer]>;
+    stream.write(request);
+    expect((await answer)[0].error_message === '').toBe(each[0] === scalar);
+  }
+  stream.end();
+  expect(outcomes.slice(3).map(({ failure }) => failure)).toEqual([undefined, 'UNAVAILABLE']);
+  expect(counted()).toMatchObject({ success: { count: 2 }, fail: { count: 2 } });
+});
