@@ -42,8 +42,12 @@ export class DeployInput {
   @Field(() => [TargetInput], { nullable: true, description: 'Where the traffic goes, at most 10. Needed at creation.' }) targets?: TargetInput[] | null;
   @Field(() => Int, { nullable: true, description: 'Replicas of each target, 1 to 64. Default 1.' }) replicas?: number | null;
   @Field(() => Int, { nullable: true, description: 'How long a request may take from its arrival. Default 30000.' }) timeoutMs?: number | null;
-  @Field(() => Int, { nullable: true, description: 'Inferences one replica works on at a time. Default 2.' }) maxConcurrency?: number | null;
-  @Field(() => Int, { nullable: true, description: 'Requests that may wait. Default 1000.' }) maxQueue?: number | null;
+  @Field(() => Int, {
+    nullable: true,
+    description: 'Inferences one replica works on at a time; each gateway process sends it so many before others wait. Default 2.',
+  })
+  maxConcurrency?: number | null;
+  @Field(() => Int, { nullable: true, description: 'Requests that may wait in each gateway process. Default 1000.' }) maxQueue?: number | null;
   @Field(() => BatchingModeEnum, { nullable: true, description: 'Whether waiting requests are merged into one inference. Default AUTO.' })
   batching?: keyof typeof BatchingModeEnum | null;
   @Field(() => Int, { nullable: true, description: 'Rows of one merged inference, 1 to 4096; 1 merges nothing. Default 64.' }) maxBatchSize?: number | null;

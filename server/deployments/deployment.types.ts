@@ -103,8 +103,9 @@ registerEnumType(BatchingModeEnum, {
 export class DeploymentSpecType {
   @Field(() => Int, { description: 'Replicas of each target; a scaling policy, where there is one, moves them instead.' }) replicas!: number;
   @Field(() => Int, { description: 'How long a request may take from its arrival, waiting included, unless it says so itself.' }) timeoutMs!: number;
-  @Field(() => Int, { description: 'Inferences one replica works on at a time.' }) maxConcurrency!: number;
-  @Field(() => Int, { description: 'Requests that may wait; beyond it the answer is "overloaded", at once.' }) maxQueue!: number;
+  @Field(() => Int, { description: 'Inferences one replica works on at a time; each gateway process sends it so many before others wait.' })
+  maxConcurrency!: number;
+  @Field(() => Int, { description: 'Requests that may wait in each gateway process; beyond it the answer is "overloaded", at once.' }) maxQueue!: number;
   @Field(() => BatchingModeEnum, { description: 'Whether waiting requests of one target are merged into one inference.' })
   batching!: keyof typeof BatchingModeEnum;
   @Field(() => Int, { description: 'Rows of one merged inference; 1 merges nothing.' }) maxBatchSize!: number;

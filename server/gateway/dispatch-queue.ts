@@ -28,9 +28,10 @@ export class DispatchQueue {
   /** Why nobody else may wait; undefined while there is room. */
   fullBecause(bytes: number): string | undefined {
     const { budget } = this;
-    if (budget.waiting >= budget.limit) return `${budget.waiting} requests wait already, the limit of the deployment is ${budget.limit}`;
+    if (budget.waiting >= budget.limit)
+      return `${budget.waiting} requests wait already in this gateway process; the deployment has a limit of ${budget.limit} for each`;
     if (budget.waiting > 0 && budget.bytes + bytes > MAX_QUEUED_BYTES)
-      return `requests with ${budget.bytes} bytes of tensors wait already, the limit of the deployment is ${MAX_QUEUED_BYTES}`;
+      return `requests with ${budget.bytes} bytes of tensors wait already in this gateway process; each has a limit of ${MAX_QUEUED_BYTES} for a deployment`;
     return undefined;
   }
 

@@ -42,8 +42,9 @@ export interface RouteDocument {
   readonly project: string;
   readonly generation: number;
   readonly timeoutMs: number;
-  /** Inferences under way at one replica; more wait in the gateway's queue. */
+  /** Inferences that each gateway process has under way at one replica; more wait in its queue. */
   readonly maxConcurrency: number;
+  /** Requests that wait in each gateway process. */
   readonly maxQueue: number;
   /** Header, in lower case, whose value keeps its callers on one target; null where every request is routed on its own. */
   readonly stickyHeader: string | null;

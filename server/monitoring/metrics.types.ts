@@ -59,7 +59,8 @@ export abstract class MetricsType {
   @Field(() => Float, { description: 'Batches that runtimes executed, a request on its own being one too; a whole number.' }) executions!: number;
   @Field(() => Float, { nullable: true, description: 'Mean rows of a batch; null without executions.' }) meanBatchSize!: number | null;
   @Field(() => [BatchSizeCountType], { description: 'Batches by their rows; sizes that did not occur are left out.' }) batchSizes!: BatchSizeCountType[];
-  @Field(() => Float, { description: 'Bytes of the bodies of answered requests, as they came; a whole number.' }) requestBytes!: number;
+  @Field(() => Float, { description: 'Bytes of the bodies of answered requests, as they came (messages over gRPC: inflated); a whole number.' })
+  requestBytes!: number;
   @Field(() => Float, {
     description: 'Bytes of the tensors that answered them, in binary form whatever the protocol made of them; a whole number.',
   })

@@ -274,7 +274,7 @@ describe('what does not go well', () => {
     const third = await failure(inferOverGrpc(client, 'm', command('echo')));
     expect(third.code).toBe(status.RESOURCE_EXHAUSTED);
     held.letGo();
-    expect(third.details).toBe('1 requests wait already, the limit of the deployment is 1');
+    expect(third.details).toBe('1 requests wait already in this gateway process; the deployment has a limit of 1 for each');
     expect(third.metadata.get('retry-after')).toEqual(['1']);
     expect((await first).version).toBe('3');
     expect((await second).version).toBe('3');

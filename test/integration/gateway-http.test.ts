@@ -99,7 +99,7 @@ describe('an inference', () => {
     const second = gateway.command('echo');
     await gateway.counts('m', 'queued', 1);
     const third = await gateway.command('echo');
-    expect(third).toMatchObject({ status: 429, body: { error: '1 requests wait already, the limit of the deployment is 1' } });
+    expect(third).toMatchObject({ status: 429, body: { error: '1 requests wait already in this gateway process; the deployment has a limit of 1 for each' } });
     expect(third.headers.get('retry-after')).toBe('1');
     held.letGo();
     expect([(await first).status, (await second).status]).toEqual([200, 200]);

@@ -63,7 +63,11 @@ describe('who goes where', () => {
     const sent = ['1', '2', '3', '4', '5', '6', '7'].map((id) => submit(id));
     expect([a.inFlight, b.inFlight, budget.waiting]).toEqual([2, 2, 3]);
     const full = (await submit('8').outcome) as { kind: string };
-    expect(full).toMatchObject({ kind: 'OVERLOADED', retryAfterSeconds: 1, message: '3 requests wait already, the limit of the deployment is 3' });
+    expect(full).toMatchObject({
+      kind: 'OVERLOADED',
+      retryAfterSeconds: 1,
+      message: '3 requests wait already in this gateway process; the deployment has a limit of 3 for each',
+    });
     b.endOf(b.ids[0]!);
     await settle();
     expect(b.ids).toContain('5');

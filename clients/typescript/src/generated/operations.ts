@@ -105,11 +105,11 @@ export type DeployInput = {
   readonly idempotencyKey?: string | null | undefined;
   /** Rows of one merged inference, 1 to 4096; 1 merges nothing. Default 64. */
   readonly maxBatchSize?: number | null | undefined;
-  /** Inferences one replica works on at a time. Default 2. */
+  /** Inferences one replica works on at a time; each gateway process sends it so many before others wait. Default 2. */
   readonly maxConcurrency?: number | null | undefined;
   /** How long a request may be held back for others to be merged with, 0 to 1000; never one that is alone while a replica is free. 0 merges only what waits anyway. Default 2. */
   readonly maxDelayMs?: number | null | undefined;
-  /** Requests that may wait. Default 1000. */
+  /** Requests that may wait in each gateway process. Default 1000. */
   readonly maxQueue?: number | null | undefined;
   /** Memory a replica may use on top of what its runtime needs idle, as a 64-bit integer. Default: no limit of its own. */
   readonly memoryLimitBytes?: string | null | undefined;

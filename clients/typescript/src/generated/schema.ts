@@ -421,11 +421,11 @@ export type DeployInput = {
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
   /** Rows of one merged inference, 1 to 4096; 1 merges nothing. Default 64. */
   readonly maxBatchSize?: InputMaybe<Scalars['Int']['input']>;
-  /** Inferences one replica works on at a time. Default 2. */
+  /** Inferences one replica works on at a time; each gateway process sends it so many before others wait. Default 2. */
   readonly maxConcurrency?: InputMaybe<Scalars['Int']['input']>;
   /** How long a request may be held back for others to be merged with, 0 to 1000; never one that is alone while a replica is free. 0 merges only what waits anyway. Default 2. */
   readonly maxDelayMs?: InputMaybe<Scalars['Float']['input']>;
-  /** Requests that may wait. Default 1000. */
+  /** Requests that may wait in each gateway process. Default 1000. */
   readonly maxQueue?: InputMaybe<Scalars['Int']['input']>;
   /** Memory a replica may use on top of what its runtime needs idle, as a 64-bit integer. Default: no limit of its own. */
   readonly memoryLimitBytes?: InputMaybe<Scalars['String']['input']>;
@@ -659,7 +659,7 @@ export type DeploymentMetrics = {
   readonly queueTimeP95Ms?: Maybe<Scalars['Float']['output']>;
   /** 99 of 100 answered requests waited at most this long; null without any. */
   readonly queueTimeP99Ms?: Maybe<Scalars['Float']['output']>;
-  /** Bytes of the bodies of answered requests, as they came; a whole number. */
+  /** Bytes of the bodies of answered requests, as they came (messages over gRPC: inflated); a whole number. */
   readonly requestBytes: Scalars['Float']['output'];
   /** Finished requests, failed ones included; a whole number. */
   readonly requests: Scalars['Float']['output'];
@@ -718,11 +718,11 @@ export type DeploymentSpec = {
   readonly batching: BatchingMode;
   /** Rows of one merged inference; 1 merges nothing. */
   readonly maxBatchSize: Scalars['Int']['output'];
-  /** Inferences one replica works on at a time. */
+  /** Inferences one replica works on at a time; each gateway process sends it so many before others wait. */
   readonly maxConcurrency: Scalars['Int']['output'];
   /** How long a request may be held back for others to be merged with. */
   readonly maxDelayMs: Scalars['Float']['output'];
-  /** Requests that may wait; beyond it the answer is "overloaded", at once. */
+  /** Requests that may wait in each gateway process; beyond it the answer is "overloaded", at once. */
   readonly maxQueue: Scalars['Int']['output'];
   /** Memory a replica may use on top of what its runtime needs idle, as a 64-bit integer; null for no limit of its own. */
   readonly memoryLimitBytes?: Maybe<Scalars['String']['output']>;
@@ -1984,7 +1984,7 @@ export type TargetMetrics = {
   readonly queueTimeP95Ms?: Maybe<Scalars['Float']['output']>;
   /** 99 of 100 answered requests waited at most this long; null without any. */
   readonly queueTimeP99Ms?: Maybe<Scalars['Float']['output']>;
-  /** Bytes of the bodies of answered requests, as they came; a whole number. */
+  /** Bytes of the bodies of answered requests, as they came (messages over gRPC: inflated); a whole number. */
   readonly requestBytes: Scalars['Float']['output'];
   /** Finished requests, failed ones included; a whole number. */
   readonly requests: Scalars['Float']['output'];
