@@ -163,10 +163,10 @@ function plain(tensor: Tensor, i: number): number | string | boolean {
 }
 
 /** A BYTES element as text. @throws TensorError where it is not UTF-8 */
-export function elementText(name: string, i: number, element: Uint8Array): string {
+export function elementText(name: string, i: number, element: Uint8Array, instead = 'ask for this output as binary data'): string {
   try {
     return strictUtf8.decode(element);
   } catch {
-    throw new TensorError(`output "${name}": element ${i} holds bytes that are not UTF-8, which JSON cannot carry; ask for this output as binary data`);
+    throw new TensorError(`output "${name}": element ${i} holds bytes that are not UTF-8, which JSON cannot carry; ${instead}`);
   }
 }

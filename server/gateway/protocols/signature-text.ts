@@ -6,6 +6,9 @@ import { halfValue } from '../../../runtimes/open-inference/half.js';
 import { elementText } from '../../../runtimes/open-inference/json.js';
 import { TensorError, type Tensor } from '../../../runtimes/tensor.js';
 
+/** Neither protocol has another form for it, but for a name of the model's own choice. */
+const INSTEAD = 'ask over the Open Inference Protocol (/v2, or gRPC), which has binary data';
+
 export interface TextOptions {
   /** Whether an output named `*_bytes` is answered as `{"b64": …}`, as TensorFlow Serving does. */
   readonly base64: boolean;
@@ -78,7 +81,7 @@ function elementWriter({ name, datatype, data }: Tensor, { base64 }: TextOptions
     case 'BYTES': {
       const elements = data as readonly Uint8Array[];
       if (base64 && name.endsWith('_bytes')) return (at) => `{"b64":"${Buffer.from(elements[at]!).toString('base64')}"}`;
-      return (at) => JSON.stringify(elementText(name, at, elements[at]!));
+      return (at) => JSON.stringify(elementText(name, at, elements[at]!, INSTEAD));
     }
     case 'BOOL':
       return (at) => (data[at] ? 'true' : 'false');

@@ -21,3 +21,11 @@ test('twenty million rows of nothing are not written between other requests', ()
   const outputs = [{ name: 'y', datatype: 'FP32' as const, shape: [20_000_001, 0], data: new Float32Array(0) }];
   expect(tensorFlowServingText.elements(outputs, { byRow: true })).toBeGreaterThan(MAX_ELEMENTS_WRITTEN_HERE);
 });
+
+test('a text that is not UTF-8 is refused with what would be right, and not with what the protocol cannot do', () => {
+  const outputs = [{ name: 'y', datatype: 'BYTES' as const, shape: [1], data: [Buffer.of(0xff)] }];
+  for (const { write } of [tensorFlowServingText, mlflowText])
+    expect(() => write(outputs, { byRow: true }, { model: 'm', version: 1 })).toThrow(
+      'output "y": element 0 holds bytes that are not UTF-8, which JSON cannot carry; ask over the Open Inference Protocol (/v2, or gRPC), which has binary data',
+    );
+});
