@@ -11,10 +11,12 @@ export interface CallContext {
   readonly caller: string;
   /** Headers, or gRPC metadata, by lower-case name: the sticky key and `traceparent` are among them. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** Bytes of the request as it came. */
+  /** Bytes of the request as it came; over gRPC, which says no such number, those of the message that was inflated. */
   readonly requestBytes: number;
   /** The method that was called, where the protocol has several for an inference (gRPC). */
   readonly method?: string;
+  /** The path's pattern, where the protocol has several for an inference (MLflow). */
+  readonly path?: string | undefined;
   /** The protocol's own deadline, counted from arrival, where it has one (gRPC). */
   readonly timeoutMs?: number;
 }

@@ -126,6 +126,23 @@ describe('/metrics', () => {
 });
 
 describe('traces', () => {
+  test('name the route that was called where a protocol has two', async () => {
+    const collector = await startTraceCollector();
+    const gateway = await bench.gateway(db.url, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, PILOTHOUSE_MLFLOW_DEPLOYMENT: 'm' });
+    const paths = ['/deployments/m/invocations', '/invocations'];
+    for (const path of paths)
+      expect((await gateway.request(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"inputs":["wait:1"]}' })).status).toBe(
+        200,
+      );
+    expect(await gateway.stop()).toBe(0);
+    collector.close();
+    const servers = collector.spans.filter(({ kind }) => kind === 2);
+    expect(servers.map(({ name, attributes }) => [name, attributes['http.route']]).sort()).toEqual([
+      ['POST /deployments/{name}/invocations', '/deployments/{name}/invocations'],
+      ['POST /invocations', '/invocations'],
+    ]);
+  });
+
   const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
   const CALLER = '00f067aa0ba902b7';
   const from = (flags: string, more: Record<string, string> = {}) => ({ init: { headers: { traceparent: `00-${TRACE}-${CALLER}-${flags}`, ...more } } });

@@ -119,19 +119,13 @@ const ROUTES: Readonly<Record<Exclude<Protocol, 'oip-grpc'>, string>> = {
   'oip-rest': '/v2/models/{model_name}/infer',
   'tfs-rest': PREDICT,
   'kserve-v1': PREDICT,
-  mlflow: '/invocations',
+  mlflow: '/deployments/{name}/invocations',
 };
 const RPC_SERVICE = 'inference.GRPCInferenceService';
 /** Few: a model's name is an attribute. */
-const NAMES: Readonly<Record<Exclude<Protocol, 'oip-grpc'>, string>> = {
-  'oip-rest': `POST ${ROUTES['oip-rest']}`,
-  'tfs-rest': `POST ${PREDICT}`,
-  'kserve-v1': `POST ${PREDICT}`,
-  mlflow: `POST ${ROUTES.mlflow}`,
-};
-
+const routeOf = ({ path, protocol }: CallContext): string => path ?? ROUTES[protocol as keyof typeof ROUTES];
 const methodOf = ({ method = 'ModelInfer' }: CallContext): string => method;
-const nameOf = (context: CallContext): string => (context.protocol === 'oip-grpc' ? `${RPC_SERVICE}/${methodOf(context)}` : NAMES[context.protocol]);
+const nameOf = (context: CallContext): string => (context.protocol === 'oip-grpc' ? `${RPC_SERVICE}/${methodOf(context)}` : `POST ${routeOf(context)}`);
 
 const statusOf = ({ failure }: RequestOutcome): number => (failure === undefined ? 200 : failure === 'INTERNAL' ? 500 : FAILURE_KINDS[failure].httpStatus);
 
@@ -155,7 +149,7 @@ function attributesOf(outcome: RequestOutcome): Attributes {
         }
       : {
           'http.request.method': 'POST',
-          'http.route': ROUTES[protocol],
+          'http.route': routeOf(call.context),
           'http.response.status_code': statusOf(outcome),
           'http.request.body.size': requestBytes,
         };

@@ -38,6 +38,8 @@ export class Body {
   private readonly chunks: Buffer[] = [];
   private whole: Buffer | undefined;
   private size = 0;
+  /** Of what is inflated: bytes as they came. */
+  private packed = 0;
   settled = false;
   private error: BodyError | undefined;
   private body: Buffer = EMPTY;
@@ -70,8 +72,14 @@ export class Body {
 
   push(chunk: Buffer): void {
     if (this.settled) return;
-    if (!this.inflater) this.gather(chunk);
-    else if (!this.inflater.write(chunk)) this.flow.pause();
+    if (!this.inflater) return this.gather(chunk);
+    this.packed += chunk.length;
+    if (!this.inflater.write(chunk)) this.flow.pause();
+  }
+
+  /** Bytes as they came, so far. */
+  get receivedBytes(): number {
+    return this.inflater ? this.packed : this.size;
   }
 
   /** The message has come whole. */

@@ -201,6 +201,8 @@ export class Connection {
 
   private malformed({ code, reason, message }: ParserError): void {
     if (code === 'HPE_HEADER_OVERFLOW') this.refuse(431, `the headers have more than ${MAX_HEADER_BYTES} bytes`);
+    else if (code === 'HPE_PAUSED_H2_UPGRADE')
+      this.refuse(400, 'this is HTTP/2, and this port speaks HTTP/1.1; gRPC has a port of its own, 8001 unless it was changed');
     else this.refuse(400, `this is no HTTP/1.1 request: ${reason || message}`);
   }
 

@@ -21,6 +21,8 @@ export interface HttpRoute {
   /** Whether it is answered without a token. */
   readonly open: boolean;
   readonly protocol: Protocol;
+  /** What it is called in traces, where the protocol has several routes for an inference. */
+  readonly path?: string | undefined;
   readonly failureText: FailureText;
   /**
    * @param call its context has the request's headers
@@ -57,6 +59,6 @@ export const json = (status: number, value: unknown): HttpAnswer => ({ status, b
 export function routesOf(protocol: Protocol, failureText: FailureText = errorText) {
   return {
     get: (answer: HttpRoute['answer'], open = false): HttpRoute => ({ method: 'GET', open, protocol, failureText, answer }),
-    post: (answer: HttpRoute['answer']): HttpRoute => ({ method: 'POST', open: false, protocol, failureText, answer }),
+    post: (answer: HttpRoute['answer'], path?: string): HttpRoute => ({ method: 'POST', open: false, protocol, path, failureText, answer }),
   };
 }

@@ -118,7 +118,14 @@ export class HttpFront {
   private run(exchange: Exchange, route: HttpRoute, caller: string, body: Buffer): void {
     const { headers } = exchange.head;
     // The deadline runs from here: how long a caller takes to send is its own affair.
-    const call = this.options.call({ requestId: exchange.requestId, protocol: route.protocol, caller, headers, requestBytes: body.length });
+    const call = this.options.call({
+      requestId: exchange.requestId,
+      protocol: route.protocol,
+      caller,
+      headers,
+      requestBytes: exchange.body.receivedBytes,
+      path: route.path,
+    });
     let answer: HttpAnswer | Promise<HttpAnswer>;
     try {
       answer = route.answer(call, body);

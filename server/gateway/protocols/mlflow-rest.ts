@@ -39,7 +39,7 @@ export function mlflowRest(dataPlane: DataPlane, texts: Texts, deployment: strin
       if (root === 'deployments') return segments.length === 3 ? deploymentRoute(dataPlane, texts, nameOf(encoded!), verb!) : undefined;
       if (segments.length > 1) return undefined;
       if (root === 'version') return get(() => ({ status: 200, body: dataPlane.serverVersion, contentType: 'text/plain' }));
-      if (deployment !== undefined) return deploymentRoute(dataPlane, texts, deployment, root!);
+      if (deployment !== undefined) return deploymentRoute(dataPlane, texts, deployment, root!, `/${root}`);
       if (root !== 'invocations') return healthRoute(() => dataPlane.ready());
       throw new GatewayError(
         'NOT_FOUND',
@@ -49,13 +49,16 @@ export function mlflowRest(dataPlane: DataPlane, texts: Texts, deployment: strin
   };
 }
 
-function deploymentRoute(dataPlane: DataPlane, texts: Texts, name: string, verb: string): HttpRoute | undefined {
+/** @param path where it is not the one with a name */
+function deploymentRoute(dataPlane: DataPlane, texts: Texts, name: string, verb: string, path?: string): HttpRoute | undefined {
   if (verb === 'invocations')
-    return post((call, body) =>
-      texts.infer('mlflow', { call, model: name, body }, ({ signature }) => ({
-        form: mlflowBodyOf(call.context.headers['content-type'] as string | undefined),
-        signature,
-      })),
+    return post(
+      (call, body) =>
+        texts.infer('mlflow', { call, model: name, body }, ({ signature }) => ({
+          form: mlflowBodyOf(call.context.headers['content-type'] as string | undefined),
+          signature,
+        })),
+      path,
     );
   if (verb === 'ping' || verb === 'health') return healthRoute(() => dataPlane.modelReady(name));
   return undefined;

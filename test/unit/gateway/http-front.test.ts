@@ -41,6 +41,7 @@ async function world(tokens?: string[]): Promise<World> {
     if (path === '/get') return get(() => ({ status: 200, body: 'got' }), true);
     if (path === '/large') return get(() => ({ status: 200, body: 'é'.repeat(512 * 1024) }));
     if (path === '/echo') return post((_call, body) => ({ status: 200, body: `${body.length}:${body.toString()}` }));
+    if (path === '/bytes') return post((call, body) => ({ status: 200, body: `${call.context.requestBytes} of ${body.length}` }));
     if (path === '/headers') return post((call) => ({ status: 200, body: JSON.stringify(call.context.headers) }));
     if (path === '/broken') return get(() => Promise.reject(new Error('not for callers')));
     if (!path.startsWith('/wait/')) return undefined;
@@ -110,6 +111,16 @@ class Caller {
 const getting = (path: string, headers = ''): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n`;
 const posting = (path: string, body = '', headers = ''): string =>
   `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${headers}\r\n${body}`;
+
+test('the bytes of a body are counted as they came', async () => {
+  const { port } = await world();
+  const caller = await Caller.to(port);
+  const packed = gzipSync(Buffer.alloc(5_000, 'a'));
+  caller.say(posting('/bytes', 'abc'));
+  caller.say(`POST /bytes HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n`);
+  caller.say(`POST /bytes HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: ${packed.length}\r\n\r\n`).say(packed);
+  await soon(() => expect(caller.answers).toEqual(['200 3 of 3', '200 5 of 5', `200 ${packed.length} of 5000`]));
+});
 
 describe('requests sent ahead', () => {
   test('are taken in turn, and answered in order, whatever each takes', async () => {
@@ -226,7 +237,7 @@ describe('what RFC 9112 asks', () => {
     ['a bare line feed', 'GET /get HTTP/1.1\nHost: a\n\n', 400, /no HTTP\/1\.1 request/],
     ['a chunk that is none', 'POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n', 400, /no HTTP\/1\.1 request/],
     ['a transfer coding that is not known', 'POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\nabc', 400, /no HTTP\/1\.1 request/],
-    ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, /no HTTP\/1\.1 request/],
+    ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, /this port speaks HTTP\/1\.1; gRPC has a port of its own/],
     ['long headers', `GET /get HTTP/1.1\r\nHost: a\r\n${'name: value\r\n'.repeat(5_000)}\r\n`, 431, /more than 16384 bytes/],
     ['a tunnel', 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n', 404, /there is nothing at a:1/],
   ] as const)('%s', async (_what, bytes, status, message) => {
