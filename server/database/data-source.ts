@@ -17,6 +17,7 @@ import { AlertEntity, AlertRuleEntity, MetricWindowEntity, MonitorEntity, Monito
 import { ArtifactEntity, ModelEntity, ProjectEntity, VersionEntity, VersionFileEntity } from '../registry/registry.entities.js';
 import { migrations } from '../../migrations/index.js';
 import { SnakeNaming } from './naming.js';
+import { ServerConnection } from './server-connection.js';
 
 export const ENTITIES = [
   ApiTokenEntity,
@@ -60,7 +61,7 @@ export function createDataSource(url: string, poolSize = 20): DataSource {
     namingStrategy: new SnakeNaming(),
     poolSize,
     applicationName: 'pilothouse-server',
-    extra: { statement_timeout: 30_000, idle_in_transaction_session_timeout: 30_000 },
+    extra: { Client: ServerConnection, statement_timeout: 30_000, idle_in_transaction_session_timeout: 30_000 },
     // Ids are made here, so that no database extension is needed.
     installExtensions: false,
   });

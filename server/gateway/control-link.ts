@@ -57,6 +57,8 @@ export class ControlLink {
     });
     // A connection that breaks while it is idle; whoever needs the next one finds out.
     this.pool.on('error', (error) => this.report(error));
+    // The pool stops listening when it hands a connection out, and whoever takes it begins a moment later.
+    this.pool.on('connect', (client) => client.on('error', () => undefined));
     this.notifier = new Notifier((sql, parameters) => this.pool.query(sql, parameters));
     this.refresh = new Coalesced(() => this.readRoutes());
     this.beat = new Coalesced(() => this.writeRow());
