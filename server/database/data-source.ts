@@ -17,7 +17,7 @@ import { AlertEntity, AlertRuleEntity, MetricWindowEntity, MonitorEntity, Monito
 import { ArtifactEntity, ModelEntity, ProjectEntity, VersionEntity, VersionFileEntity } from '../registry/registry.entities.js';
 import { migrations } from '../../migrations/index.js';
 import { SnakeNaming } from './naming.js';
-import { ServerConnection } from './server-connection.js';
+import { reasonOfFailure, ServerConnection } from './server-connection.js';
 
 export const ENTITIES = [
   ApiTokenEntity,
@@ -67,7 +67,7 @@ export function createDataSource(url: string, poolSize = 20): DataSource {
   });
 }
 
-/** Runs the migrations that are missing, one server at a time. */
+/** Runs the migrations that are missing, one server at a time. @throws ConnectionLostError */
 export async function migrate(dataSource: DataSource): Promise<void> {
   const runner = dataSource.createQueryRunner();
   try {
@@ -76,8 +76,11 @@ export async function migrate(dataSource: DataSource): Promise<void> {
     try {
       await dataSource.runMigrations({ transaction: 'all' });
     } finally {
-      await runner.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+      // A connection that was lost has no lock any more, and why it was is told by what failed before.
+      await runner.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]).catch(() => undefined);
     }
+  } catch (error) {
+    throw await reasonOfFailure(error, runner);
   } finally {
     await runner.release();
   }

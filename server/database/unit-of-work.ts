@@ -2,12 +2,13 @@
  * One change: its rows, its events and its audit entries in one transaction, and the wake-ups after the commit. Nothing else
  * in the server opens a transaction, so that no change can forget one of them.
  */
-import type { DataSource, EntityManager } from 'typeorm';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { AuditEntryEntity } from '../access/access.entities.js';
 import { EventEntity } from '../events/event.entities.js';
 import type { Topic, Topics } from '../events/topics.js';
 import { CHANNEL } from '../gateway/route.js';
 import type { Notifier } from './notifications.js';
+import { reasonOfFailure } from './server-connection.js';
 
 /** Who acts: `token:<name>` for a caller, `system:<part>` for what Pilothouse decides itself. */
 export type Actor = string;
@@ -50,10 +51,13 @@ export class UnitOfWork {
     private readonly clock: () => Date = () => new Date(),
   ) {}
 
+  /** @throws what the work throws, and ConnectionLostError */
   async run<R>(actor: Actor, work: (change: Change) => Promise<R>): Promise<R> {
     const wakes = new Set<string>();
     const callbacks: (() => void)[] = [];
-    const result = await this.dataSource.transaction(async (manager) => {
+    let runner: QueryRunner | undefined;
+    const transaction = this.dataSource.transaction(async (manager) => {
+      runner = manager.queryRunner;
       const now = this.clock();
       const change: Change = {
         manager,
@@ -70,6 +74,9 @@ export class UnitOfWork {
         afterCommit: (callback) => callbacks.push(callback),
       };
       return work(change);
+    });
+    const result = await transaction.catch(async (error: unknown) => {
+      throw await reasonOfFailure(error, runner);
     });
     for (const channel of wakes) this.notifier.wake(channel);
     for (const callback of callbacks) callback();
