@@ -7,9 +7,9 @@ import { DomainError, type ErrorCode } from '../errors.js';
 export const FAULT = 'INTERNAL_SERVER_ERROR';
 
 /** PostgreSQL's and the network's ways of saying that the database is away, or wants the transaction again. */
-const AWAY = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOENT', '57P01', '57P02', '57P03', '53300', '40001', '40P01']);
+const AWAY = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOENT', '57P01', '57P02', '57P03', '57014', '53300', '40001', '40P01']);
 const AWAY_MESSAGE =
-  /connection terminated|is not queryable|timeout exceeded when trying to connect|the database system is (starting up|shutting down)|Driver not Connected|query_canceled/i;
+  /connection terminated|is not queryable|timeout exceeded when trying to connect|the database system is (starting up|shutting down)|Driver not Connected/i;
 /** Of a connection that broke between two statements: ours, and TypeORM's two of what is read outside of a change. */
 const AWAY_NAMES = ['ConnectionLostError', 'QueryRunnerAlreadyReleasedError', 'QueryRunnerProviderAlreadyReleasedError'];
 

@@ -8,6 +8,8 @@ import type { GraphqlWebSockets } from './websocket.js';
 
 /** Gauges of prom-client whose names end as only a counter's may. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+/** A scraper gives up after some seconds, and then has none of the others either. */
+const LOOK_UP_MS = 1_000;
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];
 
 /** Something that is looked up when it is asked for. */
@@ -75,6 +77,7 @@ export class ApiMetrics {
 
   add({ name, help, labels = [], values }: StateGauge): void {
     const { log } = this;
+    const lookUp = withinTime(async () => values(), LOOK_UP_MS);
     new Gauge({
       name,
       help,
@@ -83,13 +86,26 @@ export class ApiMetrics {
       async collect() {
         this.reset();
         try {
-          for (const [of, value] of await values()) this.set(of, value);
+          for (const [of, value] of await lookUp()) this.set(of, value);
         } catch (error) {
-          // The others still tell something, and that one is missing does too.
-          this.remove();
+          // The others still tell something, and that one is missing does too. One without labels has a zero after a reset.
+          if (labels.length === 0) this.remove();
           log.warn({ err: error, metric: name }, 'a metric could not be looked up');
         }
       },
     });
   }
+}
+
+/** Does the work, one at a time: whoever asks while it is under way waits for the same. @throws when it takes longer than that */
+function withinTime<Result>(work: () => Promise<Result>, ms: number): () => Promise<Result> {
+  let underWay: Promise<Result> | undefined;
+  return async () => {
+    underWay ??= work().finally(() => (underWay = undefined));
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`it was not there within ${ms} ms`)), ms);
+    });
+    return Promise.race([underWay, late]).finally(() => clearTimeout(timer));
+  };
 }

@@ -17,7 +17,7 @@ import { AlertEntity, AlertRuleEntity, MetricWindowEntity, MonitorEntity, Monito
 import { ArtifactEntity, ModelEntity, ProjectEntity, VersionEntity, VersionFileEntity } from '../registry/registry.entities.js';
 import { migrations } from '../../migrations/index.js';
 import { SnakeNaming } from './naming.js';
-import { reasonOfFailure, ServerConnection } from './server-connection.js';
+import { reasonOfFailure, ServerConnection, STATEMENT_TIMEOUT_MS } from './server-connection.js';
 
 export const ENTITIES = [
   ApiTokenEntity,
@@ -50,6 +50,8 @@ export const ENTITIES = [
 /** Key of the advisory lock under which migrations run, so that two servers may start at once. */
 const MIGRATION_LOCK = 0x50494c4f;
 
+const CONNECT_MS = 10_000;
+
 /** A data source that is not connected yet. */
 export function createDataSource(url: string, poolSize = 20): DataSource {
   return new DataSource({
@@ -61,7 +63,9 @@ export function createDataSource(url: string, poolSize = 20): DataSource {
     namingStrategy: new SnakeNaming(),
     poolSize,
     applicationName: 'pilothouse-server',
-    extra: { Client: ServerConnection, statement_timeout: 30_000, idle_in_transaction_session_timeout: 30_000 },
+    // To be let in, or, where all connections are in use, to get one of them.
+    connectTimeoutMS: CONNECT_MS,
+    extra: { Client: ServerConnection, keepAlive: true, statement_timeout: STATEMENT_TIMEOUT_MS, idle_in_transaction_session_timeout: 30_000 },
     // Ids are made here, so that no database extension is needed.
     installExtensions: false,
   });
