@@ -1,10 +1,10 @@
 /** Forgets what is past its time, in the leader, now and then. */
-import cron from 'node-cron';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 import { pruneIdempotencyRecords } from './access/idempotency.js';
 import { NotLeaderError, type Fence } from './database/leadership.js';
 import { pruneEvents } from './events/retention.js';
+import { schedule } from './schedule.js';
 
 const DAY_MS = 86_400_000;
 const IDEMPOTENCY_DAYS = 7;
@@ -19,7 +19,7 @@ export class Housekeeping {
   ) {}
 
   lead(fence: Fence, signal: AbortSignal): void {
-    const task = cron.schedule(HOURLY, () => this.tidy(fence), { noOverlap: true, name: 'housekeeping', suppressMissedWarning: true });
+    const task = schedule(HOURLY, 'housekeeping', this.log, () => this.tidy(fence));
     signal.addEventListener('abort', () => void task.destroy());
   }
 

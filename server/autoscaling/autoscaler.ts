@@ -1,11 +1,11 @@
 /** Lets the replicas of deployments with a scaling policy follow their load, in the leader alone. One transaction a policy. */
-import nodeCron from 'node-cron';
 import type { Logger } from 'pino';
 import type { EntityManager } from 'typeorm';
 import { NotLeaderError, type Fence } from '../database/leadership.js';
 import type { UnitOfWork } from '../database/unit-of-work.js';
 import type { DeploymentEntity } from '../deployments/deployment.entities.js';
 import type { MetricWindows } from '../monitoring/metric-windows.js';
+import { schedule } from '../schedule.js';
 import { ScalingDecisionEntity, type ScalingPolicyEntity } from './autoscaling.entities.js';
 import { pruneDecisions } from './decision-retention.js';
 import { decide, type Decision } from './decide.js';
@@ -33,18 +33,11 @@ export class Autoscaler {
   /** Evaluates every policy every few seconds until `signal` aborts. */
   lead(fence: Fence, signal: AbortSignal): void {
     const { log, work, clock = () => new Date() } = this.parts;
-    const pass = nodeCron.schedule(EVERY, () => (this.passing = this.evaluateAll(fence, signal)), {
-      noOverlap: true,
-      name: 'autoscaler',
-      suppressMissedWarning: true,
-    });
-    const prune = nodeCron.schedule(
-      PRUNE,
-      () =>
-        pruneDecisions(work.dataSource, fence, clock()).catch((error: unknown) => {
-          if (!(error instanceof NotLeaderError)) log.warn({ err: error }, 'old scaling decisions could not be removed; the next try is in an hour');
-        }),
-      { noOverlap: true, suppressMissedWarning: true },
+    const pass = schedule(EVERY, 'autoscaler', log, () => (this.passing = this.evaluateAll(fence, signal)));
+    const prune = schedule(PRUNE, 'removal of old scaling decisions', log, () =>
+      pruneDecisions(work.dataSource, fence, clock()).catch((error: unknown) => {
+        if (!(error instanceof NotLeaderError)) log.warn({ err: error }, 'old scaling decisions could not be removed; the next try is in an hour');
+      }),
     );
     signal.addEventListener('abort', () => {
       void pass.destroy();

@@ -2,10 +2,10 @@
  * Runs monitors by their cron expressions, in the leader alone. Level-triggered: the set of schedules is compared with the database
  * after each change and every few seconds, so that a change made through another server, or a lost wake-up, is picked up too.
  */
-import nodeCron, { type ScheduledTask } from 'node-cron';
 import type { Logger } from 'pino';
 import { NotLeaderError, type Fence } from '../database/leadership.js';
 import type { UnitOfWork } from '../database/unit-of-work.js';
+import { schedule, type ScheduledTask } from '../schedule.js';
 import type { MonitorRunner } from './monitor-runner.js';
 import type { MonitorService } from './monitor.service.js';
 import { MonitorEntity } from './monitoring.entities.js';
@@ -40,9 +40,10 @@ export class MonitorScheduler {
 
   /** Schedules until `signal` aborts. */
   lead(fence: Fence, signal: AbortSignal): void {
+    const { log } = this.parts;
     this.term = { fence, signal };
-    const resync = nodeCron.schedule(RESYNC, () => this.sync(), { noOverlap: true, suppressMissedWarning: true });
-    const prune = nodeCron.schedule(PRUNE, () => this.track(this.prune(fence)), { noOverlap: true, suppressMissedWarning: true });
+    const resync = schedule(RESYNC, 'list of monitors', log, () => this.sync());
+    const prune = schedule(PRUNE, 'removal of old metric windows', log, () => this.track(this.prune(fence)));
     signal.addEventListener('abort', () => {
       if (this.term?.fence === fence) this.term = undefined;
       void resync.destroy();
@@ -114,12 +115,7 @@ export class MonitorScheduler {
   }
 
   private schedule(id: string, cron: string): void {
-    const task = nodeCron.schedule(cron, () => this.track(this.tick(id)), {
-      noOverlap: true,
-      timezone: 'UTC',
-      name: `monitor ${id}`,
-      suppressMissedWarning: true,
-    });
+    const task = schedule(cron, `monitor ${id}`, this.parts.log, () => this.track(this.tick(id)));
     this.scheduled.set(id, { cron, task });
   }
 
