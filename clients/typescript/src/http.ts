@@ -1,5 +1,5 @@
 /** One HTTP exchange with Pilothouse, its failures told apart. */
-import { PilothouseError } from './errors.js';
+import { codeOf, PilothouseError, type PilothouseErrorCode } from './errors.js';
 
 export interface Exchange {
   readonly url: string;
@@ -33,7 +33,7 @@ export function reasonOf(error: unknown): string {
   return cause instanceof Error && cause.message !== '' ? cause.message : message;
 }
 
-const CODES: Readonly<Record<number, string>> = {
+const CODES: Readonly<Record<number, PilothouseErrorCode>> = {
   400: 'INVALID',
   401: 'UNAUTHENTICATED',
   403: 'FORBIDDEN',
@@ -52,23 +52,25 @@ const CODES: Readonly<Record<number, string>> = {
 export async function fromResponse(response: Response, what: string): Promise<PilothouseError> {
   const text = await response.text().catch(() => '');
   const body = parse(text);
-  const code = body?.code ?? CODES[response.status] ?? (response.status >= 500 ? 'INTERNAL' : 'INVALID');
+  const code = codeOf(body?.code) ?? CODES[response.status] ?? (response.status >= 500 ? 'INTERNAL' : 'INVALID');
   const seconds = Number(response.headers.get('retry-after'));
   const retryAfterMs = response.headers.has('retry-after') && Number.isFinite(seconds) ? { retryAfterMs: seconds * 1000 } : {};
   return new PilothouseError(code, `${what}: ${body?.message ?? (text.slice(0, 500) || `status ${response.status}`)}`, {
     status: response.status,
     ...retryAfterMs,
+    ...(body?.id !== undefined && { errorId: body.id }),
   });
 }
 
-function parse(text: string): { code?: string; message: string } | undefined {
+function parse(text: string): { code?: string; message: string; id?: string } | undefined {
   try {
     const { error, code, message } = JSON.parse(text) as { error?: unknown; code?: unknown; message?: unknown };
     const nested =
       typeof error === 'object' && error !== null
-        ? (error as { code?: unknown; message?: unknown })
-        : { code, message: typeof error === 'string' ? error : message };
-    return typeof nested.message === 'string' ? { message: nested.message, ...(typeof nested.code === 'string' && { code: nested.code }) } : undefined;
+        ? (error as { code?: unknown; message?: unknown; id?: unknown })
+        : { code, message: typeof error === 'string' ? error : message, id: undefined };
+    if (typeof nested.message !== 'string') return undefined;
+    return { message: nested.message, ...(typeof nested.code === 'string' && { code: nested.code }), ...(typeof nested.id === 'string' && { id: nested.id }) };
   } catch {
     return undefined;
   }

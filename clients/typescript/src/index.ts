@@ -3,7 +3,7 @@ export { connect, PilothouseClient } from './client.js';
 export type { ConnectOptions, DeploymentChange, DeploymentRef, Document, NewVersion, WaitOptions } from './client.js';
 export type { NamedSource, Source, UploadedArtifact } from './artifacts.js';
 export { PilothouseError } from './errors.js';
-export type { PilothouseErrorDetail, UserError } from './errors.js';
+export type { PilothouseErrorCode, PilothouseErrorDetail, UserError } from './errors.js';
 export type { Inference, InferenceOptions, InputData, InputTensor } from './inference.js';
 export type { FollowOptions } from './subscription.js';
 export type { Datatype, Tensor, TensorData } from '../../../runtimes/tensor.js';

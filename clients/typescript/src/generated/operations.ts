@@ -158,7 +158,7 @@ export type DeploymentRefInput = {
   readonly project?: string;
 };
 
-/** What kind of failure it is. The same codes stand in `extensions.code` of GraphQL errors. */
+/** What kind of failure it is. The same codes stand in `extensions.code` of GraphQL errors, and beside them what GraphQL says of an operation that is malformed: `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `BAD_USER_INPUT`, `OPERATION_RESOLUTION_FAILURE`, `BAD_REQUEST`. A fault of the server is `INTERNAL_SERVER_ERROR`; it and `UNAVAILABLE` may come with `extensions.id`, under which the log of the server says more. */
 export type ErrorCode =
   /** the name is taken */
   | 'ALREADY_EXISTS'
