@@ -25,8 +25,11 @@ export interface Evaluation {
 export function evaluateMonitor(rule: MonitorRule, windows: WindowSummary, serverErrorKinds: readonly string[]): Evaluation {
   const { requests } = windows;
   const noData = (reason: string): Evaluation => ({ state: 'NO_DATA', requests, value: null, reason });
-  const span = formatDuration(rule.windowMs);
-  if (windows.coveredMs <= 0) return noData(`no gateway reported anything in the last ${span}: whether there were requests is unknown`);
+  const asked = formatDuration(rule.windowMs);
+  if (windows.coveredMs <= 0) return noData(`no gateway reported anything in the last ${asked}: whether there were requests is unknown`);
+  // Windows count as a whole or not at all, so that the time that they are of is seldom the time that was asked for.
+  const measured = formatDuration(windows.measuredMs);
+  const span = measured === asked ? asked : `${asked}, measured over ${measured}`;
   const missing = missingPart(rule.windowMs, windows.coveredMs);
   if (requests < Math.max(1, rule.minimumRequests)) {
     return noData(`${plural(requests, 'request')} in the last ${span}, and the monitor needs at least ${rule.minimumRequests}${missing}`);

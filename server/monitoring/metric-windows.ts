@@ -25,6 +25,8 @@ export interface WindowSummary {
   readonly responseBytes: number;
   /** How much of the range at least one gateway reported on; 0 when nothing is known. */
   readonly coveredMs: number;
+  /** Over how much time all of this was counted: the windows as they are, also where they reach beyond the range. Rates and means are of this. */
+  readonly measuredMs: number;
   /** Mean of the requests accepted and not yet answered, waiting ones included, over all gateways; null when nothing is known. */
   readonly inFlight: number | null;
   /** The most that one gateway had under way at one time for one target. */
@@ -63,7 +65,7 @@ const LONGEST_WINDOW_MS = 3_600_000;
 
 const NO_HISTOGRAMS = { latency: [], queueTime: [], computeTime: [], batchSizes: [] };
 const NO_COUNTS = { requests: 0, executions: 0, rows: 0, requestBytes: 0, responseBytes: 0, errors: {} };
-const NOTHING: WindowSummary = { ...NO_COUNTS, ...NO_HISTOGRAMS, coveredMs: 0, inFlight: null, inFlightMax: null, queue: null, queueMax: null };
+const NOTHING: WindowSummary = { ...NO_COUNTS, ...NO_HISTOGRAMS, coveredMs: 0, measuredMs: 0, inFlight: null, inFlightMax: null, queue: null, queueMax: null };
 
 interface SummaryRow {
   readonly deployment_id: string;
@@ -79,6 +81,7 @@ interface SummaryRow {
   readonly queue_ms: number;
   readonly queue_max: number;
   readonly covered_ms: number;
+  readonly measured_ms: number;
   readonly errors: Readonly<Record<string, number>> | null;
   readonly latency: readonly string[] | null;
   readonly queue_time: readonly string[] | null;
@@ -93,13 +96,15 @@ interface SummaryRow {
 const IN_RANGE = `deployment_id = ANY($1) AND window_start >= $2::timestamptz - $4 * interval '1 ms' AND window_start < $3
   AND window_start + window_ms * interval '0.5 ms' >= $2 AND window_start + window_ms * interval '0.5 ms' < $3`;
 
+const lengthOf = (ranges: string): string => `(SELECT coalesce(sum(extract(epoch FROM upper(r) - lower(r))), 0)::float8 * 1000 FROM unnest(${ranges}) AS r)`;
+
 const SUMMARY = `
   WITH w AS (SELECT * FROM metric_window WHERE ${IN_RANGE}),
   base AS (
     SELECT deployment_id, version_id, sum(requests) AS requests, sum(executions) AS executions, sum(rows) AS rows,
            sum(request_bytes) AS request_bytes, sum(response_bytes) AS response_bytes, sum(in_flight_ms) AS in_flight_ms, max(in_flight_max) AS in_flight_max,
            sum(queue_ms) AS queue_ms, max(queue_max) AS queue_max,
-           range_agg(tstzrange(window_start, window_start + window_ms * interval '1 ms')) * tstzmultirange(tstzrange($2, $3)) AS covered
+           range_agg(tstzrange(window_start, window_start + window_ms * interval '1 ms')) AS measured
     FROM w GROUP BY GROUPING SETS ((deployment_id), (deployment_id, version_id))),
   errors AS (
     SELECT deployment_id, version_id, jsonb_object_agg(kind, count) AS errors
@@ -116,7 +121,7 @@ const SUMMARY = `
     FROM buckets GROUP BY 1, 2)
   SELECT base.deployment_id, base.version_id, requests, executions, rows, request_bytes, response_bytes, in_flight_ms, in_flight_max, queue_ms, queue_max, errors,
          latency, queue AS queue_time, compute AS compute_time, batch AS batch_sizes,
-         (SELECT coalesce(sum(extract(epoch FROM upper(r) - lower(r))), 0)::float8 * 1000 FROM unnest(covered) AS r) AS covered_ms
+         ${lengthOf('measured')} AS measured_ms, ${lengthOf('measured * tstzmultirange(tstzrange($2, $3))')} AS covered_ms
   FROM base LEFT JOIN errors USING (deployment_id, version_id) LEFT JOIN histograms USING (deployment_id, version_id)`;
 
 export class MetricWindows {
@@ -188,8 +193,8 @@ function toDeploymentWindows(rows: readonly SummaryRow[], from: Date, to: Date):
 }
 
 function toSummary(row: SummaryRow, errors: Readonly<Record<string, number>>, histograms: Histograms): WindowSummary {
-  const coveredMs = Math.round(row.covered_ms);
-  const mean = (sum: number): number | null => (coveredMs > 0 ? sum / coveredMs : null);
+  const measuredMs = Math.round(row.measured_ms);
+  const mean = (sum: number): number | null => (measuredMs > 0 ? sum / measuredMs : null);
   return {
     requests: Number(row.requests),
     executions: Number(row.executions),
@@ -198,7 +203,8 @@ function toSummary(row: SummaryRow, errors: Readonly<Record<string, number>>, hi
     responseBytes: Number(row.response_bytes),
     errors,
     ...histograms,
-    coveredMs,
+    coveredMs: Math.round(row.covered_ms),
+    measuredMs,
     inFlight: mean(row.in_flight_ms),
     inFlightMax: row.in_flight_max,
     queue: mean(row.queue_ms),

@@ -27,6 +27,11 @@ export abstract class MetricsType {
       'For how much of the asked time gateways have reported, up to `windowMs`; the newest seconds may be missing. 0: nothing is known, which is not the same as no requests.',
   })
   coveredMs!: number;
+  @Field(() => Int, {
+    description:
+      'Over how much time the other figures were counted; divide by it for a rate. Gateways count in windows of 5 s, those that wait for the database in longer ones, and each counts as a whole or not at all: to the asked time belong those whose middle lies in it.',
+  })
+  measuredMs!: number;
   @Field(() => Float, { description: 'Finished requests, failed ones included; a whole number.' }) requests!: number;
   @Field(() => Float, { nullable: true, description: "Failed requests that were not the caller's doing, as a fraction of all, 0 to 1; null without requests." })
   errorRate!: number | null;

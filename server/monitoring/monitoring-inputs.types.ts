@@ -14,7 +14,12 @@ export class CreateMonitorInput {
   cron!: string;
   @Field(() => MonitorMetricEnum, { description: 'What it looks at.' }) metric!: keyof typeof MonitorMetricEnum;
   @Field(() => Float, { nullable: true, description: 'Of LATENCY: which quantile, between 0 and 1. Default 0.95.' }) quantile?: number | null;
-  @Field(() => Int, { defaultValue: 300_000, description: 'How far back a run looks, 5000 to 86400000.' }) windowMs!: number;
+  @Field(() => Int, {
+    defaultValue: 300_000,
+    description:
+      'How far back a run looks, 5000 to 86400000. It reads the windows of 5 s whose middle lies in that time, and says how long they are where that differs.',
+  })
+  windowMs!: number;
   @Field(() => Int, { defaultValue: 10, description: 'A run over fewer requests has NO_DATA; at least 1.' }) minimumRequests!: number;
   @Field(() => String, { nullable: true, description: 'A repetition with the same key answers the same and does nothing.' }) idempotencyKey?: string | null;
 }

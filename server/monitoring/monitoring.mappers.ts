@@ -87,10 +87,11 @@ export const toTargetMetrics = (versionRowId: string, summary: WindowSummary): T
   Object.assign(new TargetMetricsType(), metricsOf(summary), { versionRowId });
 
 function metricsOf(summary: WindowSummary): MetricsType {
-  const { requests, errors, latency, queueTime, computeTime, executions, rows, batchSizes, requestBytes, responseBytes, coveredMs } = summary;
+  const { requests, errors, latency, queueTime, computeTime, executions, rows, batchSizes, requestBytes, responseBytes, coveredMs, measuredMs } = summary;
   const { inFlight, inFlightMax, queue, queueMax } = summary;
   return {
     coveredMs,
+    measuredMs,
     requests,
     errorRate: requests > 0 ? serverErrors(summary, SERVER_SIDE) / requests : null,
     errors: Object.entries(errors)

@@ -57,7 +57,7 @@ export class MonitorType extends NodeType {
   @Field(() => String, { description: 'When it runs, as a cron expression in UTC; with six fields the first is seconds.' }) cron!: string;
   @Field(() => MonitorMetricEnum, { description: 'What it looks at.' }) metric!: keyof typeof MonitorMetricEnum;
   @Field(() => Float, { nullable: true, description: 'Of LATENCY: which quantile, between 0 and 1.' }) quantile!: number | null;
-  @Field(() => Int, { description: 'How far back a run looks.' }) windowMs!: number;
+  @Field(() => Int, { description: 'How far back a run looks; it reads the windows of 5 s whose middle lies in that time.' }) windowMs!: number;
   @Field(() => Int, { description: 'A run over fewer requests has NO_DATA.' }) minimumRequests!: number;
   @Field(() => String, { description: 'Who created it.' }) createdBy!: string;
   @Field(() => GraphQLISODateTime, { description: 'When it was created.' }) createdAt!: Date;

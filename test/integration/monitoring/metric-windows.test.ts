@@ -41,6 +41,7 @@ test('windows of gateways and versions add up, and each version is told apart', 
     requests: 420,
     errors: { INVALID: 12, OVERLOADED: 36, RUNTIME_FAILED: 48 },
     coveredMs: 60_000,
+    measuredMs: 60_000,
     inFlight: 6,
     inFlightMax: 9,
     queue: 1,
@@ -75,6 +76,7 @@ test('no windows is not the same as no requests', async () => {
   expect((await summarise(silent)).total).toEqual({
     ...NOTHING,
     coveredMs: 0,
+    measuredMs: 0,
     inFlight: null,
     inFlightMax: null,
     queue: null,
@@ -83,6 +85,7 @@ test('no windows is not the same as no requests', async () => {
   expect((await summarise(idle)).total).toEqual({
     ...NOTHING,
     coveredMs: 60_000,
+    measuredMs: 60_000,
     inFlight: 0,
     inFlightMax: 0,
     queue: 0,
@@ -94,7 +97,7 @@ test('a range that was reported in part says how much of it was', async () => {
   const deployment = await world.addDeployment('gaps');
   await world.addWindows(deployment, [{ requests: 1, inFlight: 4 }, null, null, { requests: 1, inFlight: 4 }, null]);
   const { total } = await summarise(deployment);
-  expect(total).toMatchObject({ requests: 2, coveredMs: 10_000, inFlight: 4 });
+  expect(total).toMatchObject({ requests: 2, coveredMs: 10_000, measuredMs: 10_000, inFlight: 4 });
 });
 
 test('neighbouring ranges count every window once', async () => {
@@ -113,6 +116,17 @@ test('neighbouring ranges count every window once', async () => {
     sum += found.get(deployment.id)!.total.requests;
   }
   expect(sum).toBe(24);
+});
+
+test.each([
+  // Windows end at 0, the range does not begin with one: 2 s of the first are before it, or 3 s and then it is left out.
+  [8_000, 2, 10_000, 8_000],
+  [7_000, 1, 5_000, 5_000],
+])('a steady load is as high over %i ms, whichever windows lie across its edge', async (rangeMs, count, measuredMs, coveredMs) => {
+  const deployment = await world.addDeployment(`steady-${rangeMs}`);
+  await world.addWindows(deployment, times(24, { requests: 85, inFlight: 16, queue: 4 }));
+  const { total } = await summarise(deployment, rangeMs);
+  expect(total).toMatchObject({ requests: 85 * count, measuredMs, coveredMs, inFlight: 16, inFlightMax: 16, queue: 4 });
 });
 
 test('one statement serves any number of deployments', async () => {

@@ -44,7 +44,7 @@ test('metrics: a deployment and each of its targets', async () => {
       versionId: second,
     },
   );
-  const fields = `coveredMs requests errorRate errors { kind count serverSide } latencyP50Ms latencyP95Ms latencyP99Ms inFlight inFlightMax queue queueMax
+  const fields = `coveredMs measuredMs requests errorRate errors { kind count serverSide } latencyP50Ms latencyP95Ms latencyP99Ms inFlight inFlightMax queue queueMax
     queueTimeP50Ms queueTimeP95Ms queueTimeP99Ms computeTimeP50Ms computeTimeP95Ms computeTimeP99Ms executions meanBatchSize batchSizes { atMost count }
     requestBytes responseBytes`;
   const answer = await api.graphql(
@@ -57,6 +57,7 @@ test('metrics: a deployment and each of its targets', async () => {
     from: new Date(world.now.getTime() - 60_000).toISOString(),
     to: world.now.toISOString(),
     coveredMs: 55_000,
+    measuredMs: 55_000,
     requests: 220,
     errorRate: 0.05,
     errors: [

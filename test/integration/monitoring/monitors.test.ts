@@ -53,7 +53,7 @@ test('fires, stays, and resolves; each once, with an event and an audit entry', 
   const monitor = await world.monitoring.service.createMonitor(ACTOR, monitorOf(deployment));
   const rule = await world.monitoring.service.createAlertRule(ACTOR, ruleOf(monitor, { consecutiveRuns: 2 }));
 
-  expect((await minute(deployment, monitor, 0)).reason).toBe('the error rate was 0 % over the last 60 s (0 of 1100 requests failed)');
+  expect((await minute(deployment, monitor, 0)).reason).toBe('the error rate was 0 % over the last 60 s, measured over 55 s (0 of 1100 requests failed)');
   await minute(deployment, monitor, 20);
   expect(await alertsOf(deployment)).toEqual([]);
   await minute(deployment, monitor, 20);
@@ -115,7 +115,7 @@ test('silence neither fires nor resolves', async () => {
   expect(await world.monitoring.runner.run('system:monitor', monitor.id, leads)).toMatchObject({
     state: 'NO_DATA',
     requests: 9,
-    reason: expect.stringContaining('9 requests in the last 60 s, and the monitor needs at least 10'),
+    reason: expect.stringContaining('9 requests in the last 60 s, measured over 5 s, and the monitor needs at least 10'),
   });
   expect((await alertsOf(deployment)).map((a) => a.state)).toEqual(['FIRING']);
 });

@@ -10,7 +10,7 @@ const latency: MonitorRule = { metric: 'LATENCY', quantile: 0.95, windowMs: 60_0
 function windows(requests: number, more: Partial<WindowSummary> = {}): WindowSummary {
   const histograms = { latency: [], queueTime: [], computeTime: [], batchSizes: [] };
   const counts = { requests, errors: {}, executions: 0, rows: 0, requestBytes: 0, responseBytes: 0 };
-  return { ...counts, ...histograms, coveredMs: 60_000, inFlight: 0, inFlightMax: 0, queue: 0, queueMax: 0, ...more };
+  return { ...counts, ...histograms, coveredMs: 60_000, measuredMs: 60_000, inFlight: 0, inFlightMax: 0, queue: 0, queueMax: 0, ...more };
 }
 
 function histogram(...durationsMs: number[]): number[] {
@@ -60,7 +60,16 @@ test('the latency is the quantile of the merged histogram', () => {
 });
 
 test('a window that is missing in part is judged by what there is, and the reason says so', () => {
-  const { value, reason } = evaluateMonitor(errorRate, windows(100, { coveredMs: 25_000, errors: { OVERLOADED: 10 } }), SERVER);
+  const { value, reason } = evaluateMonitor(errorRate, windows(100, { coveredMs: 25_000, measuredMs: 26_000, errors: { OVERLOADED: 10 } }), SERVER);
   expect(value).toBe(0.1);
-  expect(reason).toBe('the error rate was 10 % over the last 60 s (10 of 100 requests failed); nothing was reported for 35 s of it');
+  expect(reason).toBe('the error rate was 10 % over the last 60 s, measured over 26 s (10 of 100 requests failed); nothing was reported for 35 s of it');
+});
+
+test.each([
+  [7_400, 119, 'the error rate was 0 % over the last 5 s, measured over 7.4 s (0 of 119 requests failed)'],
+  [2_470, 42, '42 requests in the last 5 s, measured over 2.47 s, and the monitor needs at least 50'],
+  [5_001, 85, 'the error rate was 0 % over the last 5 s (0 of 85 requests failed)'],
+])('windows that are of %i ms instead of 5 s are told of as such', (measuredMs, requests, reason) => {
+  const rule = { ...errorRate, windowMs: 5_000, minimumRequests: 50 };
+  expect(evaluateMonitor(rule, windows(requests, { coveredMs: Math.min(5_000, measuredMs), measuredMs }), SERVER).reason).toBe(reason);
 });

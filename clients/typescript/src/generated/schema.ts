@@ -307,7 +307,7 @@ export type CreateMonitorInput = {
   readonly name: Scalars['String']['input'];
   /** Of LATENCY: which quantile, between 0 and 1. Default 0.95. */
   readonly quantile?: InputMaybe<Scalars['Float']['input']>;
-  /** How far back a run looks, 5000 to 86400000. */
+  /** How far back a run looks, 5000 to 86400000. It reads the windows of 5 s whose middle lies in that time, and says how long they are where that differs. */
   readonly windowMs?: Scalars['Int']['input'];
 };
 
@@ -649,6 +649,8 @@ export type DeploymentMetrics = {
   readonly latencyP99Ms?: Maybe<Scalars['Float']['output']>;
   /** Mean rows of a batch; null without executions. */
   readonly meanBatchSize?: Maybe<Scalars['Float']['output']>;
+  /** Over how much time the other figures were counted; divide by it for a rate. Gateways count in windows of 5 s, those that wait for the database in longer ones, and each counts as a whole or not at all: to the asked time belong those whose middle lies in it. */
+  readonly measuredMs: Scalars['Int']['output'];
   /** Mean number of requests that waited for a replica; null when nothing is known. */
   readonly queue?: Maybe<Scalars['Float']['output']>;
   /** The most that waited at one gateway at one time for one target; null when nothing is known. */
@@ -941,7 +943,7 @@ export type Monitor = Node & {
   readonly quantile?: Maybe<Scalars['Float']['output']>;
   /** Its runs, newest first. */
   readonly runs: MonitorRunConnection;
-  /** How far back a run looks. */
+  /** How far back a run looks; it reads the windows of 5 s whose middle lies in that time. */
   readonly windowMs: Scalars['Int']['output'];
 };
 
@@ -1974,6 +1976,8 @@ export type TargetMetrics = {
   readonly latencyP99Ms?: Maybe<Scalars['Float']['output']>;
   /** Mean rows of a batch; null without executions. */
   readonly meanBatchSize?: Maybe<Scalars['Float']['output']>;
+  /** Over how much time the other figures were counted; divide by it for a rate. Gateways count in windows of 5 s, those that wait for the database in longer ones, and each counts as a whole or not at all: to the asked time belong those whose middle lies in it. */
+  readonly measuredMs: Scalars['Int']['output'];
   /** Mean number of requests that waited for a replica; null when nothing is known. */
   readonly queue?: Maybe<Scalars['Float']['output']>;
   /** The most that waited at one gateway at one time for one target; null when nothing is known. */
