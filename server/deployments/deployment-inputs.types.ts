@@ -39,7 +39,8 @@ export class TargetInput {
 export class DeployInput {
   @Field(() => String, { defaultValue: 'default', description: "The project's name." }) project!: string;
   @Field(() => String, { description: "The deployment's name: lower-case letters, digits and dashes." }) name!: string;
-  @Field(() => [TargetInput], { nullable: true, description: 'Where the traffic goes, at most 10. Needed at creation.' }) targets?: TargetInput[] | null;
+  @Field(() => [TargetInput], { nullable: true, description: 'Where the traffic goes, at most 10, no two with one version number. Needed at creation.' })
+  targets?: TargetInput[] | null;
   @Field(() => Int, { nullable: true, description: 'Replicas of each target, 1 to 64. Default 1.' }) replicas?: number | null;
   @Field(() => Int, { nullable: true, description: 'How long a request may take from its arrival. Default 30000.' }) timeoutMs?: number | null;
   @Field(() => Int, {

@@ -10,7 +10,7 @@ import { checkGeneration, checkName, isName } from '../registry/names.js';
 import type { VersionService } from '../registry/version.service.js';
 import { DeploymentEntity, RevisionEntity, RolloutEntity, type DeploymentSpec } from './deployment.entities.js';
 import { previousRevision, revise } from './revisions.js';
-import { changedSpec, sameSpec, type SpecChange } from './spec.js';
+import { changedSpec, checkNumbersDiffer, sameSpec, type SpecChange } from './spec.js';
 
 /** How a caller names a deployment. */
 export type DeploymentRef = { readonly id: string } | { readonly project: string; readonly name: string };
@@ -114,7 +114,7 @@ export class DeploymentService {
       const revision = await change.manager.findOneBy(RevisionEntity, { deploymentId: deployment.id, number });
       if (!revision) throw new DomainError('NOT_FOUND', `"${deployment.name}" has no revision ${number}; it has 1 to ${deployment.generation}`, ['toRevision']);
       if (number === deployment.generation) throw new DomainError('INVALID', `revision ${number} is the present one; name an earlier one`, ['toRevision']);
-      await this.expectReadyVersions(change, revision.spec);
+      await this.expectReadyVersions(change, revision.spec, ['toRevision']);
       await revise(change, deployment, revision.spec, { action: 'rollback', reason: request.reason || `back to revision ${number}`, rollbackTo: number });
     });
   }
@@ -225,12 +225,13 @@ export class DeploymentService {
     return deployment.id;
   }
 
-  private async expectReadyVersions({ manager }: Change, spec: DeploymentSpec): Promise<void> {
+  /** @param named where the caller named the whole spec, where not field by field */
+  private async expectReadyVersions({ manager }: Change, spec: DeploymentSpec, named?: readonly string[]): Promise<void> {
     const ids = spec.targets.map((t) => t.versionId);
     const found = new Map((await this.versions.byIds(ids, manager)).map((v) => [v.id, v]));
     spec.targets.forEach(({ versionId }, i) => {
       const version = found.get(versionId);
-      const field = ['targets', String(i)];
+      const field = named ?? ['targets', String(i)];
       if (!version) throw new DomainError('NOT_FOUND', 'this version does not exist', field);
       if (version.state === 'VALIDATING')
         throw new DomainError('FAILED_PRECONDITION', `version ${version.number} is still VALIDATING; deploy it once it is READY`, field);
@@ -239,9 +240,13 @@ export class DeploymentService {
         throw new DomainError(
           'FAILED_PRECONDITION',
           `batching is ON, but requests to version ${version.number} cannot be merged: ${version.rowIndependence.reason}; say AUTO or OFF`,
-          ['batching'],
+          named ?? ['batching'],
         );
     });
+    checkNumbersDiffer(
+      spec.targets.map(({ versionId }) => found.get(versionId)!.number),
+      named,
+    );
   }
 }
 

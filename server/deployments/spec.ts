@@ -91,6 +91,25 @@ function checkTargets(targets: readonly TargetSpec[] | undefined): void {
     throw new DomainError('INVALID', 'every target has weight 0, so that no request could be served; give one of them a weight', ['targets']);
 }
 
+/**
+ * Numbers count within a model, and metrics, headers and paths know a target by its number alone.
+ * @param numbers of the targets' versions
+ * @param field what to name instead of the target
+ * @throws DomainError INVALID that names the later of two with one number
+ */
+export function checkNumbersDiffer(numbers: readonly number[], field?: readonly string[]): void {
+  numbers.forEach((number, i) => {
+    const first = numbers.indexOf(number);
+    if (first === i) return;
+    const why = `targets ${first} and ${i} are version ${number} of two models, and a deployment's versions are told apart by their numbers`;
+    throw new DomainError(
+      'INVALID',
+      `${why}; deploy the other model under its own name, or take a version of it with another number`,
+      field ?? ['targets', String(i)],
+    );
+  });
+}
+
 function checkRange(name: string, value: number, low: number, high: number, field: string[] = [name]): void {
   if (!Number.isInteger(value) || value < low || value > high)
     throw new DomainError('INVALID', `${name} is ${value}; it must be a whole number from ${low} to ${high}`, field);

@@ -14,7 +14,8 @@ let t: TestApp;
 beforeAll(async () => {
   t = await startTestApp();
   await t.addVersion('digits');
-  await t.addVersion('quantised', dynamicallyQuantisedModel());
+  // Twice, for a number that no version of the others has.
+  for (let i = 0; i < 2; i++) await t.addVersion('quantised', dynamicallyQuantisedModel());
   await t.addVersion('fixed', identityModel('FP32', [1, 2]));
 }, 180_000);
 afterAll(() => t?.close());
@@ -190,6 +191,18 @@ test.each([
   ['shadows only', { targets: [{ model: 'digits', shadowPercent: 5 }] }, 'INVALID', ['targets']],
   ['more than all of the traffic', { targets: [{ model: 'digits', shadowPercent: 101 }] }, 'INVALID', ['targets', '0', 'shadowPercent']],
   ['a sticky header that is none', { targets: [{ model: 'digits' }], stickyHeader: 'a b' }, 'INVALID', ['stickyHeader']],
+  ['version 1 of two models', { targets: [{ model: 'digits', version: 1 }, { model: 'fixed' }] }, 'INVALID', ['targets', '1']],
+  [
+    'a shadow of the same number',
+    {
+      targets: [
+        { model: 'digits', version: 1 },
+        { model: 'fixed', shadowPercent: 5 },
+      ],
+    },
+    'INVALID',
+    ['targets', '1'],
+  ],
   ['a secret as sticky header', { targets: [{ model: 'digits' }], stickyHeader: 'Authorization' }, 'INVALID', ['stickyHeader']],
   ['a batch of no rows', { targets: [{ model: 'digits' }], maxBatchSize: 0 }, 'INVALID', ['maxBatchSize']],
   ['a delay of a minute', { targets: [{ model: 'digits' }], maxDelayMs: 60_000 }, 'INVALID', ['maxDelayMs']],

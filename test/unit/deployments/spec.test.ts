@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { batchingOf } from '../../../server/deployments/batching.js';
 import type { DeploymentSpec } from '../../../server/deployments/deployment.entities.js';
 import { routeDocument, routeView } from '../../../server/deployments/route-writer.js';
-import { changedSpec, sameSpec, type SpecChange } from '../../../server/deployments/spec.js';
+import { changedSpec, checkNumbersDiffer, sameSpec, type SpecChange } from '../../../server/deployments/spec.js';
 import { templateOf, wantedBy } from '../../../server/deployments/template.js';
 import { DomainError } from '../../../server/errors.js';
 import type { RowIndependence, RowVerdict } from '../../../runtimes/host/row-independence.js';
@@ -85,6 +85,23 @@ test.each<[SpecChange, string[], string]>([
 ])('%j is refused', (change, field, message) => {
   const error = refusal(change);
   expect({ code: error.code, field: error.field, message: error.message }).toEqual({ code: 'INVALID', field, message });
+});
+
+test('two versions of one number are refused, wherever the caller named them', () => {
+  expect(() => checkNumbersDiffer([1, 2, 3])).not.toThrow();
+  const refused = (field?: string[]): unknown => {
+    try {
+      return checkNumbersDiffer([4, 1, 4], field);
+    } catch (error) {
+      const { code, field: at, message } = error as DomainError;
+      return { code, at, message };
+    }
+  };
+  const message =
+    "targets 0 and 2 are version 4 of two models, and a deployment's versions are told apart by their numbers; " +
+    'deploy the other model under its own name, or take a version of it with another number';
+  expect(refused()).toEqual({ code: 'INVALID', at: ['targets', '2'], message });
+  expect(refused(['toRevision'])).toEqual({ code: 'INVALID', at: ['toRevision'], message });
 });
 
 test('a header called like a property of every object is just a header', () => {

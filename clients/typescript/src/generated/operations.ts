@@ -123,7 +123,7 @@ export type DeployInput = {
   readonly replicas?: number | null | undefined;
   /** A header of yours whose value keeps its callers on one version, such as `x-user-id`; null routes every request on its own, which is the default. */
   readonly stickyHeader?: string | null | undefined;
-  /** Where the traffic goes, at most 10. Needed at creation. */
+  /** Where the traffic goes, at most 10, no two with one version number. Needed at creation. */
   readonly targets?: ReadonlyArray<TargetInput> | null | undefined;
   /** Threads of one replica. Default 1. */
   readonly threads?: number | null | undefined;

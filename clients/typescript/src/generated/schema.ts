@@ -439,7 +439,7 @@ export type DeployInput = {
   readonly replicas?: InputMaybe<Scalars['Int']['input']>;
   /** A header of yours whose value keeps its callers on one version, such as `x-user-id`; null routes every request on its own, which is the default. */
   readonly stickyHeader?: InputMaybe<Scalars['String']['input']>;
-  /** Where the traffic goes, at most 10. Needed at creation. */
+  /** Where the traffic goes, at most 10, no two with one version number. Needed at creation. */
   readonly targets?: InputMaybe<ReadonlyArray<TargetInput>>;
   /** Threads of one replica. Default 1. */
   readonly threads?: InputMaybe<Scalars['Int']['input']>;
