@@ -5,6 +5,7 @@ import { idempotent } from '../access/idempotency.js';
 import type { Actor, Change, UnitOfWork } from '../database/unit-of-work.js';
 import { DeploymentEntity } from '../deployments/deployment.entities.js';
 import type { DeploymentRef, DeploymentService } from '../deployments/deployment.service.js';
+import { expectLive } from '../deployments/live.js';
 import { DomainError } from '../errors.js';
 import { ScalingDecisionEntity, ScalingPolicyEntity } from './autoscaling.entities.js';
 import { outOfBounds, type Decision, type ScalingRules } from './decide.js';
@@ -49,7 +50,7 @@ export class ScalingPolicyService {
     const id = await this.work.run(actor, (change) =>
       idempotent(change, { operation: 'setScalingPolicy', key: request.idempotencyKey, input: request.input }, async () => {
         const deployment = await lockDeployment(change.manager, deploymentId);
-        if (deployment.deletionRequestedAt) throw new DomainError('FAILED_PRECONDITION', `deployment "${deployment.name}" is being deleted`, ['deployment']);
+        expectLive(deployment);
         const before = await livePolicy(change.manager, deploymentId);
         expectGeneration(before, expectedGeneration);
         if (before && sameRules(before, rules)) return before.id;

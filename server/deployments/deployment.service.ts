@@ -9,6 +9,7 @@ import type { ProjectService } from '../registry/project.service.js';
 import { checkGeneration, checkName, isName } from '../registry/names.js';
 import type { VersionService } from '../registry/version.service.js';
 import { DeploymentEntity, RevisionEntity, RolloutEntity, type DeploymentSpec } from './deployment.entities.js';
+import { expectLive } from './live.js';
 import { previousRevision, revise } from './revisions.js';
 import { changedSpec, checkNumbersDiffer, sameSpec, type SpecChange } from './spec.js';
 
@@ -79,7 +80,7 @@ export class DeploymentService {
           .where(`d.projectId = :projectId AND d.name = :name AND d.phase <> 'DELETED'`, { projectId: project.id, name: request.name })
           .getOne();
         if (!before) return this.create(change, project.id, request);
-        expectLive(before);
+        expectLive(before, ['name'], '; wait until its phase is DELETED');
         checkGeneration(before, request.expectedGeneration);
         const spec = changedSpec(before.spec, request.spec);
         if (sameSpec(spec, before.spec) && before.phase !== 'FAILED') return before.id;
@@ -122,7 +123,11 @@ export class DeploymentService {
   /** Withdraws the route, drains and stops every replica, then frees the name. */
   async delete(actor: Actor, request: ChangeRequest): Promise<DeploymentEntity> {
     return this.change(actor, request, async (change, deployment) => {
-      await change.manager.update(DeploymentEntity, { id: deployment.id }, { deletionRequestedAt: change.now, updatedAt: change.now, phase: 'DELETING' });
+      await change.manager.update(
+        DeploymentEntity,
+        { id: deployment.id },
+        { deletionRequestedAt: change.now, updatedAt: change.now, phase: 'DELETING', scaledReplicas: null },
+      );
       await change.manager.update(
         RolloutEntity,
         { deploymentId: deployment.id, state: 'PROGRESSING' },
@@ -252,9 +257,4 @@ export class DeploymentService {
 
 function notFound(ref: DeploymentRef, field: readonly string[]): DomainError {
   return new DomainError('NOT_FOUND', 'id' in ref ? 'this deployment does not exist' : `project "${ref.project}" has no deployment "${ref.name}"`, field);
-}
-
-function expectLive(deployment: DeploymentEntity): void {
-  if (deployment.deletionRequestedAt)
-    throw new DomainError('FAILED_PRECONDITION', `deployment "${deployment.name}" is being deleted; wait until its phase is DELETED`, ['name']);
 }

@@ -5,6 +5,7 @@ import { idempotent } from '../access/idempotency.js';
 import type { Actor, Change, UnitOfWork } from '../database/unit-of-work.js';
 import { DeploymentEntity } from '../deployments/deployment.entities.js';
 import type { DeploymentRef, DeploymentService } from '../deployments/deployment.service.js';
+import { expectLive } from '../deployments/live.js';
 import { DomainError } from '../errors.js';
 import { isName } from '../registry/names.js';
 import { resolveAlert } from './alert-writer.js';
@@ -139,7 +140,7 @@ export class MonitorService {
     if (monitor.deletedAt) throw new DomainError('NOT_FOUND', `monitor "${monitor.name}" was deleted`, ['id']);
     const run = await this.runner.run(actor, id);
     if (!run)
-      throw new DomainError('FAILED_PRECONDITION', `the deployment of monitor "${monitor.name}" is being deleted: there is nothing to check any more`, ['id']);
+      throw new DomainError('FAILED_PRECONDITION', `the deployment of monitor "${monitor.name}" was deleted: there is nothing to check any more`, ['id']);
     return run;
   }
 
@@ -232,10 +233,10 @@ async function lockMonitor(manager: EntityManager, id: string, field: readonly s
   return monitor;
 }
 
-/** The lock keeps a deletion from slipping in between, and creations in a row. @throws DomainError FAILED_PRECONDITION */
+/** The lock keeps a deletion from slipping in between, and creations in a row. @throws DomainError FAILED_PRECONDITION, NOT_FOUND */
 async function lockLiveDeployment(manager: EntityManager, id: string): Promise<DeploymentEntity> {
   const deployment = await manager.findOneOrFail(DeploymentEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
-  if (deployment.deletionRequestedAt) throw new DomainError('FAILED_PRECONDITION', `deployment "${deployment.name}" is being deleted`, ['deployment']);
+  expectLive(deployment);
   return deployment;
 }
 

@@ -187,7 +187,9 @@ describe('the policy', () => {
   test('ends with its deployment', async () => {
     const deployment = await world.addDeployment('ends');
     await set(deployment);
+    expect(await replicas(deployment)).not.toBeNull();
     await world.deleteDeployment(deployment.id);
+    expect(await replicas(deployment)).toBeNull();
     expect(await evaluate(deployment)).toBeUndefined();
     expect(await world.autoscaling.service.ofDeployments([deployment.id])).toEqual([]);
   });

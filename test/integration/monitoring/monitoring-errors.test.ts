@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { toNodeId } from '../../../server/api/node-id.js';
 import { MAX_MONITORS, MAX_RULES } from '../../../server/monitoring/monitor.service.js';
+import { DeploymentEntity } from '../../../server/deployments/deployment.entities.js';
 import { AlertRuleEntity, MonitorEntity } from '../../../server/monitoring/monitoring.entities.js';
 import { made, type MonitoredApi, startMonitoredApi } from '../../support/monitored-api.js';
 import { ACTOR } from '../../support/monitored-world.js';
@@ -36,6 +37,12 @@ beforeAll(async () => {
     'monitor',
   );
   await world.deleteDeployment(leaving.id);
+  const deleted = await world.addDeployment('deleted');
+  await mutate('setScalingPolicy', 'scalingPolicy { id }', { deployment: { name: 'deleted' }, minReplicas: 2, maxReplicas: 4, targetInFlight: 1 });
+  await world.deleteDeployment(deleted.id);
+  // As the reconciler would; nothing reconciles here.
+  await world.database.dataSource.manager.update(DeploymentEntity, { id: deleted.id }, { phase: 'DELETED' });
+  ids.deleted = toNodeId('Deployment', deleted.id);
   const full = await world.addDeployment('full');
   const fullRow = {
     deploymentId: full.id,
@@ -72,7 +79,7 @@ beforeAll(async () => {
   });
   Object.assign(ids, { gone: gone.id, goneRule: goneRule.id, left: left.id });
 });
-const ids: { gone?: string; goneRule?: string; left?: string } = {};
+const ids: { gone?: string; goneRule?: string; left?: string; deleted?: string } = {};
 const uuid = (i: number): string => `00000000-0000-4000-9000-${String(i).padStart(12, '0')}`;
 const RIGHT = '"*/5 * * * *" runs every five minutes, "*/30 * * * * *" every thirty seconds (a sixth field, in front, is seconds), in UTC';
 const newMonitor = (more: object) => ({ deployment: { name: 'errors' }, name: 'new', cron: '* * * * *', metric: 'ERROR_RATE', ...more });
@@ -89,6 +96,19 @@ test.each<[string, () => object, string, string, string[]]>([
     'FAILED_PRECONDITION',
     'deployment "leaving" is being deleted',
     ['input', 'deployment'],
+  ],
+  ['createMonitor', () => newMonitor({ deployment: { id: ids.deleted } }), 'NOT_FOUND', 'deployment "deleted" was deleted', ['input', 'deployment']],
+  ['setScalingPolicy', () => newPolicy({ deployment: { id: ids.deleted } }), 'NOT_FOUND', 'deployment "deleted" was deleted', ['input', 'deployment']],
+  ['scale', () => ({ deployment: { id: ids.deleted }, replicas: 2 }), 'NOT_FOUND', 'deployment "deleted" was deleted', ['input', 'deployment']],
+  ['rollback', () => ({ deployment: { id: ids.deleted } }), 'NOT_FOUND', 'deployment "deleted" was deleted', ['input', 'deployment']],
+  ['deleteDeployment', () => ({ deployment: { id: ids.deleted } }), 'NOT_FOUND', 'deployment "deleted" was deleted', ['input', 'deployment']],
+  ['scale', () => ({ deployment: { name: 'leaving' }, replicas: 2 }), 'FAILED_PRECONDITION', 'deployment "leaving" is being deleted', ['input', 'deployment']],
+  [
+    'deploy',
+    () => ({ name: 'leaving', replicas: 2 }),
+    'FAILED_PRECONDITION',
+    'deployment "leaving" is being deleted; wait until its phase is DELETED',
+    ['input', 'name'],
   ],
   [
     'createMonitor',
@@ -163,7 +183,7 @@ test.each<[string, () => object, string, string, string[]]>([
     'runMonitor',
     () => ({ id: ids.left }),
     'FAILED_PRECONDITION',
-    'the deployment of monitor "left" is being deleted: there is nothing to check any more',
+    'the deployment of monitor "left" was deleted: there is nothing to check any more',
     ['input', 'id'],
   ],
   ['createAlertRule', () => newRule({ monitor: toNodeId('Monitor', unknown) }), 'NOT_FOUND', 'this monitor does not exist', ['input', 'monitor']],
