@@ -14,6 +14,12 @@ export interface NodeSource {
 
 const MAX_IDS = 100;
 
+/** An error as one of many objects: GraphQL answers null and the error there, and the others all the same. A fault is no id's. */
+function inItsPlace(error: unknown): Error {
+  if (error instanceof DomainError) return error;
+  throw error;
+}
+
 @Resolver()
 export class NodeResolver {
   private readonly sources: ReadonlyMap<string, NodeSource>;
@@ -25,19 +31,22 @@ export class NodeResolver {
 
   @Query(() => NodeType, { nullable: true, description: 'Any object by its id; null when there is none, or none any more.' })
   async node(@Arg('id', () => ID, { description: 'The opaque id.' }) id: string, @Ctx() context: ApiContext): Promise<object | null> {
-    return this.load(id, context);
+    return this.load(id, ['id'], context);
   }
 
-  @Query(() => [NodeType], { nullable: 'items', description: 'Objects by their ids, in their order; null where there is none.' })
+  @Query(() => [NodeType], {
+    nullable: 'items',
+    description: 'Objects by their ids, in their order; null where there is none, and with an error of its own where the id is malformed.',
+  })
   async nodes(@Arg('ids', () => [ID], { description: 'Opaque ids, 1 to 100.' }) ids: string[], @Ctx() context: ApiContext): Promise<(object | null)[]> {
     if (ids.length < 1 || ids.length > MAX_IDS) throw new DomainError('INVALID', `ids has ${ids.length} entries; it must have 1 to ${MAX_IDS}`, ['ids']);
-    return Promise.all(ids.map((id) => this.load(id, context)));
+    return Promise.all(ids.map((id, i) => this.load(id, ['ids', String(i)], context).catch(inItsPlace)));
   }
 
-  private async load(nodeId: string, context: ApiContext): Promise<object | null> {
+  private async load(nodeId: string, field: readonly string[], context: ApiContext): Promise<object | null> {
     const read = readNodeId(nodeId);
     const source = read && this.sources.get(read.type);
-    if (!source) throw new DomainError('INVALID', `"${nodeId.slice(0, 80)}" is not the id of an object`, ['id']);
+    if (!source) throw new DomainError('INVALID', `"${nodeId.slice(0, 80)}" is not the id of an object`, field);
     const loader = context.loaders.of<string, object | null>(`node:${source.type}`, async (ids) => (await source.load(ids)).map((object) => object ?? null));
     return loader.load(read.id);
   }

@@ -200,7 +200,11 @@ test('node and nodes find objects by id, all of one type in one load', async () 
   expect(data).toEqual({ node: { __typename: 'Probe', id: a }, nodes: [null, { id: a, number: 7 }] });
   expect(probe.loads).toHaveLength(1);
   const wrong = await api.graphql('{ node(id: "nonsense") { id } }');
-  expect(wrong.errors).toMatchObject([{ message: '"nonsense" is not the id of an object', extensions: { code: 'INVALID' } }]);
+  expect(wrong.errors).toMatchObject([{ message: '"nonsense" is not the id of an object', extensions: { code: 'INVALID', field: ['id'] } }]);
+  const oneWrong = await api.graphql('query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids: [a, 'nonsense', a] });
+  expect(oneWrong.data).toEqual({ nodes: [{ id: a }, null, { id: a }] });
+  const message = '"nonsense" is not the id of an object';
+  expect(oneWrong.errors).toMatchObject([{ message, path: ['nodes', 1], extensions: { code: 'INVALID', field: ['ids', '1'] } }]);
 });
 
 const createToken =

@@ -1286,7 +1286,7 @@ export type Query = {
   readonly monitor?: Maybe<Monitor>;
   /** Any object by its id; null when there is none, or none any more. */
   readonly node?: Maybe<Node>;
-  /** Objects by their ids, in their order; null where there is none. */
+  /** Objects by their ids, in their order; null where there is none, and with an error of its own where the id is malformed. */
   readonly nodes: ReadonlyArray<Maybe<Node>>;
   /** A project by its name; null where there is none. */
   readonly project?: Maybe<Project>;
