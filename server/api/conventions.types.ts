@@ -32,6 +32,9 @@ export abstract class NodeType {
 @ObjectType('PageInfo', { description: 'Where a page of a connection stands.' })
 export class PageInfoType {
   @Field(() => Boolean, { description: 'Whether there are more after this page.' }) hasNextPage!: boolean;
+  @Field(() => Boolean, { description: 'Always false: pages are read forwards, and what was before one is not counted. Relay wants the field.' })
+  hasPreviousPage!: boolean;
+  @Field(() => String, { nullable: true, description: 'The cursor of the first object of the page. Null for an empty page.' }) startCursor!: string | null;
   @Field(() => String, { nullable: true, description: 'Give it as `after` to read on. Null for an empty page.' }) endCursor!: string | null;
 }
 
@@ -67,7 +70,8 @@ export function connectionType<N extends object>(name: string, node: () => Class
 export function toConnection<E, N>(page: Page<E>, map: (row: E) => N): Connection<N> {
   const nodes = page.rows.map(map);
   const edges = nodes.map((node, i) => ({ node, cursor: page.cursors[i]! }));
-  return { nodes, edges, pageInfo: { hasNextPage: page.hasNextPage, endCursor: edges.at(-1)?.cursor ?? null } };
+  const [startCursor = null, endCursor = null] = [edges[0]?.cursor, edges.at(-1)?.cursor];
+  return { nodes, edges, pageInfo: { hasNextPage: page.hasNextPage, hasPreviousPage: false, startCursor, endCursor } };
 }
 
 /** What every mutation's payload has beside what it made. */

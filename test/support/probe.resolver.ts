@@ -92,7 +92,7 @@ export class ProbeResolver {
   @Query(() => ProbeConnection, { description: 'A connection.' })
   probes(@Args(() => ConnectionArgs) { first }: ConnectionArgs): object {
     this.calls++;
-    return { nodes: [], edges: [], pageInfo: { hasNextPage: first > 1000, endCursor: null } };
+    return { nodes: [], edges: [], pageInfo: { hasNextPage: first > 1000, hasPreviousPage: false, startCursor: null, endCursor: null } };
   }
 
   @Query(() => ProbeType, { nullable: true, description: 'Itself, for depth.' })

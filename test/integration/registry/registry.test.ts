@@ -361,15 +361,21 @@ describe('versions', () => {
 
 describe('the versions that use an artifact', () => {
   const QUERY = `query ($digest: String!, $first: Int!, $after: String) { artifact(digest: $digest) {
-    versions(first: $first, after: $after) { nodes { id } edges { cursor } pageInfo { hasNextPage endCursor } } } }`;
+    versions(first: $first, after: $after) { nodes { id } edges { cursor } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }`;
+  interface PageInfo {
+    hasNextPage: boolean;
+    hasPreviousPage: boolean;
+    startCursor: string | null;
+    endCursor: string | null;
+  }
   interface Answer {
-    artifact: { versions: { nodes: { id: string }[]; edges: { cursor: string }[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } };
+    artifact: { versions: { nodes: { id: string }[]; edges: { cursor: string }[]; pageInfo: PageInfo } };
   }
   const page = async (digest: string, first = 20, after?: string | null) => (await ask<Answer>(QUERY, { digest, first, after })).artifact.versions;
 
   test('are a connection over all models, newest first, each once', async () => {
     const [digest, other] = [await registry.upload('used often'), await registry.upload('used elsewhere')];
-    expect(await page(digest)).toMatchObject({ nodes: [], pageInfo: { hasNextPage: false, endCursor: null } });
+    expect(await page(digest)).toMatchObject({ nodes: [], pageInfo: { hasNextPage: false, hasPreviousPage: false, startCursor: null, endCursor: null } });
     const models = [await registry.newModel(), await registry.newModel()];
     const made: string[] = [];
     for (const model of [...models, ...models]) {
@@ -389,7 +395,7 @@ describe('the versions that use an artifact', () => {
     expect(all.pageInfo.hasNextPage).toBe(false);
     const first = await page(digest, 3);
     expect(first.nodes.map(({ id }) => id)).toEqual(made.slice(0, 3));
-    expect(first.pageInfo).toEqual({ hasNextPage: true, endCursor: first.edges[2]!.cursor });
+    expect(first.pageInfo).toEqual({ hasNextPage: true, hasPreviousPage: false, startCursor: first.edges[0]!.cursor, endCursor: first.edges[2]!.cursor });
     const rest = await page(digest, 3, first.pageInfo.endCursor);
     expect(rest.nodes.map(({ id }) => id)).toEqual(made.slice(3));
     expect(rest.pageInfo.hasNextPage).toBe(false);

@@ -1201,6 +1201,10 @@ export type PageInfo = {
   readonly endCursor?: Maybe<Scalars['String']['output']>;
   /** Whether there are more after this page. */
   readonly hasNextPage: Scalars['Boolean']['output'];
+  /** Always false: pages are read forwards, and what was before one is not counted. Relay wants the field. */
+  readonly hasPreviousPage: Scalars['Boolean']['output'];
+  /** The cursor of the first object of the page. Null for an empty page. */
+  readonly startCursor?: Maybe<Scalars['String']['output']>;
 };
 
 /** The tenancy boundary: everything below belongs to one project. */
