@@ -58,14 +58,16 @@ async function run(aside: string, account: Account, binaries: PostgresBinaries):
   });
   const { code, errors } = await ended(child);
   if (code === 0) return;
-  const reason =
-    errors
-      .split('\n')
-      .filter((line) => /error|fatal|could not|cannot|no space/i.test(line))
-      .at(-1)
-      ?.trim() ??
-    (errors.trim().split('\n').at(-1) || `initdb ended with ${code}`);
+  const reason = reasonIn(errors) ?? `initdb ended with ${code}`;
   throw new DomainError('FAILED_PRECONDITION', `the embedded PostgreSQL could not make its data folder in ${dirname(aside)}: ${reason}`);
+}
+
+/** Why initdb failed, of all that it printed: the first complaint, since later ones come of it; but a full disk is what to act on. */
+export function reasonIn(errors: string): string | undefined {
+  const lines = errors.split('\n').map((line) => line.trim());
+  const full = lines.find((line) => /no space left on device|disk quota/i.test(line));
+  if (full) return `${full}: free some space, or set PILOTHOUSE_HOME to a folder on another disk`;
+  return lines.find((line) => /error|fatal|panic|could not|cannot/i.test(line)) ?? lines.findLast((line) => line !== '');
 }
 
 function ended(child: ChildProcess): Promise<{ code: number | string; errors: string }> {
