@@ -26,15 +26,20 @@ const PACKAGES: Readonly<Record<string, string>> = {
 /** Folders that a copy of the programs may lie in, best first, where the package's own folder will not do. */
 export type CopyFolders = readonly string[];
 
+/** initdb asks `"<its folder>/postgres" -V` of a shell, to which these mean something even between quotes. */
+const meansMore = (path: string): boolean => /[$`"\\]/.test(path);
+
 /**
  * @param copyFolders tried in this order
+ * @param from where the programs came to lie
  * @throws DomainError FAILED_PRECONDITION where there are no programs for this platform, or none that the account can run
  */
-export function findBinaries(account: Account, copyFolders: CopyFolders): PostgresBinaries {
-  const { native, version } = platformPackage();
+export function findBinaries(account: Account, copyFolders: CopyFolders, from = platformPackage()): PostgresBinaries {
+  const { native, version } = from;
   const major = version.split('.')[0]!;
-  if (makeRunnable(native) && (account.kind !== 'other' || canRun(account, programs(native, major).postgres))) return programs(native, major);
-  for (const folder of copyFolders) {
+  if (makeRunnable(native) && !meansMore(native) && (account.kind !== 'other' || canRun(account, programs(native, major).postgres)))
+    return programs(native, major);
+  for (const folder of copyFolders.filter((path) => !meansMore(path))) {
     const copy = join(folder, `postgres-${version}`);
     try {
       makeOwnFolder(folder);
@@ -57,7 +62,8 @@ const programs = (native: string, major: string): PostgresBinaries => ({
   major,
 });
 
-function platformPackage(): { native: string; version: string } {
+/** The programs that npm installed for this platform. @throws DomainError FAILED_PRECONDITION */
+export function platformPackage(): { native: string; version: string } {
   const platform = `${process.platform}-${process.arch}`;
   const name = PACKAGES[platform];
   try {

@@ -22,7 +22,7 @@ export interface EmbeddedPostgresPaths {
   /** Says which process we started last. */
   readonly record: string;
   readonly log: string;
-  /** A copy of the programs, where another account cannot run them from where they are. */
+  /** A copy of the programs, where they cannot be run from where they are. */
   readonly copies: readonly string[];
   /** Folders for the socket, best first: the first whose path is short enough. */
   readonly sockets: readonly string[];

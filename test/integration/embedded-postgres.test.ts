@@ -1,12 +1,14 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { canRun } from '../../server/database/embedded-postgres-account.js';
+import { findBinaries, platformPackage } from '../../server/database/embedded-postgres-binaries.js';
+import { initialise } from '../../server/database/embedded-postgres-init.js';
+import { canRun, chooseAccount } from '../../server/database/embedded-postgres-account.js';
 import { embeddedPostgresPaths } from '../../server/database/embedded-postgres-paths.js';
 import { processesOf } from '../../server/database/embedded-postgres-process.js';
 import { EmbeddedPostgres, type EmbeddedPostgresOptions, stopEmbeddedPostgres } from '../../server/database/embedded-postgres.js';
@@ -99,6 +101,21 @@ describe('the embedded PostgreSQL', () => {
     await first.stop();
     const second = await start();
     expect(await query(second.url, "SELECT string_agg(lower(name), '' ORDER BY name) FROM kept")).toBe('babé');
+  });
+
+  it('makes its data with programs below a path that a shell would read as something else', async () => {
+    const { native, version } = platformPackage();
+    const clone = join(folder, 'cl$one `x` "y"', 'native');
+    cpSync(native, clone, { recursive: true, verbatimSymlinks: true });
+    const copies = [join(folder, 'a$b'), join(folder, 'programs')];
+    const binaries = findBinaries({ kind: 'self' }, copies, { native: clone, version });
+    expect(binaries.initdb).toBe(join(folder, 'programs', `postgres-${version}`, 'bin', 'initdb'));
+    expect(existsSync(copies[0]!)).toBe(false);
+    const account = await chooseAccount(undefined);
+    chmodSync(folder, 0o711);
+    mkdirSync(home);
+    await initialise(embeddedPostgresPaths(home), account, binaries);
+    expect(readFileSync(join(home, 'postgres', 'PG_VERSION'), 'utf8').trim()).toBe(binaries.major);
   });
 
   it('adopts one that a killed server left, and two that start at once share one', async () => {
