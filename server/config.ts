@@ -152,6 +152,18 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   };
 }
 
+/** What processes of Pilothouse tell one another. */
+const INTERNAL = /^PILOTHOUSE_((HTTP|GRPC)_FD|WORKER|WORKER_SOCKETS|BUILD)$/;
+/** What the repository's own scripts and tests read. */
+const OF_SCRIPTS = /^PILOTHOUSE_(TEST_\w+|BENCH_CACHE|TFJS_NODE_CACHE|(HTTP|GRPC)_ADDRESS)$/;
+
+/** The variables of ours that are set and that nothing reads, and those that there are: a name that was mistyped changes nothing, silently. */
+export function unknownVariables(env: NodeJS.ProcessEnv = process.env): { unknown: string[]; known: string[] } {
+  const known = Object.keys(environment.shape).filter((name) => name.startsWith('PILOTHOUSE_') && !INTERNAL.test(name));
+  const unknown = Object.keys(env).filter((name) => /^PILOTHOUSE_/.test(name) && !known.includes(name) && !INTERNAL.test(name) && !OF_SCRIPTS.test(name));
+  return { unknown, known };
+}
+
 const describeProblem = (name: string, given: Readonly<Record<string, string | undefined>>, right: string): string =>
   UNSHOWN.test(name) ? `${name} ${right}` : `${name} is ${JSON.stringify(given[name]?.slice(0, 80))}; it ${right}`;
 

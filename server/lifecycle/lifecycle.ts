@@ -2,9 +2,10 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { type Config, readConfig } from '../config.js';
+import { type Config, readConfig, unknownVariables } from '../config.js';
 import { VERSION } from '../paths.js';
 import { enterHome, leaveHome, prepareHome } from './home-session.js';
+import { describeUnknown } from './mistyped.js';
 import { checkPorts, configuredPorts, explainListenError } from './ports.js';
 import { openServerLog, serverLogPath } from './server-log.js';
 import { forgetServer, otherServers, recordServer, watchEndpoints, writeEndpoints } from './server-records.js';
@@ -110,12 +111,18 @@ class ServerProcess<App extends RunningApp> {
 
   private async begin(): Promise<StartOptions> {
     const config = (this.config = readConfig());
+    const mistyped = describeUnknown(unknownVariables());
+    for (const line of mistyped) this.say(line);
     const known = { version: VERSION, ports: configuredPorts(config) };
     prepareHome(config.home);
     await checkPorts(config);
     const log = (this.log = openServerLog(config.home, config.logLevel));
     log.info({ version: VERSION, node: process.version, home: config.home }, 'the server starts');
-    await enterHome(config.home, known, this.say);
+    for (const line of mistyped) log.warn(line);
+    const { signal } = this.aborter;
+    // What a start that is given up still does is no news to whoever has just read that it stops.
+    const say: Say = (line) => signal.aborted || this.say(line);
+    await enterHome(config.home, known, say);
     this.entered = true;
     const options = { config, log, say: this.say, signal: this.aborter.signal };
     options.signal.throwIfAborted();

@@ -11,12 +11,23 @@ export const configuredPorts = (config: Config): Record<string, number> => ({
   PILOTHOUSE_GRPC_PORT: config.grpcPort,
 });
 
+/** Of a server alone: a gateway's process reads the same variables, and has no control plane's port. @throws DomainError INVALID */
+export function checkPortsDiffer(config: Config): void {
+  const given = Object.entries(configuredPorts(config)).filter(([, port]) => port !== 0);
+  for (const [i, [variable, port]] of given.entries()) {
+    const same = given.slice(0, i).find(([, other]) => other === port);
+    if (same)
+      throw new DomainError('INVALID', `configuration: ${same[0]} and ${variable} are both ${port}; set one of them to another port, or to 0 for any free one`);
+  }
+}
+
 /**
  * Looks whether the control plane's port is free, so that a second `npm start` says so at once and has touched nothing. (The
  * gateway's ports may rightly be taken: by the gateway that this start will adopt.)
- * @throws DomainError FAILED_PRECONDITION
+ * @throws DomainError FAILED_PRECONDITION, INVALID
  */
 export async function checkPorts(config: Config): Promise<void> {
+  checkPortsDiffer(config);
   if (config.port === 0) return;
   await new Promise<void>((resolve, reject) => {
     const probe = createServer();

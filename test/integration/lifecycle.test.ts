@@ -246,6 +246,14 @@ describe('a server that cannot start says why in one line', () => {
     expect(existsSync(join(home, 'postgres'))).toBe(false);
   });
 
+  it('two ports of one number, and a variable with a slip of the pen', async () => {
+    expect(await refused({ PILOTHOUSE_PORT: '14401', PILOTHOUSE_HTTP_PORT: '14401', PILOTHOUSE_SAMPELS: 'off' })).toBe(
+      'PILOTHOUSE_SAMPELS is set, and means nothing to Pilothouse: did you mean PILOTHOUSE_SAMPLES?\n' +
+        'pilothouse: configuration: PILOTHOUSE_PORT and PILOTHOUSE_HTTP_PORT are both 14401; set one of them to another port, or to 0 for any free one\n',
+    );
+    expect(existsSync(join(home, 'run', 'servers'))).toBe(false);
+  });
+
   it('a port that the Pilothouse of the same home has', async () => {
     const server = start();
     const port = await server.said(/GraphQL\s+http:\/\/127\.0\.0\.1:(\d+)/);

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
-import { readConfig } from '../../server/config.js';
+import { readConfig, unknownVariables } from '../../server/config.js';
 import { DomainError } from '../../server/errors.js';
+import { describeUnknown } from '../../server/lifecycle/mistyped.js';
+import { checkPortsDiffer } from '../../server/lifecycle/ports.js';
 
 function refusal(env: NodeJS.ProcessEnv): DomainError {
   try {
@@ -76,4 +78,30 @@ test('numbers are read as numbers, and what is empty as not set', () => {
     databaseUrl: undefined,
     validationMemoryBytes: 2 * 1024 ** 3,
   });
+});
+
+test.each<[NodeJS.ProcessEnv, string]>([
+  [{ PILOTHOUSE_PORT: '8000' }, 'PILOTHOUSE_PORT and PILOTHOUSE_HTTP_PORT are both 8000'],
+  [{ PILOTHOUSE_HTTP_PORT: '14401', PILOTHOUSE_GRPC_PORT: '14401' }, 'PILOTHOUSE_HTTP_PORT and PILOTHOUSE_GRPC_PORT are both 14401'],
+  [{ PILOTHOUSE_PORT: '5', PILOTHOUSE_GRPC_PORT: '5' }, 'PILOTHOUSE_PORT and PILOTHOUSE_GRPC_PORT are both 5'],
+])('two ports of one number are refused: %j', (env, message) => {
+  const right = 'set one of them to another port, or to 0 for any free one';
+  expect(() => checkPortsDiffer(readConfig(env))).toThrow(new DomainError('INVALID', `configuration: ${message}; ${right}`));
+});
+
+test('ports that differ, and any number of free ones, are taken', () => {
+  for (const port of ['', '0']) checkPortsDiffer(readConfig({ PILOTHOUSE_PORT: port, PILOTHOUSE_HTTP_PORT: port, PILOTHOUSE_GRPC_PORT: port }));
+});
+
+test('variables that nothing reads are told of, with the one that was meant', () => {
+  const told = (...names: string[]): string[] => describeUnknown(unknownVariables(Object.fromEntries(names.map((name) => [name, '1']))));
+  expect(told('PILOTHOUSE_SAMPELS', 'PILOTHOUSE_PROT', 'PILOTHOUSE_GATEWAY', 'PILOTHOUSE_COFFEE')).toEqual([
+    'PILOTHOUSE_SAMPELS is set, and means nothing to Pilothouse: did you mean PILOTHOUSE_SAMPLES?',
+    'PILOTHOUSE_PROT is set, and means nothing to Pilothouse: did you mean PILOTHOUSE_PORT?',
+    'PILOTHOUSE_GATEWAY is set, and means nothing to Pilothouse: did you mean PILOTHOUSE_GATEWAYS?',
+    'PILOTHOUSE_COFFEE is set, and means nothing to Pilothouse: "pilothouse help" lists the variables.',
+  ]);
+  // What we set ourselves, what tests and scripts read, and what is not ours.
+  const ours = ['PILOTHOUSE_WORKER_SOCKETS', 'PILOTHOUSE_HTTP_FD', 'PILOTHOUSE_BUILD', 'PILOTHOUSE_TEST_POSTGRES', 'PILOTHOUSE_TFJS_NODE_CACHE'];
+  expect(told('PILOTHOUSE_HOME', 'DATABASE_URL', 'PATH', 'OTEL_SERVICE_NAME', ...ours)).toEqual([]);
 });
