@@ -69,6 +69,8 @@ export interface AppOptions {
   readonly log: Logger;
   /** On its way: it was begun before this module was loaded, since both take their time. */
   readonly database: Promise<Database>;
+  /** Gives the start up, between two of its steps. */
+  readonly signal?: AbortSignal;
 }
 
 /** Starts everything. What it started is ended again when it throws. */
@@ -112,12 +114,14 @@ class PilothouseApp implements App {
   }
 
   async start(): Promise<void> {
-    const { config, log } = this.options;
+    const { config, log, signal } = this.options;
     this.database = await this.options.database;
+    signal?.throwIfAborted();
     const { url } = this.database;
     this.dataSource = createDataSource(url);
     await this.dataSource.initialize();
     await migrate(this.dataSource);
+    signal?.throwIfAborted();
     this.notifier = new Notifier((sql, parameters) => this.dataSource.query(sql, parameters));
     const work = new UnitOfWork(this.dataSource, this.notifier);
     const sequencer = new Sequencer(this.dataSource, this.notifier, { onError: (error) => log.warn({ err: error }, 'events wait for their positions') });
@@ -126,6 +130,7 @@ class PilothouseApp implements App {
     await this.leadership.join();
     // The gateway takes as long to start as all the rest, and needs nothing of it: the rest is loaded only once it is on its way.
     await this.startGateway(url);
+    signal?.throwIfAborted();
     const { createRegistry, createDeployments, createMonitoring, createAutoscaling } = await import('./features.js');
     this.tokens = new TokenService(work);
     this.adminTokenPath = await this.tokens.ensureAdminToken(config.home);
@@ -144,11 +149,13 @@ class PilothouseApp implements App {
     this.deployments = createDeployments({ ...this.registry, work, engine: this.engine, inference: this.inference, log });
     this.monitoring = createMonitoring({ dataSource: this.dataSource, work, deployments: this.deployments.service, log });
     this.autoscaling = createAutoscaling({ dataSource: this.dataSource, work, deployments: this.deployments.service, log });
+    signal?.throwIfAborted();
     await this.leadership.start();
     this.listener = this.createListener(url, sequencer);
     await Promise.all([this.listener.start(), this.deployments.reconciler.firstPass()]);
     // Making the schema holds this thread for long, and replicas that are READY meanwhile would wait for their route.
     await this.deployments.reconciler.settled(ROUTES_FIRST_MS);
+    signal?.throwIfAborted();
     await Promise.all([this.startApi(), this.events.start()]);
     this.registry.validator.start();
   }

@@ -5,13 +5,13 @@ import { runServer } from './lifecycle/lifecycle.js';
 
 standBehind(process.pid);
 await runServer<App>({
-  create: async ({ config, log, say }) => {
+  create: async ({ config, log, say, signal }) => {
     const { openDatabase } = await import('./database/database.js');
     // PostgreSQL starts while the rest of the program is loaded: together they are most of a start.
-    const database = openDatabase(config, { log, say });
+    const database = openDatabase(config, { log, say, signal });
     database.catch(() => undefined);
     const { createApp } = await import('./app.js');
-    return createApp({ config, log, database });
+    return createApp({ config, log, database, signal });
   },
   introduce: async (app, { config, say, signal }) => {
     if (!config.samples) return;

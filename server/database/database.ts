@@ -22,12 +22,14 @@ export interface OpenDatabaseOptions {
   readonly log: Logger;
   /** Tells the person at the terminal what takes its time. */
   readonly say?: (line: string) => void;
+  /** Ends the wait for a database that is just starting. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** @throws DomainError with one line that says why there is no database to be had */
-export async function openDatabase(config: Config, { log, say = () => undefined }: OpenDatabaseOptions): Promise<Database> {
+export async function openDatabase(config: Config, { log, say = () => undefined, signal }: OpenDatabaseOptions): Promise<Database> {
   if (config.databaseUrl !== undefined) {
-    await checkDatabase(config.databaseUrl, say);
+    await checkDatabase(config.databaseUrl, say, signal);
     const nothing = async (): Promise<void> => undefined;
     return { url: config.databaseUrl, embedded: undefined, stop: nothing, leave: nothing, undo: nothing };
   }

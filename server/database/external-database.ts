@@ -14,14 +14,15 @@ const STARTING = '57P03';
 /**
  * Checks that the database can be reached and is new enough.
  * @param say is told when that takes its time
- * @throws DomainError UNAVAILABLE or FAILED_PRECONDITION, in one line without the password
+ * @param signal ends the wait for one that is just starting
+ * @throws DomainError UNAVAILABLE or FAILED_PRECONDITION, in one line without the password; the signal's AbortError
  */
-export async function checkDatabase(url: string, say?: (line: string) => void): Promise<void> {
+export async function checkDatabase(url: string, say?: (line: string) => void, signal?: AbortSignal): Promise<void> {
   const shown = redactUrl(url);
-  await announced(say, `Waiting for the database ${shown}…`, () => untilUsable(url, shown));
+  await announced(say, `Waiting for the database ${shown}…`, () => untilUsable(url, shown, signal));
 }
 
-async function untilUsable(url: string, shown: string): Promise<void> {
+async function untilUsable(url: string, shown: string, signal: AbortSignal | undefined): Promise<void> {
   const deadline = performance.now() + STARTING_MS;
   for (;;) {
     try {
@@ -33,7 +34,7 @@ async function untilUsable(url: string, shown: string): Promise<void> {
       if ((error as { code?: unknown }).code !== STARTING || performance.now() > deadline) {
         throw new DomainError('UNAVAILABLE', `the database ${shown} (DATABASE_URL) cannot be used: ${reasonOf(error)}`, [], { cause: error });
       }
-      await sleep(250);
+      await sleep(250, undefined, { signal });
     }
   }
 }

@@ -31,7 +31,7 @@ export interface StartOptions {
   readonly log: Logger;
   /** A line for the person at the terminal. */
   readonly say: Say;
-  /** Aborted when the server was asked to stop: give up, or finish; it is stopped either way. */
+  /** Aborted when the server was asked to stop: give up, or finish; it is stopped either way, and nothing is said any more. */
   readonly signal: AbortSignal;
 }
 
@@ -124,8 +124,8 @@ class ServerProcess<App extends RunningApp> {
     const say: Say = (line) => signal.aborted || this.say(line);
     await enterHome(config.home, known, say);
     this.entered = true;
-    const options = { config, log, say: this.say, signal: this.aborter.signal };
-    options.signal.throwIfAborted();
+    const options = { config, log, say, signal };
+    signal.throwIfAborted();
     const app = (this.app = await this.program.create(options));
     recordServer(config.home, { ...known, endpoints: { ...app.endpoints } });
     writeEndpoints(config.home, { ...app.endpoints });
@@ -162,20 +162,27 @@ class ServerProcess<App extends RunningApp> {
   }
 
   private async stop(): Promise<void> {
+    // At once: what a start has just begun it may have to finish first, and that can take seconds.
+    this.say('Stopping…');
     this.aborter.abort();
     await this.start;
     if (this.ended) return;
-    const app = this.app;
-    if (app) this.say('Stopping…');
     try {
-      await this.leave(async () => app?.stop({ force: false, last: this.last }));
+      await this.leave(() => this.endAll());
     } catch (error) {
       this.log?.error({ err: error }, 'the stop failed');
       complain(error, this.config && serverLogPath(this.config.home));
       return this.force();
     }
-    if (app) this.say('Stopped.');
+    this.say('Stopped.');
     this.end(0);
+  }
+
+  /** A start that was given up has ended what it began; what a killed server left it would have adopted, and that ends here too. */
+  private async endAll(): Promise<void> {
+    const { app, config, last } = this;
+    if (app) await app.stop({ force: false, last });
+    else if (config && last) await endShared(config.home);
   }
 
   private async force(): Promise<void> {

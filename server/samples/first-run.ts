@@ -46,11 +46,13 @@ async function deploy({ dataSource, deployments, registry }: App, name: string, 
   return made.id;
 }
 
-async function settled({ events, deployments }: App, id: string, signal: AbortSignal): Promise<string> {
+/** The phase that the deployment comes to rest in, or has after a minute. @throws the signal's reason */
+export async function settled({ events, deployments }: Pick<App, 'events' | 'deployments'>, id: string, signal: AbortSignal): Promise<string> {
   const until = AbortSignal.any([signal, AbortSignal.timeout(READY_MS)]);
   const steps = await events.open({ topic: 'deployment', subjectId: id }, until);
   // What happened before the feed was opened shows in the deployment itself.
   for (let phase = (await deployments.service.get({ id })).phase; ;) {
+    signal.throwIfAborted();
     if (phase === 'READY' || phase === 'FAILED' || phase === 'DELETED' || until.aborted) return phase;
     const step = await steps.next();
     phase = step.done ? (await deployments.service.get({ id })).phase : (step.value.event.payload['phase'] as typeof phase);

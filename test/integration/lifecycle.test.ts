@@ -7,6 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { processesOf } from '../../server/database/embedded-postgres-process.js';
 import { stopEmbeddedPostgres } from '../../server/database/embedded-postgres.js';
+import { listLaunches } from '../../server/engines/gateway-launch.js';
+import { listReplicas } from '../../server/engines/replica-folder.js';
 import { program, PROJECT_ROOT } from '../../server/paths.js';
 import { prepareData } from '../support/prepared-home.js';
 
@@ -46,8 +48,10 @@ const environment = (more: Record<string, string> = {}): NodeJS.ProcessEnv => ({
   ...more,
 });
 
-function start(more: Record<string, string> = {}): Running {
-  const child = spawn(process.execPath, [join(PROJECT_ROOT, 'test', 'support', 'small-server.mjs')], {
+const SMALL = join(PROJECT_ROOT, 'test', 'support', 'small-server.mjs');
+
+function start(more: Record<string, string> = {}, script = SMALL): Running {
+  const child = spawn(process.execPath, [script], {
     env: environment(more),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -128,6 +132,44 @@ describe('a server process', () => {
     expect(await server.ended).toBe(0);
     expect(processesOf(join(home, 'postgres'))).toEqual([]);
     expect(files(join(home, 'run'))).toEqual([]);
+  });
+
+  it('says that it stops as soon as it is told to, and of its start nothing any more', async () => {
+    const goOn = join(folder, 'go-on');
+    const server = start({ SMALL_START: goOn });
+    await server.said('half-way');
+    server.child.kill('SIGINT');
+    await server.said('Stopping…');
+    writeFileSync(goOn, '');
+    expect(await server.ended).toBe(0);
+    expect(server.output()).toBe('half-way\nStopping…\napp stops force=false last=true\nStopped.\n');
+  });
+
+  it('gives its start up when it is told to stop, and ends what a killed server had left too', async () => {
+    await prepareData(home);
+    const killed = start({ SMALL_DATABASE: 'yes' });
+    await killed.said('is ready');
+    killed.child.kill('SIGKILL');
+    await killed.ended;
+    expect(processesOf(join(home, 'postgres'))).not.toEqual([]);
+    const server = start({ SMALL_START: 'signal' });
+    await server.said('half-way');
+    server.child.kill('SIGINT');
+    expect(await server.ended).toBe(0);
+    expect(server.output()).toBe('half-way\nStopping…\nStopped.\n');
+    expect(processesOf(join(home, 'postgres'))).toEqual([]);
+    expect(files(join(home, 'run'))).toEqual([]);
+  });
+
+  it.each(['postgres', join('run', 'gateway'), 'admin-token'])('leaves nothing of a whole program that is told to stop once there is %s', async (sign) => {
+    const server = start({ PILOTHOUSE_HTTP_PORT: '0', PILOTHOUSE_GRPC_PORT: '0' }, program('server/main'));
+    while (!existsSync(join(home, sign)) && server.child.exitCode === null) await sleep(5);
+    server.child.kill('SIGINT');
+    expect(await server.ended).toBe(0);
+    expect(server.output()).toMatch(/(^|\n)Stopping…\nStopped\.\n$/);
+    expect(processesOf(join(home, 'postgres'))).toEqual([]);
+    expect(listLaunches(home)).toEqual([]);
+    expect(listReplicas(home)).toEqual([]);
   });
 
   it('leaves what is shared to the last server of the home', async () => {
