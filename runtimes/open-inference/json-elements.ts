@@ -5,6 +5,19 @@ import { TensorError, type Datatype, type TensorData } from '../tensor.js';
 /** Thrown for a 64-bit integer that came as a number beyond 2^53: its last bits are lost already. Whoever still has the text may parse it exactly. */
 export class InexactNumberError extends TensorError {}
 
+/** Thrown for an element that does not fit the datatype. */
+export class ElementError extends TensorError {
+  constructor(
+    where: string,
+    /** Its place in the data, in row-major order. */
+    readonly index: number,
+    /** What it is, and what would be right. */
+    readonly problem: string,
+  ) {
+    super(`${where}: element ${index} of the data is ${problem}`);
+  }
+}
+
 type Numbers = Int8Array | Int16Array | Int32Array | Uint8Array | Uint16Array | Uint32Array;
 
 const RANGES: Partial<Record<Datatype, readonly [number, number]>> = {
@@ -136,5 +149,5 @@ function fillBytes(out: Uint8Array[], values: readonly unknown[], at: number, wh
 }
 
 function wrong(value: unknown, index: number, where: string, want: string): TensorError {
-  return new TensorError(`${where}: element ${index} of the data is ${describe(value)}; ${want}`);
+  return new ElementError(where, index, `${describe(value)}; ${want}`);
 }

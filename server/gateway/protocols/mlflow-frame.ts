@@ -1,4 +1,5 @@
 /** MLflow's data frames as tensors: named columns of rows, whose meaning the model's signature gives. */
+import { ElementError } from '../../../runtimes/open-inference/json-elements.js';
 import { objectOf } from '../../../runtimes/open-inference/rest-request.js';
 import { TensorError, type Datatype, type Signature, type Tensor, type TensorSpec } from '../../../runtimes/tensor.js';
 import { tensorByValue } from './signature-values.js';
@@ -7,6 +8,8 @@ export interface Frame {
   /** undefined where the columns have no names. */
   readonly columns: readonly string[] | undefined;
   readonly rows: readonly (readonly unknown[])[];
+  /** How a message names a row; by its number where nothing else is known. */
+  readonly nameOf?: (row: number) => string;
 }
 
 /** `{"columns": […], "data": [[…], …]}`; an `index` says nothing to a model. @throws TensorError */
@@ -47,42 +50,60 @@ export function frameFromRecords(value: unknown): Frame {
  * @throws TensorError
  */
 export function tensorsOfFrame(frame: Frame, { inputs }: Signature, convert: (cell: unknown, datatype: Datatype) => unknown): Tensor[] {
-  const { columns, rows } = frame;
-  if (columns?.some((column) => inputs.some(({ name }) => name === column))) return byName(columns, rows, inputs, convert);
+  const { columns } = frame;
+  if (columns?.some((column) => inputs.some(({ name }) => name === column))) return byName(columns, frame, inputs, convert);
   const [only] = inputs;
   if (inputs.length === 1 && only!.shape.length === 2) return [matrix(only!, frame, convert)];
   const wanted = inputs.map(({ name }) => `"${name}"`).join(', ');
   throw new TensorError(`the columns ${shown(columns)} are no inputs of the model; it takes ${wanted}`);
 }
 
-function byName(
-  columns: readonly string[],
-  rows: Frame['rows'],
-  inputs: readonly TensorSpec[],
-  convert: (cell: unknown, datatype: Datatype) => unknown,
-): Tensor[] {
+function byName(columns: readonly string[], frame: Frame, inputs: readonly TensorSpec[], convert: (cell: unknown, datatype: Datatype) => unknown): Tensor[] {
   return columns.map((column, at) => {
     const spec = inputs.find(({ name }) => name === column);
     if (!spec)
       throw new TensorError(`column ${JSON.stringify(column.slice(0, 100))} is unknown; the model takes ${inputs.map(({ name }) => `"${name}"`).join(', ')}`);
-    const cells = rows.map((row) => convert(row[at], spec.datatype));
+    const cells = frame.rows.map((row) => convert(row[at], spec.datatype));
+    const single = cells.every((cell) => !Array.isArray(cell));
     // A column of single values for an input that has a second dimension.
-    const wrapped = spec.shape.length === 2 && cells.every((cell) => !Array.isArray(cell));
-    return tensorByValue(spec, wrapped ? cells.map((cell) => [cell]) : cells, 'column');
+    const wrapped = spec.shape.length === 2 && single;
+    return placed(
+      () => tensorByValue(spec, wrapped ? cells.map((cell) => [cell]) : cells, 'column'),
+      (element) => (single ? placeOf(frame, element, column) : undefined),
+    );
   });
 }
 
-function matrix(spec: TensorSpec, { columns, rows }: Frame, convert: (cell: unknown, datatype: Datatype) => unknown): Tensor {
+function matrix(spec: TensorSpec, frame: Frame, convert: (cell: unknown, datatype: Datatype) => unknown): Tensor {
+  const { columns, rows } = frame;
   const width = columns?.length ?? rows[0]?.length;
   const wanted = spec.shape[1]!;
   if (width !== undefined && wanted !== -1 && width !== wanted)
     throw new TensorError(`there are ${width} columns, ${shown(columns)}; input "${spec.name}" takes ${wanted}`);
-  return tensorByValue(
-    spec,
-    rows.map((row) => row.map((cell) => convert(cell, spec.datatype))),
-    'columns',
+  return placed(
+    () =>
+      tensorByValue(
+        spec,
+        rows.map((row) => row.map((cell) => convert(cell, spec.datatype))),
+        'columns',
+      ),
+    // There are elements, so that there is a width.
+    (element) => placeOf(frame, Math.floor(element / width!), columns?.[element % width!] ?? element % width!),
   );
 }
+
+/** An element's place in the tensor is nothing to a caller who sent a frame: it is told by row and column. */
+function placed(make: () => Tensor, placeOf: (element: number) => string | undefined): Tensor {
+  try {
+    return make();
+  } catch (error) {
+    const place = error instanceof ElementError ? placeOf(error.index) : undefined;
+    throw place === undefined ? error : new TensorError(`${place}: the value is ${(error as ElementError).problem}`);
+  }
+}
+
+const placeOf = ({ nameOf = (row) => `row ${row}` }: Frame, row: number, column: string | number): string =>
+  `${nameOf(row)}, column ${typeof column === 'string' ? JSON.stringify(column.slice(0, 100)) : column}`;
 
 function shown(columns: readonly string[] | undefined): string {
   if (!columns) return 'without names';
