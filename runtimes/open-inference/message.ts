@@ -2,6 +2,7 @@
  * Open Inference Protocol messages in the binary tensor form: a JSON header, then the tensors' bytes in the order they are
  * listed, each with its `binary_data_size`. Little-endian and row-major; a BYTES element is a uint32 length and the bytes.
  */
+import { PackedTensor } from './packed-tensor.js';
 import { allocate, assertBytesCount, bytesOf, elementCount, elementSize, isDatatype, TensorError, viewOf, type Tensor, type TensorData } from '../tensor.js';
 
 export type ParameterValue = string | number | boolean;
@@ -95,24 +96,9 @@ export function packBytes(elements: readonly Uint8Array[]): Buffer {
   return packed;
 }
 
-/** @throws TensorError unless the bytes hold exactly `count` elements. */
-export function unpackBytes(packed: Uint8Array, count: number): Uint8Array[] {
-  const view = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
-  const elements: Uint8Array[] = [];
-  let at = 0;
-  while (elements.length < count) {
-    if (at + 4 > view.length) throw new TensorError(`BYTES data ends after ${elements.length} of ${count} elements`);
-    const end = at + 4 + view.readUInt32LE(at);
-    if (end > view.length) throw new TensorError(`BYTES element ${elements.length} claims to end at byte ${end} of ${view.length}`);
-    elements.push(view.subarray(at + 4, end));
-    at = end;
-  }
-  if (at !== view.length) throw new TensorError(`BYTES data has ${view.length - at} bytes after its ${count} elements`);
-  return elements;
-}
-
 /** One tensor's bytes as they go over the wire. */
 export function tensorToBytes(tensor: Tensor): Uint8Array {
+  if (tensor instanceof PackedTensor) return tensor.packed;
   return tensor.datatype === 'BYTES' ? packBytes(tensor.data as readonly Uint8Array[]) : bytesOf(tensor.data as Exclude<TensorData, readonly Uint8Array[]>);
 }
 
@@ -121,7 +107,7 @@ export function tensorFromBytes(name: string, datatype: Tensor['datatype'], shap
   const count = elementCount(shape);
   if (datatype === 'BYTES') {
     assertBytesCount(name, count);
-    return { name, datatype, shape, data: unpackBytes(bytes, count) };
+    return PackedTensor.from(name, shape, bytes, count);
   }
   if (bytes.byteLength !== count * elementSize(datatype)) {
     throw new TensorError(`tensor "${name}": shape [${shape.join(', ')}] of ${datatype} is ${count * elementSize(datatype)} bytes, ${bytes.byteLength} came`);

@@ -8,6 +8,7 @@
  *   the primary's row, or the same infinity, or both NaN. What another runtime or half precision rounds off is within it.
  */
 import { halfValue } from '../../runtimes/open-inference/half.js';
+import { tensorToBytes } from '../../runtimes/open-inference/message.js';
 import type { Tensor } from '../../runtimes/tensor.js';
 
 const ABSOLUTE = 1e-6;
@@ -30,10 +31,8 @@ export function agrees(primary: readonly Tensor[], shadow: readonly Tensor[]): b
 function sameTensor(primary: Tensor, shadow: Tensor | undefined): boolean {
   if (!shadow || shadow.datatype !== primary.datatype || shadow.shape.length !== primary.shape.length) return false;
   if (!primary.shape.every((dimension, i) => dimension === shadow.shape[i])) return false;
-  if (primary.datatype === 'BYTES') {
-    const [a, b] = [shadow.data, primary.data] as [readonly Uint8Array[], readonly Uint8Array[]];
-    return b.every((bytes, i) => Buffer.compare(bytes, a[i]!) === 0);
-  }
+  // Each element's length is before it.
+  if (primary.datatype === 'BYTES') return Buffer.compare(tensorToBytes(primary), tensorToBytes(shadow)) === 0;
   const [a, b] = [floatsOf(shadow), floatsOf(primary)];
   if (!a || !b) return (primary.data as Int32Array).every((value, i) => value === shadow.data[i]);
   const width = b.length / (primary.shape[0] ?? 1);

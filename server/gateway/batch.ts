@@ -1,5 +1,6 @@
 /** Requests that went to a replica as one message, merged along the first dimension; also one that went alone. */
 import { encodeMerged, type InferResponse } from '../../runtimes/open-inference/message.js';
+import { PackedTensor } from '../../runtimes/open-inference/packed-tensor.js';
 import type { Tensor, TensorData } from '../../runtimes/tensor.js';
 import type { Lane } from './lane.js';
 import type { Pending } from './pending.js';
@@ -61,7 +62,7 @@ export class Batch {
 }
 
 /**
- * Cuts a batch's outputs into those of its members, in their order, without a copy of numeric data.
+ * Cuts a batch's outputs into those of its members, in their order, without a copy of their data.
  * @returns undefined where some output does not have the batch's rows: then nobody can say whose is whose
  */
 export function splitRows(outputs: readonly Tensor[], members: readonly { readonly rows: number }[]): Tensor[][] | undefined {
@@ -72,16 +73,26 @@ export function splitRows(outputs: readonly Tensor[], members: readonly { readon
   let from = 0;
   for (const { rows } of members) {
     const part: Tensor[] = [];
-    for (const { name, datatype, shape, data } of outputs) {
-      const each = data.length / total;
-      const own = shape.slice();
+    for (const tensor of outputs) {
+      const own = tensor.shape.slice();
       own[0] = rows;
-      part.push({ name, datatype, shape: own, data: slice(data, from * each, (from + rows) * each) });
+      part.push(partOf(tensor, own, from, from + rows, total));
     }
     parts.push(part);
     from += rows;
   }
   return parts;
+}
+
+/** @param shape of the part: rows `from` up to `to` of the `total` that the tensor has */
+function partOf(tensor: Tensor, shape: readonly number[], from: number, to: number, total: number): Tensor {
+  if (tensor instanceof PackedTensor) {
+    const each = tensor.count / total;
+    return tensor.part(shape, from * each, to * each);
+  }
+  const { name, datatype, data } = tensor;
+  const each = data.length / total;
+  return { name, datatype, shape, data: slice(data, from * each, to * each) };
 }
 
 function slice(data: TensorData, from: number, to: number): TensorData {

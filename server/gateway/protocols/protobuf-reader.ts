@@ -79,6 +79,16 @@ export class ProtobufReader {
     return this.take(this.length());
   }
 
+  /** The same, copied to a place in a buffer that has room for it. @returns how many they are */
+  bytesInto(target: Buffer, at: number): number {
+    this.expect(WIRE.LENGTH);
+    const length = this.length();
+    const start = this.at;
+    this.advance(length);
+    if (length > 0) this.buffer.copy(target, at, start, start + length);
+    return length;
+  }
+
   /** A message within this one, or a packed list. */
   message(): ProtobufReader {
     this.expect(WIRE.LENGTH);
