@@ -6,7 +6,7 @@ import type { Tensor } from '../../../runtimes/tensor.js';
 import { classifiedElements, classify } from './classification.js';
 import { readJson } from './json-body.js';
 import { splitBody } from './open-inference-body.js';
-import type { AnsweredBy, Text, TextProtocol } from './text-protocol.js';
+import { elementsAsText, type AnsweredBy, type Text, type TextProtocol } from './text-protocol.js';
 
 export interface OpenInferenceContext {
   /** The header Inference-Header-Content-Length, as it came. */
@@ -32,7 +32,7 @@ function elementsOf(output: Tensor, form: OpenInferenceForm, at: number): number
   const classes = form.forms?.[at]?.classes ?? 0;
   // Classes are texts, also those that are answered as binary data.
   if (classes > 0) return classifiedElements(output, classes);
-  return isBinary(form, at) ? 0 : output.data.length;
+  return isBinary(form, at) ? 0 : elementsAsText(output);
 }
 
 /** Written by hand: the tensors' numbers are by far the most of it, and JSON.stringify would want them boxed first. */

@@ -1,7 +1,8 @@
-/** What counts as long of an answer that is nested text. */
+/** What counts as long of an answer that is text. */
 import { expect, test } from 'vitest';
 import { MAX_ELEMENTS_WRITTEN_HERE } from '../../../server/gateway/limits.js';
 import { mlflowText } from '../../../server/gateway/protocols/mlflow-text.js';
+import { openInferenceText } from '../../../server/gateway/protocols/open-inference-text.js';
 import { tensorFlowServingText } from '../../../server/gateway/protocols/tensorflow-serving-text.js';
 import { elementCount } from '../../../runtimes/tensor.js';
 
@@ -28,4 +29,20 @@ test('a text that is not UTF-8 is refused with what would be right, and not with
     expect(() => write(outputs, { byRow: true }, { model: 'm', version: 1 })).toThrow(
       'output "y": element 0 holds bytes that are not UTF-8, which JSON cannot carry; ask over the Open Inference Protocol (/v2, or gRPC), which has binary data',
     );
+});
+
+test('one string of a megabyte is not one number', () => {
+  const outputs = [{ name: 's', datatype: 'BYTES' as const, shape: [1, 1], data: [Buffer.alloc(1024 * 1024, 1)] }];
+  const written = [
+    openInferenceText.elements(outputs, { forms: undefined, binaryOutputs: false }),
+    tensorFlowServingText.elements(outputs, { byRow: true }),
+    mlflowText.elements(outputs, { byRow: false }),
+  ];
+  for (const elements of written) expect(elements).toBeGreaterThan(MAX_ELEMENTS_WRITTEN_HERE);
+  expect(openInferenceText.elements(outputs, { forms: undefined, binaryOutputs: true })).toBe(0);
+});
+
+test('short strings count as numbers do, and are written at once', () => {
+  const outputs = [{ name: 's', datatype: 'BYTES' as const, shape: [8_000, 1], data: new Array<Buffer>(8_000).fill(Buffer.from('word')) }];
+  expect(tensorFlowServingText.elements(outputs, { byRow: true })).toBeLessThanOrEqual(MAX_ELEMENTS_WRITTEN_HERE);
 });
