@@ -158,18 +158,20 @@ export class DataPlane implements Witness {
       timeoutMs = timeoutOf(decoded.parameters?.['timeout'], deployment.route.timeoutMs, call.context.timeoutMs);
       assertRequest(target, request.inputs, request.outputs);
     } catch (error) {
-      throw this.invalid(target, error);
+      throw this.refused(target, call, error);
     }
     if (deployment.shadows.length === 0) return target.dispatcher.submit(call, request, timeoutMs, version);
     const answer = target.dispatcher.submit(call, request, timeoutMs, version, () => mirror(deployment, target, call, request, answer, now));
     return answer;
   }
 
-  /** What a check found wrong with a request, counted at the target that would have served it. */
-  private invalid({ meter }: Target, error: unknown): Error {
+  /** Why a request did not get as far as a target's line, counted at the target that would have served it. */
+  private refused({ meter }: Target, { arrivedAt }: Call, error: unknown): Error {
     if (!(error instanceof TensorError) && !(error instanceof GatewayError)) return error as Error;
-    meter.reject(this.options.now(), 'INVALID');
-    return error instanceof TensorError ? new GatewayError('INVALID', error.message) : error;
+    const refusal = error instanceof TensorError ? new GatewayError('INVALID', error.message) : error;
+    const now = this.options.now();
+    meter.reject(now, kindOf(refusal), now - arrivedAt);
+    return refusal;
   }
 }
 

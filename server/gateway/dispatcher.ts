@@ -285,8 +285,9 @@ export class Dispatcher implements BatchOwner {
   }
 
   private refuse(pending: Pending, error: GatewayError): false {
+    const now = this.options.now();
     pending.done = true;
-    this.options.meter.reject(this.options.now(), kindOf(error));
+    this.options.meter.reject(now, kindOf(error), now - pending.call.arrivedAt);
     pending.reject(error);
     return false;
   }
@@ -308,6 +309,7 @@ export function settle({ arrivedAt, context }: Call, { meter, timing, responseBy
   meter.carried(context.requestBytes, responseBytes);
 }
 
+/** As the meter counts it. */
 export function kindOf(error: unknown): ErrorKind {
   if (!(error instanceof GatewayError)) return 'RUNTIME_FAILED';
   return error.kind === 'NOT_FOUND' || error.kind === 'UNAUTHENTICATED' || error.kind === 'UNSUPPORTED_TYPE' ? 'INVALID' : error.kind;

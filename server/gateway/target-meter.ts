@@ -185,10 +185,10 @@ export class TargetMeter {
     };
   }
 
-  /** A request ended before it was accepted. */
-  reject(now: number, failure: ErrorKind): void {
+  /** A request ended before it was accepted, `latencyMs` after its arrival. */
+  reject(now: number, failure: ErrorKind, latencyMs = 0): void {
     this.advance(now);
-    this.count(0, failure);
+    this.count(latencyMs, failure);
   }
 
   /** Brings the integrals up to `now`, and closes every window that has ended. */
