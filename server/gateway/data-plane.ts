@@ -69,6 +69,14 @@ export class DataPlane implements Witness {
     return router.representative(router.find(name), version).route;
   }
 
+  /**
+   * Until when a request is answered that asks for no deadline of its own, by the gateway's clock.
+   * @throws GatewayError NOT_FOUND
+   */
+  deadline({ arrivedAt, context }: Call, name: string): number {
+    return arrivedAt + (context.timeoutMs ?? this.options.router.find(name).route.timeoutMs);
+  }
+
   /** Every version that some deployment routes to, by the deployments' names. */
   models(): { name: string; version: number; ready: boolean }[] {
     const models = [...this.options.router.deployments].flatMap(({ route, targets }) =>

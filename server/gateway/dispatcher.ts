@@ -143,7 +143,14 @@ export class Dispatcher implements BatchOwner {
       const member = members[i]!;
       if (member.batch !== batch) continue;
       const outputs = parts[i]!;
-      const answer = { response: { outputs }, version: this.options.version, timing, responseBytes: tensorBytes(outputs), meter };
+      const answer = {
+        response: { outputs },
+        version: this.options.version,
+        timing,
+        deadline: member.deadline,
+        responseBytes: tensorBytes(outputs),
+        meter,
+      };
       this.finish(member);
       meter.answered(answeredAt);
       member.call.answer = answer;

@@ -122,8 +122,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   await firstTable(control, tables, path, log);
   await metrics.start();
-  const textProcess = new TextProcess();
-  const protocols = httpProtocols(dataPlane, new Texts(dataPlane, textProcess), options).set(
+  const textProcesses = { long: new TextProcess(), longest: new TextProcess() };
+  const protocols = httpProtocols(dataPlane, new Texts(dataPlane, textProcesses), options).set(
     METRICS_ROOT,
     metricsProtocol(() => metrics.text(), options.openMetrics),
   );
@@ -149,7 +149,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         () => undefined,
       );
       await Promise.all([front.drain(), drainGrpc]);
-      textProcess.close();
+      for (const textProcess of Object.values(textProcesses)) textProcess.close();
       links.close();
       await Promise.all([observers.close(), control.close()]);
     },

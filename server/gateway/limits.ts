@@ -13,10 +13,18 @@ export const MAX_FRAME_BYTES = MAX_ANSWER_BYTES;
 export const MAX_TEXT_READ_HERE = 64 * 1024;
 /** The same for elements of an answer that become text. */
 export const MAX_ELEMENTS_WRITTEN_HERE = 16 * 1024;
-/** The other process: how long one text may take, how much memory, how many wait. */
+/** What is longer still takes seconds, and has a process of its own, so that what is merely long does not wait for it. */
+export const MAX_TEXT_READ_SOON = 16 * MAX_TEXT_READ_HERE;
+export const MAX_ELEMENTS_WRITTEN_SOON = 16 * MAX_ELEMENTS_WRITTEN_HERE;
+/** Such a process: how long one text may take, how much memory, how many wait and how large they are together. */
 export const TEXT_LIMIT_MS = 20_000;
 export const TEXT_HEAP_MB = 1_024;
 export const MAX_TEXTS_WAITING = 64;
+export const MAX_TEXT_BYTES_WAITING = 256 * 1024 * 1024;
+/** An answer as text, which is also what one string of the engine's can hold; with room for what goes before it in the frame. */
+export const MAX_TEXT_BYTES = MAX_FRAME_BYTES - 64 * 1024;
+/** What a text may say beside its tensors' elements (names, parameters, requested outputs): the gateway's thread reads that. */
+export const MAX_TEXT_HEADER_BYTES = 1024 * 1024;
 /** It ends when it had nothing to do for this long, and with it goes its memory. */
 export const TEXT_IDLE_MS = 30_000;
 /** Request line and headers together. */

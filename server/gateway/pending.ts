@@ -90,6 +90,8 @@ export interface Answer {
   readonly response: InferResponse;
   readonly version: number;
   readonly timing: Timing;
+  /** By the gateway's clock: until when it is of use to the caller. */
+  readonly deadline: number;
   /** Of the tensors (`tensor-bytes.ts`). */
   readonly responseBytes: number;
   /** Of the target that gave it. */

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { GatewayBench, onnx, publish, routeOf, targetOf, type TestGateway } from '../support/gateway.js';
+import { samplesOf } from '../support/promtool.js';
 import { identityModel } from '../support/models/onnx.js';
 
 // Texts are read by a process that gives way to all others.
@@ -18,10 +19,8 @@ beforeAll(async () => {
   bench = new GatewayBench();
   const types = ['FP32', 'BYTES', 'INT64'] as const;
   const replicas = await Promise.all(types.map((type) => bench.replica(onnx(identityModel(type, ['n'])))));
-  await publish(
-    db.url,
-    replicas.map((replica, i) => routeOf([targetOf([replica])], { name: types[i]!.toLowerCase() })),
-  );
+  const routes = replicas.map((replica, i) => routeOf([targetOf([replica])], { name: types[i]!.toLowerCase() }));
+  await publish(db.url, [...routes, routeOf([targetOf([replicas[0]!])], { name: 'hasty', timeoutMs: 500 })]);
   gateway = await bench.gateway(db.url);
 }, 60_000);
 afterAll(async () => {
@@ -42,19 +41,33 @@ async function post(path: string, body: string, headers: Record<string, string> 
 
 const processes = (): string => execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' });
 
-/** The process that reads long texts for a gateway. */
-const textProcess = ({ process: { pid } }: TestGateway): number | undefined => {
-  const [, found] = new RegExp(`^\\s*(\\d+)\\s+${pid} pilothouse-text`, 'm').exec(processes()) ?? [];
-  return found === undefined ? undefined : Number(found);
-};
+/** The processes that read long texts for a gateway: one for what is long, one for the longest. */
+const textProcesses = ({ process: { pid } }: TestGateway): number[] =>
+  [...processes().matchAll(new RegExp(`^\\s*(\\d+)\\s+${pid} pilothouse-text`, 'gm'))].map(([, found]) => Number(found));
 const isGone = (pid: number): boolean => !new RegExp(`^\\s*${pid}\\s`, 'm').test(processes());
 
-/** Ends one that is idle: the next that is seen is at work. Resolves when the gateway has noticed. */
+/** Ends those that are idle: the next that is seen is at work. Resolves when they are gone. */
 async function endIdle(): Promise<void> {
-  const idle = textProcess(gateway);
-  if (idle === undefined) return;
-  process.kill(idle, 'SIGKILL');
-  await eventually(() => isGone(idle), 'the end of an idle process');
+  for (const idle of textProcesses(gateway)) {
+    process.kill(idle, 'SIGKILL');
+    await eventually(() => isGone(idle), 'the end of an idle process');
+  }
+}
+
+/** Has the only process there is stand still, as long as the gateway lets it: what it works on takes as long as the others do. */
+async function standStill(): Promise<number> {
+  const working = await eventually(() => textProcesses(gateway)[0], 'a process that reads');
+  process.kill(working, 'SIGSTOP');
+  return working;
+}
+
+/** 25 MB of what is no request: seconds of work. */
+const HOSTILE = `[${'{},'.repeat(8_000_000)}1]`;
+
+/** 0 for one that is gone. */
+function memoryKiB(pid: number): number {
+  const [, rss] = new RegExp(`^\\s*${pid}\\s+(\\d+)`, 'm').exec(execFileSync('ps', ['-eo', 'pid=,rss='], { encoding: 'utf8' })) ?? [];
+  return Number(rss ?? 0);
 }
 
 const inputName = async (model: string): Promise<string> => {
@@ -82,7 +95,7 @@ test('answers are the same, to the last bit, in every form', async () => {
     `{"inputs":[{"name":"${await inputName('int64')}","datatype":"INT64","shape":[${COUNT}],"data":[${long.join()}]}]}`,
   );
   expect(integers.text).toContain(`"data":[${long.join()}]`);
-  expect(textProcess(gateway)).toBeDefined();
+  expect(textProcesses(gateway)).not.toEqual([]);
 });
 
 test('a long text with a binary answer, and a short one with a long answer that is compressed', async () => {
@@ -122,7 +135,7 @@ test('classes of a large tensor are found beside the gateway, whatever form they
   const bytes = Buffer.from(await answer.arrayBuffer());
   expect(JSON.parse(bytes.toString('utf8', 0, head))).toMatchObject({ outputs: [{ shape: [2], datatype: 'BYTES' }] });
   expect(bytes.subarray(head + 4).toString()).toMatch(/^7142\.714\d{3}:99999.{4}7142\.571\d{3}:99998$/s);
-  expect(textProcess(gateway)).toBeDefined();
+  expect(textProcesses(gateway)).not.toEqual([]);
 });
 
 test('what is wrong in a long text is told as in a short one', async () => {
@@ -145,30 +158,71 @@ test('what is wrong in a long text is told as in a short one', async () => {
 test('nobody waits for a long text, and one who leaves takes its process along', async () => {
   const x = await inputName('fp32');
   await endIdle();
-  // 25 MB of what is no request: seconds of work.
-  const hostile = `[${'{},'.repeat(8_000_000)}1]`;
   const leaving = new AbortController();
   let over = false;
-  const long = post('/v2/models/fp32/infer', hostile, {}, leaving.signal).then(
+  const long = post('/v2/models/fp32/infer', HOSTILE, {}, leaving.signal).then(
     () => (over = true),
     () => 'left',
   );
-  const reading = await eventually(() => textProcess(gateway), 'a process that reads');
-  // It takes as long as the others do.
-  process.kill(reading, 'SIGSTOP');
+  const reading = await standStill();
   for (let i = 0; i < 20; i++) expect(await post('/v2/models/fp32/infer', JSON.stringify(asked(x, 'FP32', [i])))).toMatchObject({ status: 200 });
+  // Nor who asks for nobody, or for no version that there is; nor who sends what is long, but not of the longest.
+  const longest = JSON.stringify(asked(x, 'FP32', floats));
+  expect(await post('/v2/models/nobody/infer', longest)).toMatchObject({ status: 404 });
+  expect(await post('/v2/models/fp32/versions/7/infer', longest)).toMatchObject({
+    status: 404,
+    body: { error: expect.stringContaining('version 7') as string },
+  });
+  expect(await post('/v2/models/fp32/infer', JSON.stringify(asked(x, 'FP32', floats.slice(0, 10_000))))).toMatchObject({ status: 200 });
   expect(over).toBe(false);
   leaving.abort();
   expect(await long).toBe('left');
   await eventually(() => isGone(reading), 'the end of the process');
-  expect(await post('/v2/models/fp32/infer', JSON.stringify(asked(x, 'FP32', floats)))).toMatchObject({ status: 200 });
+  expect(await post('/v2/models/fp32/infer', longest)).toMatchObject({ status: 200 });
+});
+
+test('a text that waits is given up at its deadline, and counted as late', async () => {
+  const x = await inputName('fp32');
+  await endIdle();
+  const leaving = new AbortController();
+  const left = post('/v2/models/fp32/infer', HOSTILE, {}, leaving.signal).catch(() => 'left');
+  await standStill();
+  const longest = JSON.stringify(asked(x, 'FP32', floats));
+  expect(await post('/v2/models/hasty/infer', longest)).toMatchObject({
+    status: 504,
+    body: { error: 'the deadline of 500 ms passed while the text of the request waited to be read' },
+  });
+  leaving.abort();
+  expect(await left).toBe('left');
+  const counted = samplesOf(await (await fetch(`${gateway.url}/metrics`)).text(), 'pilothouse_inference_requests_total');
+  const of = (outcome: string) => counted.find(({ labels }) => labels['deployment'] === 'hasty' && labels['outcome'] === outcome)!.value;
+  expect([of('deadline_exceeded'), of('invalid'), of('success')]).toEqual([1, 0, 0]);
+});
+
+test('a long string is written beside the gateway, though it is one element', async () => {
+  const s = await inputName('bytes');
+  await endIdle();
+  const text = '\u0001é'.repeat(100_000);
+  const data = Buffer.from(text);
+  const packed = Buffer.alloc(4 + data.length);
+  packed.writeUInt32LE(data.length);
+  packed.set(data, 4);
+  const header = JSON.stringify({ inputs: [{ name: s, datatype: 'BYTES', shape: [1], parameters: { binary_data_size: packed.length } }] });
+  const answer = await fetch(`${gateway.url}/v2/models/bytes/infer`, {
+    method: 'POST',
+    body: Buffer.concat([Buffer.from(header), packed]),
+    headers: { 'inference-header-content-length': String(header.length) },
+  });
+  expect(((await answer.json()) as { outputs: { data: string[] }[] }).outputs[0]!.data).toEqual([text]);
+  expect(textProcesses(gateway)).not.toEqual([]);
 });
 
 test('a text that kills the process that reads it is refused, and the next is read', async () => {
   const x = await inputName('fp32');
   await endIdle();
-  const long = post('/v2/models/fp32/infer', `[${'{},'.repeat(8_000_000)}1]`);
-  const reading = await eventually(() => textProcess(gateway), 'a process that reads');
+  const long = post('/v2/models/fp32/infer', HOSTILE);
+  // It has begun with the text: it holds more of it than has come.
+  const reading = await eventually(() => textProcesses(gateway).find((pid) => memoryKiB(pid) > 200_000), 'a process that reads');
   const waiting = post('/v2/models/fp32/infer', JSON.stringify(asked(x, 'FP32', floats)));
   process.kill(reading, 'SIGKILL');
   expect(await long).toMatchObject({
@@ -186,7 +240,8 @@ test('a gateway that leaves takes it along', async () => {
   const other = await bench.gateway(db.url);
   const body = JSON.stringify(asked(await inputName('fp32'), 'FP32', floats));
   expect((await other.infer('fp32', body)).status).toBe(200);
-  const reading = textProcess(other)!;
+  const reading = textProcesses(other);
+  expect(reading).not.toEqual([]);
   await other.kill();
-  await eventually(() => isGone(reading), 'the end of the process');
+  await eventually(() => reading.every(isGone), 'the end of the processes');
 });

@@ -1,6 +1,7 @@
 /**
- * The process that reads and writes long texts, one at a time (`text-main.ts`): a text of the largest size takes it many seconds, and a
- * hostile one all the memory it has. It is started when there is the first, killed when one takes too long, and ends when idle.
+ * A process that reads and writes long texts, one at a time (`text-main.ts`): a text of the largest size takes it many seconds, and a
+ * hostile one all the memory it has. It is started when there is the first, killed when one takes too long or nobody waits for it any
+ * more, and ends when idle.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
@@ -9,8 +10,10 @@ import { decodeRequest, encodeResponse, type EncodedMessage } from '../../../run
 import { TensorError, type Tensor } from '../../../runtimes/tensor.js';
 import { program } from '../../paths.js';
 import { GatewayError } from '../gateway-error.js';
-import { MAX_FRAME_BYTES, MAX_TEXTS_WAITING, TEXT_HEAP_MB, TEXT_IDLE_MS, TEXT_LIMIT_MS } from '../limits.js';
+import { now as gatewayNow } from '../clock.js';
+import { MAX_FRAME_BYTES, TEXT_HEAP_MB, TEXT_IDLE_MS, TEXT_LIMIT_MS } from '../limits.js';
 import type { Call } from '../pending.js';
+import { TextLine, type WaitingText } from './text-line.js';
 import type { AnsweredBy, Reading, Text } from './text-protocol.js';
 import type { ContextOf, FormOf, TextProtocolName } from './text-protocols.js';
 
@@ -29,38 +32,68 @@ export type TextResult =
 /** Frames between gateways and replicas have kinds; here there is one. */
 export const TEXT_FRAME = 1 as FrameKind;
 
-interface Job {
+/** From the process: it has the text whole, and begins. */
+export const TEXT_BEGUN = 2 as FrameKind;
+
+/** What is done, as messages say it. */
+const WORK = {
+  read: { text: 'the text of the request', waits: 'the text of the request waited to be read', runs: 'the text of the request was read' },
+  write: { text: 'the answer as text', waits: 'the answer waited to be written as text', runs: 'the answer was written as text' },
+} as const;
+
+interface Job extends WaitingText {
+  readonly work: (typeof WORK)[keyof typeof WORK];
   readonly message: EncodedMessage;
-  /** For the error message: what was too long. */
-  readonly what: string;
   readonly call: Call;
+  readonly deadline: number;
   readonly resolve: (frame: Frame) => void;
   readonly reject: (error: Error) => void;
+  timer?: NodeJS.Timeout;
+  /** The process said so: should it die now, it died of this. */
+  begun: boolean;
+  /** A process died before it had begun. */
+  again: boolean;
 }
 
 export class TextProcess {
   private child: ChildProcess | undefined;
   private current: Job | undefined;
-  private readonly waiting: Job[] = [];
+  private readonly line = new TextLine<Job>();
   private timer: NodeJS.Timeout | undefined;
-  private tooLong = false;
 
-  /** @param limitMs how long one text may take */
-  constructor(private readonly limitMs = TEXT_LIMIT_MS) {}
+  /**
+   * @param limitMs how long one text may take
+   * @param now the clock of calls' arrivals
+   */
+  constructor(
+    private readonly limitMs = TEXT_LIMIT_MS,
+    private readonly now = gatewayNow,
+  ) {}
 
-  /** @throws TensorError for what is wrong with the body, also that it takes too much; GatewayError OVERLOADED, CANCELLED */
-  async read<N extends TextProtocolName>(protocol: N, context: ContextOf<N>, body: Buffer, call: Call): Promise<Reading<FormOf<N>>> {
+  /**
+   * @param deadline when it is given up, by the gateway's clock
+   * @throws TensorError for what is wrong with the body, also that it takes too much; GatewayError OVERLOADED, CANCELLED, DEADLINE_EXCEEDED,
+   *   UNAVAILABLE
+   */
+  async read<N extends TextProtocolName>(protocol: N, context: ContextOf<N>, body: Buffer, call: Call, deadline: number): Promise<Reading<FormOf<N>>> {
     const task: TextTask = { do: 'read', protocol, context };
-    const { json, binary } = await this.run('the text of the request', { json: Buffer.from(JSON.stringify(task)), binary: [body] }, call);
+    const { json, binary } = await this.run('read', { json: Buffer.from(JSON.stringify(task)), binary: [body] }, call, deadline);
     const result = resultOf(json, 'read');
     return { request: decodeRequest(Buffer.from(result.request), binary), form: result.form as FormOf<N> };
   }
 
-  /** @throws TensorError for outputs that cannot be written so, also because it takes too much; GatewayError OVERLOADED, CANCELLED */
-  async write<N extends TextProtocolName>(protocol: N, outputs: readonly Tensor[], form: FormOf<N>, by: AnsweredBy, call: Call): Promise<Text> {
+  /** @throws as `read`, of outputs that cannot be written so */
+  async write<N extends TextProtocolName>(
+    protocol: N,
+    outputs: readonly Tensor[],
+    form: FormOf<N>,
+    by: AnsweredBy,
+    call: Call,
+    deadline: number,
+  ): Promise<Text> {
     const { json, binary } = encodeResponse({ outputs });
     const task: TextTask = { do: 'write', protocol, form, by, outputs: json.toString() };
-    const answer = await this.run('the answer as text', { json: Buffer.from(JSON.stringify(task)), binary }, call);
+    const answer = await this.run('write', { json: Buffer.from(JSON.stringify(task)), binary }, call, deadline);
     const [size, ...sizes] = resultOf(answer.json, 'write').sizes;
     let at = size!;
     const parts = sizes.map((length) => answer.binary.subarray(at, (at += length)));
@@ -73,17 +106,17 @@ export class TextProcess {
     clearTimeout(this.timer);
   }
 
-  private run(what: string, message: EncodedMessage, call: Call): Promise<Frame> {
-    if (this.waiting.length >= MAX_TEXTS_WAITING)
-      throw new GatewayError(
-        'OVERLOADED',
-        `${MAX_TEXTS_WAITING} long texts wait to be read or written already; send tensors, and ask for them, as binary data`,
-        1,
-      );
+  private run(work: keyof typeof WORK, message: EncodedMessage, call: Call, deadline: number): Promise<Frame> {
     return new Promise((resolve, reject) => {
-      const job: Job = { what, message, call, resolve, reject };
-      this.waiting.push(job);
-      call.onCancel(() => this.drop(job));
+      const bytes = message.binary.reduce((sum, part) => sum + part.byteLength, 0);
+      const { caller } = call.context;
+      const job: Job = { work: WORK[work], message, caller, bytes, call, deadline, resolve, reject, begun: false, again: false };
+      const left = deadline - this.now();
+      if (call.cancelled) return reject(gone());
+      if (left <= 0) return reject(late(job, 'waits'));
+      for (const refused of this.line.join(job)) this.end(refused, (each) => each.reject(overloaded()));
+      job.timer = setTimeout(() => this.giveUp(job, late(job, job === this.current ? 'runs' : 'waits')), left);
+      call.onCancel(() => this.giveUp(job, gone()));
       this.next();
     });
   }
@@ -91,70 +124,101 @@ export class TextProcess {
   private next(): void {
     if (this.current) return;
     clearTimeout(this.timer);
-    const job = this.waiting.shift();
-    if (!job) {
-      this.timer = setTimeout(() => this.close(), TEXT_IDLE_MS).unref();
-      return;
+    this.current = this.line.take();
+    if (this.current) this.begin(this.current);
+    else this.timer = setTimeout(() => this.close(), TEXT_IDLE_MS).unref();
+  }
+
+  private begin(job: Job): void {
+    const reason = `${job.work.text} takes more than ${this.limitMs / 1000} s; ${INSTEAD}`;
+    this.timer = setTimeout(() => this.giveUp(job, new TensorError(reason)), this.limitMs);
+    try {
+      this.child ??= this.start();
+    } catch (error) {
+      return this.died((error as Error).message);
     }
-    this.current = job;
-    this.child ??= this.start();
-    this.tooLong = false;
-    this.timer = setTimeout(() => {
-      this.tooLong = true;
-      this.child?.kill('SIGKILL');
-    }, this.limitMs);
-    writeFrame(this.child.stdio[3] as Socket, 0, TEXT_FRAME, job.message);
+    const socket = socketOf(this.child);
+    if (socket) writeFrame(socket, 0, TEXT_FRAME, job.message);
   }
 
   private start(): ChildProcess {
     const args = [`--max-old-space-size=${TEXT_HEAP_MB}`, program('server/gateway/text-main')];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'], env: {} });
-    const socket = child.stdio[3] as Socket;
-    const reader = new FrameReader((frame) => this.settle((job) => job.resolve(frame)), MAX_FRAME_BYTES);
-    socket.on('data', (chunk: Buffer) => reader.push(chunk));
+    const reader = new FrameReader((frame) => this.receive(child, frame), MAX_FRAME_BYTES);
+    const socket = socketOf(child);
+    socket?.on('data', (chunk: Buffer) => reader.push(chunk));
     // 'exit' follows, or 'error'.
-    socket.on('error', () => undefined);
+    socket?.on('error', () => undefined);
     const ended = (how: string) => {
       if (this.child !== child) return;
       this.child = undefined;
-      this.settle((job) => job.reject(new TensorError(this.whyEnded(job, how))));
+      this.died(how);
     };
     child.once('error', (error) => ended(error.message));
     child.once('exit', (code, signal) => ended(signal ?? `code ${code}`));
     child.unref();
-    socket.unref();
+    socket?.unref();
     return child;
   }
 
-  private whyEnded({ what }: Job, how: string): string {
-    const instead = 'use binary tensor data, or gRPC';
-    if (this.tooLong) return `${what} takes more than ${this.limitMs / 1000} s; ${instead}`;
-    return `${what} takes more than ${TEXT_HEAP_MB} MB of memory, or cannot be worked on (the process ended: ${how}); ${instead}`;
+  private receive(child: ChildProcess, frame: Frame): void {
+    const { current } = this;
+    // One that was given up may have written before it was killed.
+    if (this.child !== child || !current) return;
+    if (frame.kind === TEXT_BEGUN) current.begun = true;
+    else this.settle((job) => job.resolve(frame));
+  }
+
+  /** The process ended, or did not start. Where it had not begun with the text, that was not the text's doing. */
+  private died(how: string): void {
+    const job = this.current;
+    if (!job) return;
+    if (job.begun) {
+      const reason = `${job.work.text} takes more than ${TEXT_HEAP_MB} MB of memory, or cannot be worked on (the process ended: ${how}); ${INSTEAD}`;
+      return this.settle(() => job.reject(new TensorError(reason)));
+    }
+    if (job.again) {
+      const reason = `the process that reads and writes long texts does not start (${how}); ${INSTEAD}`;
+      return this.settle(() => job.reject(new GatewayError('UNAVAILABLE', reason, 1)));
+    }
+    job.again = true;
+    clearTimeout(this.timer);
+    this.begin(job);
   }
 
   private settle(tell: (job: Job) => void): void {
     const job = this.current;
     this.current = undefined;
-    if (job) {
-      job.call.onCancel(undefined);
-      tell(job);
-    }
+    if (job) this.end(job, tell);
     this.next();
   }
 
-  /** The caller is gone. What is worked on may take long yet: the process is given up with it. */
-  private drop(job: Job): void {
-    const place = this.waiting.indexOf(job);
-    if (place >= 0) this.waiting.splice(place, 1);
-    else {
-      this.child?.kill('SIGKILL');
-      this.child = undefined;
+  private end(job: Job, tell: (job: Job) => void): void {
+    clearTimeout(job.timer);
+    job.call.onCancel(undefined);
+    tell(job);
+  }
+
+  /** Nobody waits for it any more. What is worked on may take long yet: the process is given up with it. */
+  private giveUp(job: Job, error: Error): void {
+    if (job === this.current) {
+      this.close();
       this.current = undefined;
-    }
-    job.reject(new GatewayError('CANCELLED', 'the caller is gone'));
+    } else if (!this.line.leave(job)) return;
+    this.end(job, () => job.reject(error));
     this.next();
   }
 }
+
+const INSTEAD = 'use binary tensor data, or gRPC';
+const gone = () => new GatewayError('CANCELLED', 'the caller is gone');
+const overloaded = () =>
+  new GatewayError('OVERLOADED', 'as many long texts wait to be read or written already as may; send tensors, and ask for them, as binary data', 1);
+const late = ({ work, deadline, call }: Job, which: 'waits' | 'runs') =>
+  new GatewayError('DEADLINE_EXCEEDED', `the deadline of ${Math.round(deadline - call.arrivedAt)} ms passed while ${work[which]}`);
+
+/** Undefined where the process could not be started. */
+const socketOf = (child: ChildProcess): Socket | undefined => (child.stdio as ChildProcess['stdio'] | undefined)?.[3] as Socket | undefined;
 
 /** @throws TensorError for what was refused; Error for a fault of ours */
 function resultOf<D extends 'read' | 'write'>(json: Buffer, did: D): Extract<TextResult, { did: D }> {

@@ -1,9 +1,9 @@
-/** Inferences whose request and answer are text. What is long is read and written in a process beside this one. */
-import { TensorError, type Tensor } from '../../../runtimes/tensor.js';
+/** Inferences whose request and answer are text. What is long is read and written in processes beside this one. */
+import { TensorError } from '../../../runtimes/tensor.js';
 import type { DataPlane } from '../data-plane.js';
 import { GatewayError } from '../gateway-error.js';
-import { MAX_ELEMENTS_WRITTEN_HERE, MAX_TEXT_READ_HERE } from '../limits.js';
-import type { Call } from '../pending.js';
+import { MAX_ELEMENTS_WRITTEN_HERE, MAX_ELEMENTS_WRITTEN_SOON, MAX_TEXT_READ_HERE, MAX_TEXT_READ_SOON } from '../limits.js';
+import type { Answer, Call } from '../pending.js';
 import type { TargetRoute } from '../route.js';
 import type { Target } from '../router.js';
 import type { HttpAnswer } from './http-route.js';
@@ -20,10 +20,17 @@ export interface TextCall {
   readonly textBytes?: number;
 }
 
+export interface TextProcesses {
+  /** For what takes a second at most. */
+  readonly long: TextProcess;
+  /** For what may take many. */
+  readonly longest: TextProcess;
+}
+
 export class Texts {
   constructor(
     private readonly dataPlane: DataPlane,
-    private readonly process: TextProcess,
+    private readonly processes: TextProcesses,
   ) {}
 
   /** @param context of the target that the request goes to; may throw what `DataPlane.infer` does. @throws GatewayError */
@@ -35,7 +42,7 @@ export class Texts {
       do {
         // A name that is unknown needs no reading, and is told below, where every request is.
         picked = this.pick(text);
-        if (picked) read = await this.readElsewhere(protocol, call, body, context, picked);
+        if (picked) read = await this.readElsewhere(protocol, text, textBytes > MAX_TEXT_READ_SOON, context, picked);
         // It takes its time: what serves the model then may read the text otherwise.
       } while (picked && !call.cancelled && !this.dataPlane.serves(model, picked));
     }
@@ -52,7 +59,7 @@ export class Texts {
       picked,
     );
     const by = { model, version: answer.version };
-    const { body: written, binary } = await this.write(protocol, call, answer.response.outputs, form, by);
+    const { body: written, binary } = await this.write(protocol, call, answer, form, by);
     return { status: 200, body: written, version: answer.version, ...(binary && { binary }) };
   }
 
@@ -67,13 +74,15 @@ export class Texts {
   /** @returns what gives the request: what was wrong with it is to be counted as what is read here */
   private async readElsewhere<N extends TextProtocolName>(
     protocol: N,
-    call: Call,
-    body: Buffer,
+    { call, model, body }: TextCall,
+    longest: boolean,
     context: (route: TargetRoute) => ContextOf<N>,
     { route }: Target,
   ): Promise<() => Reading<FormOf<N>>> {
     try {
-      const reading = await this.process.read(protocol, context(route), body, call);
+      // What deadline the text itself asks for is not known before it is read.
+      const deadline = this.dataPlane.deadline(call, model);
+      const reading = await this.processes[longest ? 'longest' : 'long'].read(protocol, context(route), body, call, deadline);
       return () => reading;
     } catch (error) {
       return () => {
@@ -82,11 +91,13 @@ export class Texts {
     }
   }
 
-  private async write<N extends TextProtocolName>(protocol: N, call: Call, outputs: readonly Tensor[], form: FormOf<N>, by: AnsweredBy): Promise<Text> {
+  private async write<N extends TextProtocolName>(protocol: N, call: Call, answer: Answer, form: FormOf<N>, by: AnsweredBy): Promise<Text> {
     const { elements, write } = textProtocol(protocol);
+    const { outputs } = answer.response;
     try {
-      if (elements(outputs, form) <= MAX_ELEMENTS_WRITTEN_HERE) return write(outputs, form, by);
-      return await this.process.write(protocol, outputs, form, by, call);
+      const work = elements(outputs, form);
+      if (work <= MAX_ELEMENTS_WRITTEN_HERE) return write(outputs, form, by);
+      return await this.processes[work > MAX_ELEMENTS_WRITTEN_SOON ? 'longest' : 'long'].write(protocol, outputs, form, by, call, answer.deadline);
     } catch (error) {
       throw error instanceof TensorError ? new GatewayError('INVALID', error.message) : error;
     }

@@ -7,10 +7,12 @@ const signature = (width: number, datatype: Datatype = 'FP32'): Signature => ({ 
 const read = (text: string, takes: Signature) => mlflowText.read(Buffer.from(text), { form: 'csv', signature: takes }).request.inputs;
 
 test('a row may be as long as a body', () => {
-  const columns = Array.from({ length: 150_528 }, (_, i) => `pixel_${i}`);
-  const [image] = read(`${columns.join()}\n${new Array(columns.length).fill('0.12345678').join()}\n`, signature(columns.length));
+  // Names and values of more than a megabyte each.
+  const columns = Array.from({ length: 50_000 }, (_, i) => `pixel_of_the_image_${i}`);
+  const cells = new Array<string>(columns.length).fill('0.1234567890123456789012');
+  const [image] = read(`${columns.join()}\n${cells.join()}\n`, signature(columns.length));
   expect(image).toMatchObject({ shape: [1, columns.length] });
-  expect(image!.data[columns.length - 1]).toBe(Math.fround(0.12345678));
+  expect(image!.data[columns.length - 1]).toBe(Math.fround(0.1234567890123456789012));
 });
 
 test('so may a cell', () => {

@@ -60,7 +60,7 @@ beforeEach(async () => {
   router.apply([routeOf([targetOf([], { versionNumber: 3, signature, replicas: [{ replicaId: 'r', address: '' }] })])]);
   plane = new DataPlane({ router, now: () => now, serverVersion: '0', observe: (outcome) => outcomes.push(outcome) });
   const process = { write: (...[, , , , call]: [unknown, unknown, unknown, unknown, Call]) => write(call) } as unknown as TextProcess;
-  const texts = new Texts(plane, process);
+  const texts = new Texts(plane, { long: process, longest: process });
   const [tensorFlow, openInference] = [tensorFlowServingRest(plane, texts), openInferenceRest(plane, texts)];
   const routes = {
     find: (path: string) => (path.startsWith('/v1') ? tensorFlow : openInference).route(path.slice(1).split('/')),

@@ -53,7 +53,7 @@ function world(targets: readonly TargetRoute[], reading: () => Promise<void> = (
       return textProtocol(name).read(body, context);
     },
   } as unknown as TextProcess;
-  const texts = new Texts(plane, process);
+  const texts = new Texts(plane, { long: process, longest: process });
   const post = async (protocol: HttpProtocol, path: string, body: string, type = 'application/json'): Promise<string> => {
     const { answer, protocol: named } = protocol.route(path.split('/'))! as { answer: (...given: unknown[]) => Promise<HttpAnswer>; protocol: Protocol };
     const context: CallContext = { requestId: 'r', protocol: named, caller: '', headers: { 'content-type': type }, requestBytes: 0 };
