@@ -11,7 +11,7 @@ import { TensorError, type Tensor } from '../../../runtimes/tensor.js';
 import { program } from '../../paths.js';
 import { GatewayError } from '../gateway-error.js';
 import { now as gatewayNow } from '../clock.js';
-import { MAX_FRAME_BYTES, TEXT_HEAP_MB, TEXT_IDLE_MS, TEXT_LIMIT_MS } from '../limits.js';
+import { MAX_FRAME_BYTES, TEXT_HEAP_MB, TEXT_IDLE_MS, TEXT_LIMIT_MS, TEXT_RESTART_MS } from '../limits.js';
 import type { Call } from '../pending.js';
 import { TextLine, type WaitingText } from './text-line.js';
 import type { AnsweredBy, Reading, Text } from './text-protocol.js';
@@ -53,6 +53,8 @@ interface Job extends WaitingText {
   begun: boolean;
   /** A process died before it had begun. */
   again: boolean;
+  /** Its caller has been told. */
+  over: boolean;
 }
 
 export class TextProcess {
@@ -110,13 +112,13 @@ export class TextProcess {
     return new Promise((resolve, reject) => {
       const bytes = message.binary.reduce((sum, part) => sum + part.byteLength, 0);
       const { caller } = call.context;
-      const job: Job = { work: WORK[work], message, caller, bytes, call, deadline, resolve, reject, begun: false, again: false };
+      const job: Job = { work: WORK[work], message, caller, bytes, call, deadline, resolve, reject, begun: false, again: false, over: false };
       const left = deadline - this.now();
       if (call.cancelled) return reject(gone());
       if (left <= 0) return reject(late(job, 'waits'));
-      for (const refused of this.line.join(job)) this.end(refused, (each) => each.reject(overloaded()));
       job.timer = setTimeout(() => this.giveUp(job, late(job, job === this.current ? 'runs' : 'waits')), left);
       call.onCancel(() => this.giveUp(job, gone()));
+      for (const refused of this.line.join(job)) this.end(refused, (each) => each.reject(overloaded()));
       this.next();
     });
   }
@@ -131,7 +133,7 @@ export class TextProcess {
 
   private begin(job: Job): void {
     const reason = `${job.work.text} takes more than ${this.limitMs / 1000} s; ${INSTEAD}`;
-    this.timer = setTimeout(() => this.giveUp(job, new TensorError(reason)), this.limitMs);
+    this.timer = setTimeout(() => this.abort(new TensorError(reason)), this.limitMs);
     try {
       this.child ??= this.start();
     } catch (error) {
@@ -173,7 +175,7 @@ export class TextProcess {
   private died(how: string): void {
     const job = this.current;
     if (!job) return;
-    if (job.begun) {
+    if (job.begun || job.over) {
       const reason = `${job.work.text} takes more than ${TEXT_HEAP_MB} MB of memory, or cannot be worked on (the process ended: ${how}); ${INSTEAD}`;
       return this.settle(() => job.reject(new TensorError(reason)));
     }
@@ -199,14 +201,21 @@ export class TextProcess {
     tell(job);
   }
 
-  /** Nobody waits for it any more. What is worked on may take long yet: the process is given up with it. */
+  /** Nobody waits for it any more. What is worked on may be done soon; where it takes long yet, the process is given up with it. */
   private giveUp(job: Job, error: Error): void {
-    if (job === this.current) {
-      this.close();
-      this.current = undefined;
-    } else if (!this.line.leave(job)) return;
+    if (job !== this.current) {
+      if (this.line.leave(job)) this.end(job, () => job.reject(error));
+      return;
+    }
+    job.over = true;
     this.end(job, () => job.reject(error));
-    this.next();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.abort(error), TEXT_RESTART_MS);
+  }
+
+  private abort(error: Error): void {
+    this.close();
+    this.settle((job) => job.reject(error));
   }
 }
 

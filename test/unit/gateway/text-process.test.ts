@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { afterEach, expect, test, vi } from 'vitest';
+import { TEXT_RESTART_MS } from '../../../server/gateway/limits.js';
 import { TextProcess } from '../../../server/gateway/protocols/text-process.js';
 import { callAt } from '../../support/gateway.js';
 
@@ -60,8 +61,23 @@ test('deadlines hold for who waits and for what is worked on, in both directions
   await expect(written).rejects.toMatchObject(late('the deadline of 1500 ms passed while the answer waited to be written as text'));
   vi.advanceTimersByTime(500);
   await expect(current).rejects.toMatchObject(late('the deadline of 2000 ms passed while the text of the request was read'));
+  // The process may have been about to end it, and does not.
+  vi.advanceTimersByTime(TEXT_RESTART_MS);
   expect(await last).toMatchObject(isRead);
   await expect(read(small, 0)).rejects.toMatchObject(late('the deadline of 0 ms passed while the text of the request waited to be read'));
+});
+
+test('a process that is done soon with what nobody waits for any more is not given up', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  texts = new TextProcess(undefined, atZero);
+  const child = await stopped();
+  const late = read(small, 1_000);
+  const next = read(small);
+  vi.advanceTimersByTime(1_000);
+  await expect(late).rejects.toMatchObject({ kind: 'DEADLINE_EXCEEDED' });
+  child.kill('SIGCONT');
+  expect(await next).toMatchObject(isRead);
+  expect((texts as unknown as { child: ChildProcess }).child).toBe(child);
 });
 
 test('callers take turns', async () => {
