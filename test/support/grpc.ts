@@ -179,7 +179,13 @@ const plain = (value: number | bigint | Uint8Array): unknown =>
 
 /** The tensors of a `ModelInferResponse`. */
 export function tensorsOf({ outputs, raw_output_contents: raw }: InferResponseMessage): Tensor[] {
-  return outputs.map(({ name, datatype, shape }, i) => tensorFromBytes(name, datatype, shape.map(Number), raw[i]!));
+  // A plain one each, also of strings, so that tests can compare them whole.
+  return outputs.map(({ name, datatype, shape }, i) => ({
+    name,
+    datatype,
+    shape: shape.map(Number),
+    data: tensorFromBytes(name, datatype, shape.map(Number), raw[i]!).data,
+  }));
 }
 
 /** One inference: the protocols' contract over gRPC. @throws ServiceError */
