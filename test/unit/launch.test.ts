@@ -102,8 +102,9 @@ function begin(): Preparing {
 const npmOf = (launcher: Preparing): Promise<number> =>
   eventually(
     () => {
-      const npm = existsSync(join(root, 'npm-pid')) && Number(readFileSync(join(root, 'npm-pid'), 'utf8'));
-      return npm && readdirSync(join(root, 'dist', '.launch')).some((claim) => claim.split('~')[1] === String(npm)) && npm;
+      // It is empty for a moment.
+      const npm = existsSync(join(root, 'npm-pid')) ? readFileSync(join(root, 'npm-pid'), 'utf8') : '';
+      return npm !== '' && readdirSync(join(root, 'dist', '.launch')).some((claim) => claim.split('~')[1] === npm) && Number(npm);
     },
     `npm of process ${launcher.pid}`,
     60_000,
