@@ -23,9 +23,6 @@ export async function writeWindows(pool: pg.Pool, gatewayId: string, meter: Mete
   // Also where nobody answers: that is when windows pile up.
   meter.roll(now);
   const client = await pool.connect();
-  // Between two statements nobody else is told that the connection is gone, and an event that nobody hears ends the process. The next
-  // statement fails.
-  client.on('error', ignore);
   try {
     const { closed, open } = meter.collect(now);
     // The open ones first: while a long backlog is written, what happens now must not look like missing data.
@@ -42,19 +39,11 @@ export async function writeWindows(pool: pg.Pool, gatewayId: string, meter: Mete
       meter.written(batch);
     }
     meter.written([]);
-    giveBack(client);
+    client.release();
   } catch (error) {
-    giveBack(client, true);
+    client.release(true);
     throw error;
   }
-}
-
-const ignore = (): void => undefined;
-
-function giveBack(client: pg.PoolClient, broken = false): void {
-  // Where it is broken, more may be heard of that.
-  if (!broken) client.off('error', ignore);
-  client.release(broken);
 }
 
 async function upsert(client: pg.PoolClient, gatewayId: string, windows: readonly MetricWindow[]): Promise<void> {
