@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { EntityManager } from 'typeorm';
 import { NotLeaderError, type Fence } from '../database/leadership.js';
 import type { UnitOfWork } from '../database/unit-of-work.js';
-import type { DeploymentEntity } from '../deployments/deployment.entities.js';
+import { type DeploymentEntity, RouteEntity } from '../deployments/deployment.entities.js';
 import type { MetricWindows } from '../monitoring/metric-windows.js';
 import { schedule } from '../schedule.js';
 import { ScalingDecisionEntity, type ScalingPolicyEntity } from './autoscaling.entities.js';
@@ -94,7 +94,10 @@ export class Autoscaler {
 
   private async observe(manager: EntityManager, deployment: DeploymentEntity, policy: ScalingPolicyEntity, now: Date) {
     const { windows } = this.parts;
-    const loaded = deployment.spec.targets.filter((target) => target.weight > 0).map((target) => target.versionId);
+    // While a rollout is under way, or after it failed, the route sends the traffic to the targets of an earlier generation than the spec's.
+    const route = await manager.findOneBy(RouteEntity, { deploymentId: deployment.id });
+    const targets = route?.document.targets ?? deployment.spec.targets;
+    const loaded = targets.filter((target) => target.weight > 0).map((target) => target.versionId);
     const versions: LoadedVersion[] = await manager.query(
       `SELECT v.id AS "versionId", v.number || ' of ' || m.name AS version FROM version v JOIN model m ON m.id = v.model_id WHERE v.id = ANY($1) ORDER BY m.name, v.number`,
       [loaded],

@@ -1,5 +1,5 @@
 /** Reads everything a pass of the reconciler needs, in a fixed number of statements. */
-import type { DataSource } from 'typeorm';
+import { In, type DataSource } from 'typeorm';
 import { GATEWAY_ALIVE_MS } from '../database/leadership.js';
 import { ProjectEntity } from '../registry/registry.entities.js';
 import { FAILURE_MEMORY_MS } from './backoff.js';
@@ -12,12 +12,21 @@ export interface Snapshot {
   readonly revision: RevisionEntity;
   readonly rollout: RolloutEntity;
   readonly route: RouteEntity | null;
-  /** Spec of the generation that the route carries. */
-  readonly routedSpec: DeploymentSpec | null;
+  /** Specs by generation: of the present one, of the route's and of each replica's. */
+  readonly specs: ReadonlyMap<number, DeploymentSpec>;
+  /** The longest `timeoutMs` under which a request may have been sent to one of the replicas. */
+  readonly longestTimeoutMs: number;
   readonly tableVersion: number;
   /** Those that are not final, and those that FAILED of late, newest first. */
   readonly replicas: readonly ReplicaEntity[];
   readonly gateways: readonly GatewayView[];
+}
+
+/** What a generation wants. Revisions are immutable, so that this is also what it wanted when its replicas were made. */
+export function specOf({ specs, deployment }: Pick<Snapshot, 'specs' | 'deployment'>, generation: number): DeploymentSpec {
+  const spec = specs.get(generation);
+  if (!spec) throw new Error(`deployment ${deployment.id} has no revision ${generation}`);
+  return spec;
 }
 
 export class DeploymentStore {
@@ -45,19 +54,21 @@ export class DeploymentStore {
         .getMany(),
       this.livingGateways(),
     ]);
-    const rollout = await manager.findOneByOrFail(RolloutEntity, { revisionId: revision.id });
-    const routedGeneration = route?.document.generation;
-    const routed =
-      routedGeneration === undefined || routedGeneration === revision.number
-        ? revision
-        : await manager.findOneByOrFail(RevisionEntity, { deploymentId, number: routedGeneration });
+    const generations = new Set(replicas.map((replica) => replica.generation));
+    if (route) generations.add(route.document.generation);
+    const [rollout, revisions, longestTimeoutMs] = await Promise.all([
+      manager.findOneByOrFail(RolloutEntity, { revisionId: revision.id }),
+      manager.findBy(RevisionEntity, { deploymentId, number: In([...generations]) }),
+      this.longestTimeoutMs(deploymentId, Math.min(deployment.generation, ...generations)),
+    ]);
     return {
       deployment,
       projectName: project.name,
       revision,
       rollout,
       route,
-      routedSpec: route ? routed.spec : null,
+      specs: new Map([revision, ...revisions].map(({ number, spec }) => [number, spec])),
+      longestTimeoutMs,
       tableVersion: table.version,
       replicas,
       gateways,
@@ -83,6 +94,15 @@ export class DeploymentStore {
   async activeReplicas(ids: readonly string[]): Promise<Set<string>> {
     const rows: { id: string }[] = await this.dataSource.query(`SELECT id FROM replica WHERE id = ANY($1) AND state NOT IN ('STOPPED', 'FAILED')`, [ids]);
     return new Set(rows.map((row) => row.id));
+  }
+
+  /** A replica may serve under every generation from its own on. */
+  private async longestTimeoutMs(deploymentId: string, fromGeneration: number): Promise<number> {
+    const rows: { longest: number }[] = await this.dataSource.query(
+      `SELECT max((spec->>'timeoutMs')::integer) AS longest FROM revision WHERE deployment_id = $1 AND number >= $2`,
+      [deploymentId, fromGeneration],
+    );
+    return rows[0]!.longest;
   }
 
   private async livingGateways(): Promise<GatewayView[]> {

@@ -4,7 +4,7 @@ import type { Fence } from '../database/leadership.js';
 import type { Change, UnitOfWork } from '../database/unit-of-work.js';
 import type { VersionEntity } from '../registry/registry.entities.js';
 import { DeploymentEntity, ReplicaEntity, RolloutEntity, type DeploymentPhase, type RolloutStep } from './deployment.entities.js';
-import type { Snapshot } from './deployment-store.js';
+import { specOf, type Snapshot } from './deployment-store.js';
 import { statesBetween, type ReplicaChange } from './observations.js';
 import type { Pass } from './pass.js';
 import type { Step } from './plan.js';
@@ -132,18 +132,17 @@ class Scribe {
   }
 
   async route(step: Extract<Step, { kind: 'ROUTE' | 'WITHDRAW' }>, versions: ReadonlyMap<string, VersionEntity>): Promise<void> {
-    const { deployment, projectName, routedSpec } = this.snapshot;
+    const { deployment, projectName } = this.snapshot;
     if (step.kind === 'WITHDRAW') {
       const version = await writeRoute(this.change, deployment.id, null);
       await this.emit('ROUTE_WITHDRAWN', `route table ${version} no longer has it`, {});
       return;
     }
-    const spec = step.route.generation === deployment.generation ? deployment.spec : routedSpec!;
     const document = routeDocument(step.route, {
       deploymentId: deployment.id,
       project: projectName,
       name: deployment.name,
-      spec,
+      spec: specOf(this.snapshot, step.route.generation),
       versions,
       replicas: this.addresses,
     });

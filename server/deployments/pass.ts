@@ -4,7 +4,7 @@
  */
 import type { ObservedReplica } from '../engines/engine.js';
 import type { ReplicaEntity } from './deployment.entities.js';
-import type { Snapshot } from './deployment-store.js';
+import { specOf, type Snapshot } from './deployment-store.js';
 import { changeFor, type ReplicaChange } from './observations.js';
 import { plan, rolloutOutcome, type ReplicaView, type RolloutOutcome, type Step, type World } from './plan.js';
 import { hasProcess } from './replica-states.js';
@@ -58,11 +58,11 @@ export function decide(snapshot: Snapshot, observed: ReadonlyMap<string, Observe
 const canonical = (conditions: readonly object[]): string => JSON.stringify(conditions.map((c) => Object.entries(c).sort(([a], [b]) => (a < b ? -1 : 1))));
 
 function worldOf(snapshot: Snapshot, changed: ReadonlyMap<string, ReplicaChange>, now: Date): World {
-  const { deployment, route, routedSpec, rollout } = snapshot;
+  const { deployment, route, rollout } = snapshot;
   return {
     deleting: deployment.deletionRequestedAt !== null,
     desired: wantedBy(deployment.generation, deployment.spec, deployment.scaledReplicas),
-    routed: route && routedSpec ? wantedBy(route.document.generation, routedSpec, deployment.scaledReplicas) : null,
+    routed: route && wantedBy(route.document.generation, specOf(snapshot, route.document.generation), deployment.scaledReplicas),
     rollout: { state: rollout.state, startedAt: rollout.startedAt },
     replicas: snapshot.replicas.map((row): ReplicaView => ({ ...row, ...changed.get(row.id) })).filter((r) => r.state !== 'STOPPED'),
     route: route ? routeView(route.document) : null,

@@ -84,12 +84,13 @@ export interface Plan {
   readonly lookAgainAt: Date | null;
 }
 
-const same = (a: { versionId: string; template: string }, b: { versionId: string; template: string }): boolean =>
+/** Whether two run the same version with the same settings. */
+export const isAlike = (a: { versionId: string; template: string }, b: { versionId: string; template: string }): boolean =>
   a.versionId === b.versionId && a.template === b.template;
 
 export function readyOf(world: World, target: WantedTarget): ReplicaView[] {
   return world.replicas
-    .filter((r) => r.state === 'READY' && same(r, target))
+    .filter((r) => r.state === 'READY' && isAlike(r, target))
     .sort(byUsefulness)
     .slice(0, target.replicas);
 }
@@ -164,7 +165,7 @@ function wantedProcesses(world: World, serving: WantedGeneration | null): (Wante
   const wanted: (WantedTarget & { generation: number })[] = [];
   for (const generation of generations) {
     for (const target of generation?.targets ?? []) {
-      const at = wanted.findIndex((w) => same(w, target));
+      const at = wanted.findIndex((w) => isAlike(w, target));
       if (at < 0) wanted.push({ ...target, generation: generation!.generation });
       else if (target.replicas > wanted[at]!.replicas) wanted[at] = { ...target, generation: generation!.generation };
     }
@@ -177,7 +178,7 @@ function planReplicas(world: World, wanted: readonly (WantedTarget & { generatio
   const kept = new Set<string>();
   for (const target of wanted) {
     const active = world.replicas
-      .filter((r) => isActive(r.state) && same(r, target))
+      .filter((r) => isActive(r.state) && isAlike(r, target))
       .sort(byUsefulness)
       .slice(0, target.replicas);
     for (const replica of active) {
@@ -195,7 +196,7 @@ function planReplicas(world: World, wanted: readonly (WantedTarget & { generatio
 
 /** Failures of a target since its generation began: an earlier generation's bad luck does not slow down a new attempt. */
 const failedOf = (world: World, target: WantedTarget, generation: number): ReplicaView[] =>
-  world.replicas.filter((r) => r.state === 'FAILED' && same(r, target) && r.generation >= generation);
+  world.replicas.filter((r) => r.state === 'FAILED' && isAlike(r, target) && r.generation >= generation);
 
 export type RolloutOutcome = { readonly state: 'PROGRESSING' } | { readonly state: 'SUCCEEDED' } | { readonly state: 'FAILED'; readonly reason: string };
 
@@ -223,7 +224,7 @@ export function isRouted(world: World, wanted: WantedGeneration): boolean {
 
 function surplusReason(world: World, replica: ReplicaView): string {
   const wanted = [...world.desired.targets, ...(world.routed?.targets ?? [])];
-  if (wanted.some((t) => same(t, replica))) return 'fewer replicas are wanted';
+  if (wanted.some((t) => isAlike(t, replica))) return 'fewer replicas are wanted';
   return `generation ${world.desired.generation} does not want it`;
 }
 

@@ -5,11 +5,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { NotLeaderError, type Fence } from '../database/leadership.js';
-import { StaleEpochError, type ObservedReplica, type ReplicaEngine, type ReplicaSpec } from '../engines/engine.js';
+import { StaleEpochError, type ObservedReplica, type ReplicaEngine } from '../engines/engine.js';
 import type { VersionEntity } from '../registry/registry.entities.js';
 import type { DeploymentStore, Snapshot } from './deployment-store.js';
 import { decide, type Pass } from './pass.js';
 import { StaleSnapshotError, type PassWriter } from './pass-writer.js';
+import { replicaSpec } from './replica-spec.js';
 import { WorkQueue } from './work-queue.js';
 
 /** What the reconciler asks of the registry. */
@@ -28,7 +29,7 @@ export interface ReconcilerDependencies {
 
 /** Bytes of a failed replica's log that its row keeps. */
 const LOG_TAIL_BYTES = 4_096;
-/** A replica that drains gets the longest a request may take, and a little. */
+/** A replica that drains gets the longest that a request sent to it may take, and a little. */
 const DRAIN_MARGIN_MS = 5_000;
 const CONCURRENCY = 4;
 const RESYNC_MS = 10_000;
@@ -150,7 +151,7 @@ export class Reconciler {
     const observed = await this.observe();
     const pass = decide(snapshot, observed, new Date());
     this.remember(id, pass);
-    const graceMs = snapshot.deployment.spec.timeoutMs + DRAIN_MARGIN_MS;
+    const graceMs = snapshot.longestTimeoutMs + DRAIN_MARGIN_MS;
     if (pass.settled) {
       for (const replicaId of pass.stopAgain) this.stop(replicaId, graceMs, fence, id);
       if (pass.restart.length > 0) await this.launch(id, pass.restart, fence);
@@ -195,26 +196,15 @@ export class Reconciler {
   }
 
   private async launch(deploymentId: string, replicaIds: readonly string[], fence: Fence): Promise<void> {
-    const snapshot = await this.parts.store.snapshot(deploymentId);
+    const { engine, store, versions } = this.parts;
+    const snapshot = await store.snapshot(deploymentId);
     for (const replicaId of replicaIds) {
       const row = snapshot?.replicas.find((r) => r.id === replicaId);
       if (!snapshot || row?.state !== 'STARTING') continue;
-      const [version] = await this.parts.versions.byIds([row.versionId]);
-      const spec = row.generation === snapshot.deployment.generation || !snapshot.routedSpec ? snapshot.deployment.spec : snapshot.routedSpec;
-      const replica: ReplicaSpec = {
-        replicaId,
-        deploymentId,
-        versionId: row.versionId,
-        versionDigest: version!.digest,
-        runtime: version!.runtime,
-        format: version!.format,
-        files: await this.parts.versions.files(row.versionId),
-        sample: version!.sample,
-        threads: spec.threads,
-        maxConcurrency: spec.maxConcurrency,
-        memoryLimitBytes: spec.memoryLimitBytes,
-      };
-      await this.parts.engine.start(replica, fence.epoch).catch((error: unknown) => {
+      const [version] = await versions.byIds([row.versionId]);
+      const files = await versions.files(row.versionId);
+      const start = async (): Promise<void> => engine.start(replicaSpec(row, snapshot, version!, files), fence.epoch);
+      await start().catch((error: unknown) => {
         if (error instanceof StaleEpochError) throw error;
         this.refusals.set(replicaId, `could not be started: ${error instanceof Error ? error.message : String(error)}`);
         this.enqueue(deploymentId);

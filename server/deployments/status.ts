@@ -1,6 +1,6 @@
 /** The status of a deployment, derived from what is. Pure. */
 import type { Condition, ConditionStatus, DeploymentPhase } from './deployment.entities.js';
-import { isComplete, isRouted, isServable, isShadowed, servingGeneration, type World } from './plan.js';
+import { isAlike, isComplete, isRouted, isServable, isShadowed, servingGeneration, type World } from './plan.js';
 import { hasProcess } from './replica-states.js';
 import { isShadow } from './template.js';
 
@@ -34,9 +34,7 @@ function phaseOf(world: World, failure: string | null): DeploymentPhase {
   const { desired } = world;
   const settledBefore = world.rollout.state === 'SUCCEEDED';
   if (isRouted(world, desired) && (settledBefore ? isServable(world, desired) : isComplete(world, desired))) return 'READY';
-  const states = new Set(
-    world.replicas.filter((r) => desired.targets.some((t) => t.versionId === r.versionId && t.template === r.template)).map((r) => r.state),
-  );
+  const states = new Set(world.replicas.filter((r) => desired.targets.some((t) => isAlike(t, r))).map((r) => r.state));
   // What is READY but not yet routed is still loading as far as a caller can tell.
   if (states.has('LOADING') || states.has('READY')) return 'LOADING';
   return states.has('STARTING') ? 'STARTING' : 'PENDING';
@@ -51,10 +49,10 @@ function shortage(world: World): Pick<Condition, 'reason' | 'message'> | null {
   return { reason: 'ShadowMissing', message: `a shadow has fewer READY replicas than wanted; callers are served all the same${lastWords(world, true)}` };
 }
 
-/** Why a shadow's, or another target's, replica failed last. */
+/** Why a replica of the desired generation failed last: one of its shadows, or one of its other targets. */
 function lastWords({ desired, replicas }: World, ofShadow: boolean): string {
-  const shadows = new Set(desired.targets.filter(isShadow).map((t) => t.versionId));
-  const failed = replicas.find((r) => r.state === 'FAILED' && shadows.has(r.versionId) === ofShadow);
+  const targets = desired.targets.filter((target) => isShadow(target) === ofShadow);
+  const failed = replicas.find((r) => r.state === 'FAILED' && targets.some((target) => isAlike(target, r)));
   return failed?.reason ? `; the last one to fail said: ${failed.reason}` : '';
 }
 

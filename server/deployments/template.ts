@@ -19,13 +19,16 @@ export interface WantedGeneration {
   readonly targets: readonly WantedTarget[];
 }
 
-/**
- * SHA-256 of what makes two replicas of one version different. Routing settings are left out on purpose: changing a timeout
- * or how requests are merged must not restart anything.
- */
-export function templateOf({ threads, maxConcurrency, memoryLimitBytes }: DeploymentSpec): string {
+/** The part of a spec that a replica process runs with. */
+export type ReplicaSettings = Pick<DeploymentSpec, 'threads' | 'maxConcurrency' | 'memoryLimitBytes'>;
+
+/** Routing settings are left out on purpose: a change of a timeout or of how requests are merged must not restart anything. */
+export const settingsOf = ({ threads, maxConcurrency, memoryLimitBytes }: ReplicaSettings): ReplicaSettings => ({ threads, maxConcurrency, memoryLimitBytes });
+
+/** SHA-256 of a replica's settings: what makes two replicas of one version different. */
+export function templateOf(spec: ReplicaSettings): string {
   return createHash('sha256')
-    .update(JSON.stringify([threads, maxConcurrency, memoryLimitBytes]))
+    .update(JSON.stringify(Object.values(settingsOf(spec))))
     .digest('hex')
     .slice(0, 16);
 }

@@ -8,7 +8,7 @@ import { createAutoscaling, type Autoscaling } from '../../server/autoscaling/au
 import { NotLeaderError, type Fence } from '../../server/database/leadership.js';
 import { Notifier } from '../../server/database/notifications.js';
 import { UnitOfWork } from '../../server/database/unit-of-work.js';
-import { DeploymentEntity, GatewayEntity } from '../../server/deployments/deployment.entities.js';
+import { DeploymentEntity, GatewayEntity, RouteEntity } from '../../server/deployments/deployment.entities.js';
 import { createDeployments, type Deployments } from '../../server/deployments/deployments.js';
 import { BATCH_SIZE_BUCKETS, batchSizeBucketOf, BUCKETS, bucketOf } from '../../server/gateway/histogram.js';
 import { createMonitoring, type Monitoring } from '../../server/monitoring/monitoring.js';
@@ -144,6 +144,17 @@ export class MonitoredWorld {
     const spec = { targets: versionIds.map((versionId) => ({ versionId, weight: 100, shadowPercent: 0 })), replicas };
     const deployment = await this.deployments.service.deploy(ACTOR, { project: 'default', name, spec, reason: '', input: {} });
     return { id: deployment.id, versionIds };
+  }
+
+  /** The route to the deployment's versions, as the reconciler would have written it. */
+  async addRoute({ id, versionIds }: TestDeployment): Promise<void> {
+    const targets = versionIds.map((versionId) => ({ versionId, weight: 100, shadowPercent: 0, replicas: [] }));
+    await this.database.dataSource.manager.insert(RouteEntity, {
+      deploymentId: id,
+      version: 1,
+      document: { deploymentId: id, generation: 1, targets } as never,
+      updatedAt: this.now,
+    });
   }
 
   /** As `deleteDeployment` and then the reconciler would leave it. */

@@ -88,6 +88,17 @@ test('follows the load up at once and down slowly, and the ledger tells it', asy
   expect(events.at(-1)!.payload['message']).toBe('replicas of each target: 2 → 1');
 });
 
+test('follows the load of what is routed, while a rollout to another version is under way or has failed', async () => {
+  const deployment = await world.addDeployment('routed');
+  await set(deployment);
+  await world.addRoute(deployment);
+  const next = await world.addVersion();
+  const spec = { targets: [{ versionId: next, weight: 100, shadowPercent: 0 }] };
+  await world.deployments.service.deploy(ACTOR, { project: 'default', name: 'routed', spec, reason: '', input: {} });
+  await live(deployment, times(8, 16));
+  expect(await replicas(deployment)).toBe(4);
+});
+
 test('acts on no missing data: none yet, a gap, stale windows, a dead gateway', async () => {
   const deployment = await world.addDeployment('missing', { replicas: 4 });
   await set(deployment);
