@@ -178,8 +178,8 @@ export function telemetryEnvironment(env: NodeJS.ProcessEnv = process.env): Reco
   return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => /^OTEL_[A-Z0-9_]+$/.test(entry[0]) && !!entry[1]));
 }
 
-/** The environment for a process that this one starts: its own, with `changes`; undefined removes a variable, and so does `omit`. */
-export function childEnvironment(changes: Readonly<Record<string, string | undefined>> = {}, omit?: RegExp): NodeJS.ProcessEnv {
+/** The environment of this process with `changes`; undefined removes a variable. */
+export function childEnvironment(changes: Readonly<Record<string, string | undefined>> = {}): NodeJS.ProcessEnv {
   const merged = Object.entries({ ...process.env, ...changes });
-  return Object.fromEntries(merged.filter(([name, value]) => value !== undefined && (name in changes || !omit?.test(name))));
+  return Object.fromEntries(merged.filter(([, value]) => value !== undefined));
 }

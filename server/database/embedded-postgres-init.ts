@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { childEnvironment } from '../config.js';
+import { processEnvironment } from '../process-environment.js';
 import { DomainError } from '../errors.js';
 import { type Account, commandAs, dataArgument, giveTo, initAccount } from './embedded-postgres-account.js';
 import type { PostgresBinaries } from './embedded-postgres-binaries.js';
@@ -54,7 +55,7 @@ async function run(aside: string, account: Account, binaries: PostgresBinaries):
     cwd: aside,
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: childEnvironment({ LC_ALL: 'C' }, /^(PG|LC_|LANG)/),
+    env: processEnvironment(childEnvironment({ LANG: undefined, LC_ALL: 'C' })),
   });
   const { code, errors } = await ended(child);
   if (code === 0) return;

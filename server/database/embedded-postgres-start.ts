@@ -10,6 +10,7 @@ import { standBehind } from '../../runtimes/host/cpu-share.js';
 import { childEnvironment } from '../config.js';
 import { type ProcessIdentity, identityOf, isAlive, killIdentity } from '../engines/process-identity.js';
 import { DomainError } from '../errors.js';
+import { processEnvironment } from '../process-environment.js';
 import { announced, SAY_AFTER_MS } from '../lifecycle/announced.js';
 import { chooseAccount, commandAs, dataArgument, giveTo } from './embedded-postgres-account.js';
 import { findBinaries } from './embedded-postgres-binaries.js';
@@ -180,8 +181,8 @@ async function startProcess(paths: EmbeddedPostgresPaths, command: ReturnType<ty
   const logged = statSync(paths.log).size;
   let child: ChildProcess;
   try {
-    // The home in its environment is how people find what belongs to it; PG* would change what was decided here.
-    const env = childEnvironment({ PILOTHOUSE_HOME: paths.home, LC_ALL: 'C' }, /^(PG|LC_|LANG)/);
+    // Without PG*, which would change what was decided here.
+    const env = processEnvironment(childEnvironment({ LANG: undefined, LC_ALL: 'C' }), paths.home);
     child = spawn(file, args, { ...as, cwd: paths.data, detached: true, stdio: ['ignore', output, output], env });
   } finally {
     closeSync(output);

@@ -27,7 +27,7 @@ import { withLock } from '../lifecycle/claim-lock.js';
 import { withListening } from './listening-sockets.js';
 import { isAlive, killIdentity } from './process-identity.js';
 import { boundLog } from './replica-log.js';
-import { replicaEnvironment } from './replica-process.js';
+import { processEnvironment } from '../process-environment.js';
 
 export interface GatewayOptions {
   /** Absolute path of the state folder. */
@@ -220,7 +220,7 @@ function spawnHolder(options: GatewayOptions, launch: GatewayLaunch, descriptors
     const fds = descriptors.map((_, i) => FIRST_FD + i).join(' ');
     const shell = spawn('/bin/sh', ['-c', HOLDER, 'pilothouse-gateway-holder', launch.folder, '0', String(options.workers), fds, HOLDER], {
       cwd: options.home,
-      env: replicaEnvironment(options.home, options.serverEnvironment),
+      env: processEnvironment(options.serverEnvironment, options.home),
       detached: true,
       stdio: ['ignore', log, log, ...descriptors],
     });

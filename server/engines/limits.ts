@@ -6,7 +6,9 @@
  */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { childEnvironment } from '../config.js';
 import { program } from '../paths.js';
+import { processEnvironment } from '../process-environment.js';
 
 const MIB = 1024 ** 2;
 /** What starting up takes for a moment above the idle that is measured after it: parsing, compiling, the sample's JSON. */
@@ -110,7 +112,8 @@ export async function watchMemory(pid: number, budget: MemoryBudget, onExceeded:
 async function measure(of: RuntimeOfProcess): Promise<IdleMemory> {
   const args = [program('runtimes/host/idle-main'), of.runtime, String(of.threads ?? 1), ...(of.outsideModules ?? [])];
   const printed = await new Promise<string>((resolve) => {
-    execFile(process.execPath, args, { timeout: MEASURE_TIMEOUT_MS, killSignal: 'SIGKILL' }, (_error, stdout) => resolve(stdout));
+    const env = processEnvironment(childEnvironment());
+    execFile(process.execPath, args, { env, timeout: MEASURE_TIMEOUT_MS, killSignal: 'SIGKILL' }, (_error, stdout) => resolve(stdout));
   });
   // Libraries may print on stdout as well: the measurement is the last line.
   const last = printed.trim().split('\n').at(-1) ?? '';

@@ -12,7 +12,8 @@ import { isAlive } from './process-identity.js';
 import { endReplica } from './replica-end.js';
 import { listReplicas, ownIdentity, record, ReplicaFolder, sweepAside } from './replica-folder.js';
 import { ReplicaLogs } from './replica-log.js';
-import { replicaEnvironment, spawnReplica } from './replica-process.js';
+import { processEnvironment } from '../process-environment.js';
+import { spawnReplica } from './replica-process.js';
 import { ReplicaWatcher } from './replica-watcher.js';
 import { makeSocketFolder, removeSocketFolder, socketPath } from './socket-folder.js';
 import { VersionFolders, type ArtifactSource } from './version-folders.js';
@@ -90,7 +91,7 @@ export class LocalEngine implements ReplicaEngine {
       // Copying took its time: another may lead by now, or this replica was stopped meanwhile.
       this.fence.pass(epoch);
       if (folder.claim().state !== 'OPEN' || !folder.readSpec()) return;
-      const environment = replicaEnvironment(home, this.options.environment);
+      const environment = processEnvironment(this.options.environment, home);
       await spawnReplica({ folder, limits, environment, logPath: this.logFiles.pathOf(replicaId), onExit: () => this.watchers.get(replicaId)?.wake() });
       this.watchers.get(replicaId)?.wake();
     } catch (error) {

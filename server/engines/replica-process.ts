@@ -57,24 +57,3 @@ export async function spawnReplica(options: SpawnOptions): Promise<void> {
     closeSync(log);
   }
 }
-
-/** What a runtime may want to know. Nothing else of the server's environment: it holds tokens and the database's password. */
-const PASSED_ON = [
-  'PATH',
-  'HOME',
-  'TMPDIR',
-  'LANG',
-  'LC_ALL',
-  'TZ',
-  'LD_LIBRARY_PATH',
-  'XDG_CACHE_HOME',
-  'TF_CPP_MIN_LOG_LEVEL',
-  'SSL_CERT_FILE',
-  'NODE_EXTRA_CA_CERTS',
-];
-
-export function replicaEnvironment(home: string, environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const passed = PASSED_ON.filter((name) => environment[name] !== undefined).map((name) => [name, environment[name]]);
-  // The home is how people, and `pilothouse stop`, find what belongs to it.
-  return { ...(Object.fromEntries(passed) as NodeJS.ProcessEnv), PILOTHOUSE_HOME: home };
-}

@@ -10,7 +10,9 @@ import type { SampleTensor } from '../../runtimes/sample.js';
 import type { Signature } from '../../runtimes/tensor.js';
 import { limitedCommand, watchMemory, type MemoryBudget } from '../engines/limits.js';
 import { logText, SEQUENCE_BYTES } from '../engines/log-text.js';
+import { childEnvironment } from '../config.js';
 import { program } from '../paths.js';
+import { processEnvironment } from '../process-environment.js';
 
 /** What is kept of the log: enough for a stack trace of a library. */
 const LOG_TAIL_BYTES = 8 * 1024;
@@ -93,7 +95,8 @@ async function runProcess(request: ValidationRequest, budget: MemoryBudget): Pro
   const { command, args } = await limitedCommand(withCpuLimit([process.execPath, program('runtimes/host/validate-main')], request), budget);
   request.signal?.throwIfAborted();
   // A group of its own: what the model starts is ended with it.
-  const child = spawn(command, args, { cwd: request.folder, detached: true, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+  const env = processEnvironment(childEnvironment());
+  const child = spawn(command, args, { cwd: request.folder, env, detached: true, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
   const end = ended(child);
   // It is awaited below; until then a process that cannot be started must not be an unhandled rejection.
   end.catch(() => undefined);

@@ -95,6 +95,20 @@ describe('the embedded PostgreSQL', () => {
     expect(leftovers()).toEqual([]);
   });
 
+  it.runIf(process.platform === 'linux')("gets nothing of the server's environment that is secret", async () => {
+    vi.stubEnv('SOME_TOKEN', 'secret');
+    try {
+      const postgres = await start({ fresh: true });
+      const environment = readFileSync(`/proc/${postgres.pid}/environ`, 'utf8').split('\0');
+      expect(environment).toContain(`PILOTHOUSE_HOME=${home}`);
+      expect(environment).toContain('LC_ALL=C');
+      expect(environment).not.toContain('SOME_TOKEN=secret');
+      await postgres.stop();
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
   it('keeps what was written, sorts by code point and knows case beyond ASCII', async () => {
     const first = await start();
     await query(first.url, "CREATE TABLE kept AS SELECT unnest(ARRAY['b','B','a','É']) AS name");

@@ -74,6 +74,19 @@ describe('validation', () => {
     if (result.state === 'READY') expect(result.memoryBytes).toBeGreaterThan(20 * MIB);
   });
 
+  it("gives a model nothing of the server's environment that is secret", async () => {
+    vi.stubEnv('DATABASE_URL', 'postgres://secret');
+    vi.stubEnv('SOME_TOKEN', 'secret');
+    vi.stubEnv('TZ', 'UTC');
+    try {
+      const environment = JSON.parse((await rejected(scripted({ tellsEnvironment: true }))).reason) as Record<string, string>;
+      expect(environment).toMatchObject({ PATH: process.env['PATH'], TZ: 'UTC' });
+      expect(Object.values(environment)).not.toContainEqual(expect.stringContaining('secret'));
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
   it('makes a request from the signature, and keeps 64-bit integers', async () => {
     expect(await validate({ 'model.onnx': identityModel('INT64', ['n', 2]) })).toMatchObject({
       state: 'READY',

@@ -30,6 +30,7 @@ export default {
       loadHolds = false,
       loadError,
       crash,
+      tellsEnvironment,
       gate,
       log: line,
     } = JSON.parse(await readFile(join(folder, 'model.script.json'), 'utf8'));
@@ -40,6 +41,7 @@ export default {
       await passes(loadGate, loadHolds, signal);
     }
     if (crash) process.kill(process.pid, crash);
+    if (tellsEnvironment) throw new Error(JSON.stringify(process.env));
     if (loadError) throw new Error(loadError);
     return {
       signature: { inputs: [spec('x')], outputs: [spec('y')] },
