@@ -1,6 +1,7 @@
 /** ONNX Runtime's tensors as ours and back. */
 import type { Tensor as OnnxTensor } from 'onnxruntime-node';
-import { TensorError, type Datatype, type Tensor, type TensorData } from '../tensor.js';
+import { TensorError, type Datatype, type NumericData, type Tensor, type TensorData } from '../tensor.js';
+import type { AlignedPiece } from './aligned-memory.js';
 
 const DATATYPE_OF: Readonly<Record<string, Datatype>> = {
   bool: 'BOOL',
@@ -42,12 +43,16 @@ export const unsupportedName = (number: string): string => UNSUPPORTED[number] ?
 
 type TensorConstructor = new (type: string, data: unknown, dims: readonly number[]) => OnnxTensor;
 
-/** @throws TensorError for BYTES that the library would change: it has text without zero characters, not byte strings. */
-export function toOnnx(constructor: unknown, tensor: Tensor): OnnxTensor {
-  const data = tensor.datatype === 'BYTES' ? decodeText(tensor.name, tensor.data as readonly Uint8Array[]) : tensor.data;
-  const made = new (constructor as TensorConstructor)(TYPE_OF[tensor.datatype], data, tensor.shape);
+/**
+ * @param memory where numeric data are copied to, because the library's kernels round by their address
+ * @throws TensorError for BYTES that the library would change: it has text without zero characters, not byte strings.
+ */
+export function toOnnx(constructor: unknown, tensor: Tensor, memory: AlignedPiece): OnnxTensor {
+  const { name, datatype } = tensor;
+  const data = datatype === 'BYTES' ? decodeText(name, tensor.data as readonly Uint8Array[]) : memory.copyOf(datatype, tensor.data as NumericData);
+  const made = new (constructor as TensorConstructor)(TYPE_OF[datatype], data, tensor.shape);
   // Where Node has Float16Array, the library's JavaScript puts the data into one, which its own binding then takes for empty.
-  if (tensor.datatype === 'FP16' && !((made.data as unknown) instanceof Uint16Array)) Object.assign(made, { cpuData: data });
+  if (datatype === 'FP16' && !((made.data as unknown) instanceof Uint16Array)) Object.assign(made, { cpuData: data });
   return made;
 }
 

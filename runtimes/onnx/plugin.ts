@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { InferenceSession } from 'onnxruntime-node';
 import { CONTRACT_VERSION, ModelLoadError, type LoadedModel, type LoadOptions, type ModelArtifact, type RuntimePlugin } from '../contract.js';
 import type { Signature, Tensor, TensorSpec } from '../tensor.js';
+import { AlignedMemory } from './aligned-memory.js';
 import { datatypeOf, fromOnnx, supportedTypes, toOnnx, unsupportedName } from './datatypes.js';
 
 type Library = typeof import('onnxruntime-node');
@@ -40,6 +41,7 @@ export default plugin;
 class OnnxModel implements LoadedModel {
   readonly backend = 'cpu';
   private readonly outputNames: readonly string[];
+  private readonly memory = new AlignedMemory();
 
   constructor(
     private readonly library: Library,
@@ -53,10 +55,15 @@ class OnnxModel implements LoadedModel {
   async infer(inputs: readonly Tensor[], requestedOutputs: readonly string[] | undefined, signal: AbortSignal): Promise<Tensor[]> {
     signal.throwIfAborted();
     const wanted = requestedOutputs ?? this.outputNames;
-    const feeds: Record<string, ReturnType<typeof toOnnx>> = {};
-    for (const input of inputs) feeds[input.name] = toOnnx(this.library.Tensor, input);
-    const results = await this.session.run(feeds, wanted);
-    return wanted.map((name) => fromOnnx(name, results[name]!));
+    const memory = this.memory.take(inputs);
+    try {
+      const feeds: Record<string, ReturnType<typeof toOnnx>> = {};
+      for (const input of inputs) feeds[input.name] = toOnnx(this.library.Tensor, input, memory);
+      const results = await this.session.run(feeds, wanted);
+      return wanted.map((name) => fromOnnx(name, results[name]!));
+    } finally {
+      this.memory.giveBack(memory);
+    }
   }
 
   async dispose(): Promise<void> {

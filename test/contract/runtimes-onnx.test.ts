@@ -15,6 +15,7 @@ import {
   initializer,
   node,
   onnxModel,
+  rowMeansModel,
   sequenceValue,
   tensorValue,
   type OnnxType,
@@ -120,6 +121,37 @@ describe('onnx tensors', () => {
       expect(y).toEqual({ name: 'y', datatype, shape, data: part });
       expect(y!.data.constructor).toBe(data.constructor);
     }
+    await model.dispose();
+  });
+
+  it('gives the same bits wherever the input lies in memory', async () => {
+    const model = await load({ 'model.onnx': rowMeansModel(12) });
+    const values = Float32Array.from({ length: 12 }, (_, i) => Math.sin(i * 7.3) * 10);
+    const found = new Set<number>();
+    // On a page boundary, so that every offset is another address modulo 64.
+    const page = new ArrayBuffer(4096, { maxByteLength: 4096 });
+    for (let at = 0; at < 128; at += 4) {
+      const data = new Float32Array(page, at, 12);
+      data.set(values);
+      const [mean] = await model.infer([{ name: 'x', datatype: 'FP32', shape: [1, 12], data }], undefined, never);
+      found.add((mean!.data as Float32Array)[0]!);
+    }
+    expect([...found]).toEqual([0.1977178007364273]);
+    await model.dispose();
+  });
+
+  it.each<[string, Buffer[], string]>([
+    ['the input itself', [node('Relu', ['x'], ['z'])], 'x'],
+    ['its Identity', [node('Identity', ['x'], ['y'])], 'y'],
+    ['its Flatten', [node('Flatten', ['x'], ['y'])], 'y'],
+    ['its Dropout', [node('Dropout', ['x'], ['y'])], 'y'],
+  ])('keeps an answer that is %s when the next inference comes', async (_, nodes, name) => {
+    const outputs = (name === 'x' ? ['x', 'z'] : ['y']).map((output) => tensorValue({ name: output, type: 'FP32', shape: ['n', 2] }));
+    const model = await load({ 'model.onnx': onnxModel({ nodes, inputs: [tensorValue({ name: 'x', type: 'FP32', shape: ['n', 2] })], outputs }) });
+    const ask = async (...values: number[]) => (await model.infer([fp32('x', [1, 2], values)], [name], never))[0]!;
+    const first = await ask(1, 2);
+    const second = await ask(3, 4);
+    expect([first, second]).toEqual([fp32(name, [1, 2], [1, 2]), fp32(name, [1, 2], [3, 4])]);
     await model.dispose();
   });
 

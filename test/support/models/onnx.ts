@@ -177,3 +177,11 @@ export const operatorModel = (op: string, attributes: readonly Attribute[], shap
     inputs: [tensorValue({ name: 'x', type: 'FP32', shape: ['rows', 2] })],
     outputs: [tensorValue({ name: 'y', type, shape })],
   });
+
+/** The mean of each row, FP32 [-1, width] to [-1]: its kernel sums in another order where a row lies at another address. */
+export const rowMeansModel = (width: number): Buffer =>
+  onnxModel({
+    nodes: [node('ReduceMean', ['x'], ['y'], [{ name: 'axes', ints: [1] }, { name: 'keepdims', int: 0 }])],
+    inputs: [tensorValue({ name: 'x', type: 'FP32', shape: ['rows', width] })],
+    outputs: [tensorValue({ name: 'y', type: 'FP32', shape: ['rows'] })],
+  });
