@@ -45,12 +45,29 @@ export class RuntimeCatalog {
     return this.byFormat.get(format);
   }
 
-  /** The format of highest priority all of whose patterns match some file. */
-  detect(files: readonly string[]): FormatSpec | undefined {
-    return [...this.formats]
-      .sort((a, b) => b.priority - a.priority)
-      .find((format) => format.files.every((pattern) => files.some((file) => matchesGlob(pattern, file))));
+  /**
+   * The format of highest priority all of whose patterns match some file, and that recognizes one of them where it looks into files.
+   * @param read a file's text; undefined where it is too long to be looked into
+   */
+  async detect(files: readonly string[], read: (path: string) => Promise<string | undefined>): Promise<FormatSpec | undefined> {
+    for (const format of [...this.formats].sort((a, b) => b.priority - a.priority)) {
+      if (!format.files.every((pattern) => files.some((file) => matchesGlob(pattern, file)))) continue;
+      if (!format.recognizes || (await recognizesOne(format, files, read))) return format;
+    }
+    return undefined;
   }
+}
+
+async function recognizesOne(
+  { files: patterns, recognizes }: FormatSpec,
+  files: readonly string[],
+  read: (path: string) => Promise<string | undefined>,
+): Promise<boolean> {
+  for (const file of files.filter((path) => patterns.some((pattern) => matchesGlob(pattern, path)))) {
+    const text = await read(file);
+    if (text !== undefined && recognizes!(file, text)) return true;
+  }
+  return false;
 }
 
 /**
@@ -132,6 +149,8 @@ function malformed(value: unknown): string | undefined {
       return `${at}.name must be a string like "onnx", not ${show(format.name)}`;
     if (typeof format.description !== 'string') return `${at}.description must be a string, not ${show(format.description)}`;
     if (typeof format.priority !== 'number' || !Number.isFinite(format.priority)) return `${at}.priority must be a number, not ${show(format.priority)}`;
+    if (format.recognizes !== undefined && typeof format.recognizes !== 'function')
+      return `${at}.recognizes must be a function or absent, not ${show(format.recognizes)}`;
     const patterns = format.files;
     if (!Array.isArray(patterns) || patterns.length === 0 || !patterns.every((p) => typeof p === 'string' && p !== '')) {
       return `${at}.files must be a list of glob patterns, not ${show(patterns)}`;

@@ -17,6 +17,11 @@ export interface FormatSpec {
    * format is not given belongs to the format of highest priority all of whose patterns match some file.
    */
   readonly files: readonly string[];
+  /**
+   * Optional: whether a file that matches a pattern holds a model of this format, where its name does not say it. The format is then
+   * taken only if this is true of one of them. It is called in the server's process, with files of at most 64 MiB: it must be fast, and must not throw.
+   */
+  readonly recognizes?: (path: string, text: string) => boolean;
   readonly priority: number;
 }
 

@@ -9,8 +9,8 @@ const FORMAT_OF: Readonly<Record<string, string>> = { 'tfjs-layers': 'layers-mod
 
 /** @throws ModelLoadError that names the missing file, or what model.json lacks. */
 export async function readModelArtifacts(core: Core, artifact: ModelArtifact): Promise<io.ModelArtifacts> {
-  const path = modelFile(artifact);
-  const model = parseModel(path, await readFile(join(artifact.folder, path), 'utf8'), artifact.format);
+  const { path, text } = await modelFile(artifact);
+  const model = parseModel(path, text, artifact.format);
   const specs = model.weightsManifest.flatMap((group) => group.weights);
   const shards = model.weightsManifest.flatMap((group) => group.paths).map((shard) => resolveShard(artifact, path, shard));
   const weights = await Promise.all(shards.map((shard) => readFile(join(artifact.folder, shard))));
@@ -19,12 +19,42 @@ export async function readModelArtifacts(core: Core, artifact: ModelArtifact): P
   return { ...core.io.getModelArtifactsForJSONSync(model, specs, weightData) };
 }
 
-function modelFile({ files }: ModelArtifact): string {
-  const candidates = files.filter((file) => posix.basename(file) === 'model.json');
-  if (candidates.length === 1) return candidates[0]!;
-  if (files.includes('model.json')) return 'model.json';
+/**
+ * What kind of model a JSON file holds, or undefined where it holds none. It looks at the text and does not parse it: the server asks this of every
+ * upload, and a topology may have many megabytes.
+ */
+export function modelKind(text: string): string | undefined {
+  if (!/"modelTopology"\s*:\s*\{/.test(text)) return undefined;
+  const said = /"format"\s*:\s*"([a-z-]+-model)"/.exec(text)?.[1];
+  // Files of TensorFlow.js 1 do not say it. A graph is a list of nodes.
+  return said ?? (/"modelTopology"\s*:\s*\{\s*"(node|library|versions)"/.test(text) ? 'graph-model' : 'layers-model');
+}
+
+interface ModelFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** `model.json`, or whatever TensorFlow.js was told to call it: the only JSON file that holds a model. */
+async function modelFile({ folder, files }: ModelArtifact): Promise<ModelFile> {
+  const read = async (path: string): Promise<ModelFile> => ({ path, text: await readFile(join(folder, path), 'utf8') });
+  const usual = files.filter((file) => posix.basename(file) === 'model.json');
+  if (usual.length === 1) return read(usual[0]!);
+  if (files.includes('model.json')) return read('model.json');
+  const found = usual;
+  const others: ModelFile[] = [];
+  if (usual.length === 0) {
+    for (const path of files.filter((file) => file.endsWith('.json'))) {
+      const file = await read(path);
+      if (modelKind(file.text) !== undefined) others.push(file);
+    }
+    if (others.length === 1) return others[0]!;
+    found.push(...others.map(({ path }) => path));
+  }
   throw new ModelLoadError(
-    candidates.length === 0 ? `no model.json among ${files.join(', ')}` : `several model.json (${candidates.join(', ')}); the one to load must lie at the top`,
+    found.length === 0
+      ? `no model.json among ${files.join(', ')}, nor another .json file with a modelTopology`
+      : `several models (${found.join(', ')}); the one to load must be called model.json and lie at the top`,
   );
 }
 
@@ -38,7 +68,7 @@ function parseModel(path: string, text: string, format: string): io.ModelJSON {
   if (typeof model !== 'object' || model === null || Array.isArray(model))
     throw new ModelLoadError(`${path} is ${Array.isArray(model) ? 'a list' : JSON.stringify(model).slice(0, 40)}, and a model is a JSON object`);
   const wanted = FORMAT_OF[format];
-  const found = model.format ?? 'layers-model';
+  const found = model.format ?? modelKind(text) ?? 'layers-model';
   if (found !== wanted) {
     const right = Object.keys(FORMAT_OF).find((name) => FORMAT_OF[name] === found);
     throw new ModelLoadError(`${path} holds a ${String(found)}, and the version's format is ${format}${right ? `; register it as ${right}` : ''}`);

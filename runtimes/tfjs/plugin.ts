@@ -1,8 +1,10 @@
 /** TensorFlow.js layers and graph models, and with native TensorFlow its SavedModels. */
+import { posix } from 'node:path';
 import { CONTRACT_VERSION, ModelLoadError, type LoadedModel, type ModelArtifact, type RuntimePlugin } from '../contract.js';
 import { loadGraphModel } from './graph-model.js';
 import { loadLayersModel } from './layers-model.js';
 import { BACKENDS, loadLibrary, type Backend, type Library } from './library.js';
+import { modelKind } from './model-json.js';
 import { loadSavedModel } from './saved-model.js';
 import { loadedModel, type TfModel } from './tf-model.js';
 
@@ -14,6 +16,8 @@ const LOADERS: Readonly<Record<string, Loader>> = {
   'tensorflow-savedmodel': loadSavedModel,
 };
 
+const LAYERS = 'layers-model';
+
 /** @param backends those that may be used: all of them, save in tests of one. */
 export function createTfjsPlugin(backends: readonly Backend[] = BACKENDS): RuntimePlugin {
   return {
@@ -22,15 +26,19 @@ export function createTfjsPlugin(backends: readonly Backend[] = BACKENDS): Runti
     formats: [
       {
         name: 'tfjs-layers',
-        description: 'A TensorFlow.js layers model: model.json of format "layers-model", and the weight shards that it lists.',
-        files: ['**/model.json'],
+        description:
+          'A TensorFlow.js layers model: model.json of format "layers-model", and the weight files that it lists. Another name than model.json will do.',
+        files: ['**/*.json'],
+        // A model.json that cannot be read is named too: loading it says what is wrong with it.
+        recognizes: (path, text) => (modelKind(text) ?? (posix.basename(path) === 'model.json' ? LAYERS : undefined)) === LAYERS,
         priority: 10,
       },
       {
         name: 'tfjs-graph',
         description:
-          'A TensorFlow.js graph model: model.json of format "graph-model", and the weight shards that it lists. To be named, since its files are called like those of a layers model.',
-        files: ['**/model.json'],
+          'A TensorFlow.js graph model: model.json of format "graph-model", and the weight files that it lists. Another name than model.json will do.',
+        files: ['**/*.json'],
+        recognizes: (_path, text) => modelKind(text) === 'graph-model',
         priority: 5,
       },
       {

@@ -86,7 +86,8 @@ export class CreateVersionInput {
   @Field(() => String, PROJECT) project!: string;
   @Field(() => String, { description: "The model's name." }) model!: string;
   @Field(() => [VersionFileInput], { description: 'Its files, 1 to 1,000. A runtime finds exactly these beside one another.' }) files!: VersionFileInput[];
-  @Field(() => String, { nullable: true, description: 'What kind of files they are; told from their names where it is left out.' }) format?: string | null;
+  @Field(() => String, { nullable: true, description: 'What kind of files they are; told from their names and contents where it is left out.' }) format?:
+    string | null;
   @Field(() => String, DESCRIPTION) description!: string;
   @Field(() => Int, { nullable: true, description: 'Number of the version that it was made from; the one before, where it is left out.' }) parent?:
     number | null;

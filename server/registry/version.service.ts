@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { text } from 'node:stream/consumers';
 import { In } from 'typeorm';
 import { idempotent } from '../access/idempotency.js';
 import { type Page, type PageArgs, pageOf } from '../database/pagination.js';
@@ -15,11 +16,14 @@ import { checkDescription } from './texts.js';
 import { type VersionFile, checkFiles, versionDigest } from './version-files.js';
 import { versionsOfArtifacts } from './versions-of-artifacts.js';
 
+/** Larger files are not looked into to find out the format: it has to be given. */
+const MAX_DETECTED_BYTES = 64 * 1024 ** 2;
+
 export interface CreateVersionRequest {
   readonly project: string;
   readonly model: string;
   readonly files: readonly VersionFile[];
-  /** undefined or null: told from the files' names. */
+  /** undefined or null: told from the files' names, and from what is in them. */
   readonly format?: string | null | undefined;
   readonly description: string;
   /** Number of the version it was made from; undefined or null: the one before. */
@@ -117,9 +121,10 @@ export class VersionService {
     checkFiles(request.files);
     checkLineage(request.lineage);
     if (request.sample) checkSample(request.sample);
-    const format = this.formatOf(request);
+    if (request.format != null) this.expectFormat(request.format);
     const model = await this.models.expect(request.project, request.model);
     await this.expectArtifacts(request.files);
+    const format = request.format ?? (await this.detectFormat(request.files));
     const { idempotencyKey: key, ...input } = request;
     const id = await this.work.run(actor, (change) =>
       idempotent(change, { operation: 'createVersion', key, input }, () => this.insert(change, model.id, format, request)),
@@ -168,15 +173,28 @@ export class VersionService {
   }
 
   /** @throws DomainError INVALID that lists the known formats */
-  private formatOf({ format, files }: CreateVersionRequest): string {
-    const known = this.catalog.formats.map(({ name, files: patterns }) => `${name} (${patterns.join(', ')})`).join('; ');
-    if (format != null) {
-      if (this.catalog.pluginFor(format)) return format;
-      throw new DomainError('INVALID', `no runtime plugin claims the format "${format.slice(0, 80)}"; known formats: ${known}`, ['format']);
-    }
-    const detected = this.catalog.detect(files.map((file) => file.path));
+  private expectFormat(format: string): void {
+    if (this.catalog.pluginFor(format)) return;
+    throw new DomainError('INVALID', `no runtime plugin claims the format "${format.slice(0, 80)}"; known formats: ${this.knownFormats}`, ['format']);
+  }
+
+  /** Told from the files' names, and from what is in them where names do not tell. @throws DomainError INVALID that lists the known formats */
+  private async detectFormat(files: readonly VersionFile[]): Promise<string> {
+    const read = async (path: string): Promise<string | undefined> => {
+      const { digest } = files.find((file) => file.path === path)!;
+      if (((await this.store.size(digest)) ?? Infinity) > MAX_DETECTED_BYTES) return undefined;
+      return text(this.store.open(digest));
+    };
+    const detected = await this.catalog.detect(
+      files.map((file) => file.path),
+      read,
+    );
     if (detected) return detected.name;
-    throw new DomainError('INVALID', `no known format has files with these names; rename them or give the format. Known formats: ${known}`, ['files']);
+    throw new DomainError('INVALID', `no known format has such files; rename them or give the format. Known formats: ${this.knownFormats}`, ['files']);
+  }
+
+  private get knownFormats(): string {
+    return this.catalog.formats.map(({ name, files: patterns }) => `${name} (${patterns.join(', ')})`).join('; ');
   }
 
   /** @throws DomainError NOT_FOUND for the first file whose bytes were not uploaded */

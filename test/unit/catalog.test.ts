@@ -41,18 +41,31 @@ describe('the runtime catalog', () => {
     expect(absoluteModules(['my-runtime', './relative.mjs', '/a/b.mjs'], folder)).toEqual(['my-runtime', join(folder, 'relative.mjs'), '/a/b.mjs']);
   });
 
-  it.each<[string, string[], string]>([
-    ['model.onnx', ['model.onnx', 'weights.bin'], 'onnx'],
-    ['a model in a folder', ['nets/deep/model.onnx'], 'onnx'],
-    ['layers before graph', ['model.json', 'group1-shard1of1.bin'], 'tfjs-layers'],
-    ['a SavedModel', ['saved_model.pb', 'variables/variables.index', 'assets/model.json'], 'tensorflow-savedmodel'],
+  const GRAPH = '{"format":"graph-model","modelTopology":{"node":[]}}';
+  const LAYERS = '{"modelTopology":{"class_name":"Sequential"},"format" : "layers-model"}';
+  it.each<[string, Record<string, string>, string]>([
+    ['model.onnx', { 'model.onnx': '', 'weights.bin': '' }, 'onnx'],
+    ['a model in a folder', { 'nets/deep/model.onnx': '' }, 'onnx'],
+    ['a SavedModel', { 'saved_model.pb': '', 'variables/variables.index': '', 'assets/model.json': LAYERS }, 'tensorflow-savedmodel'],
+    ['a layers model', { 'model.json': LAYERS, 'weights.bin': '' }, 'tfjs-layers'],
+    ['a graph model', { 'model.json': GRAPH, 'weights.bin': '' }, 'tfjs-graph'],
+    ['a graph model beside other JSON', { 'labels.json': '["cat"]', 'pets.json': GRAPH, 'pets.weights.bin': '' }, 'tfjs-graph'],
+    ['a layers model of another name', { 'pets.json': LAYERS, 'pets.weights.bin': '' }, 'tfjs-layers'],
+    ['a graph model that does not say it', { 'model.json': '{ "modelTopology": { "node": [] } }' }, 'tfjs-graph'],
+    ['a layers model that does not say it', { 'model.json': '{"modelTopology":{"keras_version":"2.2.4","model_config":{}}}' }, 'tfjs-layers'],
+    ['a model.json that cannot be read, so that loading it says why', { 'model.json': '{"format"' }, 'tfjs-layers'],
   ])('detects %s', async (_title, files, format) => {
-    expect((await loadCatalog([])).detect(files)?.name).toBe(format);
+    const found = await (await loadCatalog([])).detect(Object.keys(files), (path) => Promise.resolve(files[path]));
+    expect(found?.name).toBe(format);
   });
 
-  it('detects nothing where no format fits', async () => {
-    expect((await loadCatalog([])).detect(['model.pkl'])).toBeUndefined();
-    expect((await loadCatalog([])).detect([])).toBeUndefined();
+  it.each<[string, Record<string, string | undefined>]>([
+    ['another kind of file', { 'model.pkl': '' }],
+    ['no file', {}],
+    ['JSON that is no model', { 'labels.json': '{"note":"\\"modelTopology\\":{"}', 'a.weights.bin': '' }],
+    ['JSON that is too long to be looked into', { 'model.json': undefined }],
+  ])('detects nothing in %s', async (_title, files) => {
+    expect(await (await loadCatalog([])).detect(Object.keys(files), (path) => Promise.resolve(files[path]))).toBeUndefined();
   });
 
   it.each<[string, () => string, RegExp]>([
@@ -74,6 +87,11 @@ describe('the runtime catalog', () => {
       'a format without priority',
       () => plugin(`formats: [{ name: 'f', description: '', files: ['*.f'] }]`),
       /formats\[0\]\.priority must be a number, not undefined/,
+    ],
+    [
+      'a format that recognizes nothing',
+      () => plugin(`formats: [{ name: 'f', description: '', files: ['*.f'], recognizes: true, priority: 1 }]`),
+      /formats\[0\]\.recognizes must be a function or absent, not true/,
     ],
     ['a name that is taken', () => plugin(`name: 'onnx'`), /two runtime plugins have the name "onnx"/],
     [

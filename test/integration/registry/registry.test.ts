@@ -260,6 +260,15 @@ describe('versions', () => {
     expect(await registry.versions.projectNameOf((await registry.versions.byName('default', model, 2))!.id)).toBe('default');
   });
 
+  test.each([
+    ['tfjs-graph', { 'model.json': '{"format":"graph-model","modelTopology":{"node":[]}}', 'weights.bin': 'w' }],
+    ['tfjs-layers', { 'pets.json': '{"modelTopology":{"class_name":"Sequential"},"format":"layers-model"}', 'pets.weights.bin': 'w', 'labels.json': '[]' }],
+  ])('the format is told from what is in the files: %s', async (format, contents) => {
+    const model = await registry.newModel();
+    const files = await Promise.all(Object.entries(contents).map(async ([path, content]) => ({ path, digest: await registry.upload(content) })));
+    expect(await mutate('createVersion', { model, files }, 'version { format }')).toMatchObject({ version: { format }, userErrors: [] });
+  });
+
   test('made at once, they get one number each, without a gap', async () => {
     const model = await registry.newModel();
     const files = [{ path: 'model.onnx', digest: await registry.upload('parallel') }];
@@ -319,7 +328,7 @@ describe('versions', () => {
       { files: [{ path: 'model.pkl', digest: D }] },
       'INVALID',
       'files',
-      /^no known format has files with these names; rename them or give the format\. Known formats: onnx \(/,
+      /^no known format has such files; rename them or give the format\. Known formats: onnx \(/,
     ],
     ['an absent model', { files: onnx, model: 'absent' }, 'NOT_FOUND', 'model', 'project "default" has no model "absent"'],
     ['an absent project', { files: onnx, project: 'absent' }, 'NOT_FOUND', 'project', 'project "absent" does not exist'],

@@ -345,7 +345,7 @@ export type CreateVersionInput = {
   readonly description?: Scalars['String']['input'];
   /** Its files, 1 to 1,000. A runtime finds exactly these beside one another. */
   readonly files: ReadonlyArray<VersionFileInput>;
-  /** What kind of files they are; told from their names where it is left out. */
+  /** What kind of files they are; told from their names and contents where it is left out. */
   readonly format?: InputMaybe<Scalars['String']['input']>;
   /** A repetition with the same key answers the same and makes nothing. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
