@@ -1,6 +1,6 @@
 /** Graph models: converted from TensorFlow, a list of operations. */
 import type { GraphModel } from '@tensorflow/tfjs-converter';
-import type { NamedTensorMap, Tensor as TfTensor } from '@tensorflow/tfjs-core';
+import type { io, NamedTensorMap, Tensor as TfTensor } from '@tensorflow/tfjs-core';
 import { ModelLoadError, type ModelArtifact } from '../contract.js';
 import type { TensorSpec } from '../tensor.js';
 import type { Library } from './library.js';
@@ -9,77 +9,132 @@ import { probeOutputs } from './probe.js';
 import { datatypeOf, shapeOf } from './tensors.js';
 import type { TfModel } from './tf-model.js';
 
-/** A signature as the converter writes it into model.json; a SavedModel's, with the protobuf's JSON names. */
+/** A value of the signature as the converter writes it into model.json; a SavedModel's, with the protobuf's JSON names. */
 interface DeclaredValue {
+  /** The tensor: a node's name, with `:1` for its second output. */
+  readonly name?: string;
   readonly dtype?: string;
   readonly tensorShape?: { readonly dim?: readonly { readonly size?: string | number }[]; readonly unknownRank?: boolean };
+  /** A table that the model fills itself, which no caller gives. */
+  readonly resourceId?: unknown;
 }
 
+interface GraphNode {
+  readonly name: string;
+  readonly attr?: { readonly dtype?: { readonly type?: string } };
+}
+
+/** A name that callers use, and what the signature says of it. */
+type Declared = readonly [name: string, value: DeclaredValue];
 type Run = TfModel['run'];
+
+/** What TensorFlow.js makes of TensorFlow's other datatypes: it computes with 32 bits, whatever the original model had. */
+const COMPUTED_AS: Readonly<Record<string, string>> = {
+  DT_INT64: 'DT_INT32',
+  DT_INT8: 'DT_INT32',
+  DT_UINT8: 'DT_INT32',
+  DT_HALF: 'DT_FLOAT',
+  DT_DOUBLE: 'DT_FLOAT',
+};
+/** Other outputs are tried: what comes out says what they are. */
+const KNOWN_OUTPUT = /^DT_(FLOAT|INT32|BOOL|STRING)$/;
 
 export async function loadGraphModel(library: Library, artifact: ModelArtifact): Promise<TfModel> {
   const artifacts = await readModelArtifacts(library.core, artifact);
   const model = await library.converter().loadGraphModel({ load: () => Promise.resolve(artifacts) });
-  const inputs = inputSpecs(model);
-  const run = runner(library, model);
-  const outputs = declaredOutputs(model) ?? (await probeOutputs(library, inputs, run));
+  const inputs = inputSpecs(model, artifacts);
+  const declared = declaredOutputs(model);
+  const run = runner(
+    library,
+    model,
+    declared.map(([name]) => name),
+  );
+  const outputs = outputSpecs(declared) ?? (await probeOutputs(library, inputs, run));
   return { signature: { inputs, outputs }, run, dispose: () => model.dispose() };
 }
 
-/** Control flow needs the asynchronous call, which everything else is faster without. */
-function runner({ core }: Library, model: GraphModel): Run {
-  const names = model.outputNodes;
+/**
+ * Inputs and outputs go by the signature's keys, as TensorFlow Serving calls them, and TensorFlow.js finds their tensors.
+ * Control flow needs the asynchronous call, which everything else is faster without.
+ */
+function runner({ core }: Library, model: GraphModel, names: string[]): Run {
+  const weights = new Set(
+    Object.values(model.weights)
+      .flat()
+      .map(({ id }) => id),
+  );
   let dynamic = false;
   return async (feeds) => {
+    // `execute` adds the model's own tables to it.
     const map: NamedTensorMap = Object.fromEntries(feeds);
     if (!dynamic) {
       try {
         return named(
           names,
           core.tidy(() => model.execute(map, names)),
+          weights,
         );
       } catch (error) {
         if (!(error instanceof Error && error.message.includes('executeAsync'))) throw error;
         dynamic = true;
       }
     }
-    return named(names, await model.executeAsync(map, names));
+    return named(names, await model.executeAsync(map, names), weights);
   };
 }
 
-const named = (names: readonly string[], results: TfTensor | TfTensor[]): Map<string, TfTensor> => {
+/** The caller disposes every output. So a weight, which the model keeps, is handed out as a clone, and so is a tensor that has two names. */
+const named = (names: readonly string[], results: TfTensor | TfTensor[], weights: ReadonlySet<number>): Map<string, TfTensor> => {
   const list = Array.isArray(results) ? results : [results];
-  return new Map(names.map((name, i) => [name, list[i]!]));
+  return new Map(names.map((name, i) => [name, weights.has(list[i]!.id) || list.indexOf(list[i]!) !== i ? list[i]!.clone() : list[i]!]));
 };
 
-function inputSpecs(model: GraphModel): TensorSpec[] {
-  const declared = declaredValues(model, 'inputs');
-  return model.inputs.map(({ name, dtype, shape }) => {
-    const dimensions = shape ?? dimensionsOf(declared?.[name]);
+/** By the keys of the signature; without one, by the names of the placeholders. */
+function inputSpecs(model: GraphModel, artifacts: io.ModelArtifacts): TensorSpec[] {
+  const nodes = new Map(model.inputs.map((node) => [node.name, node]));
+  const signature = signatureOf(model, 'inputs').filter(([, value]) => value.resourceId === undefined);
+  const declared: readonly Declared[] = signature.length > 0 ? signature : model.inputs.map(({ name }) => [name, { name }]);
+  return declared.flatMap(([name, value]) => {
+    const node = nodes.get(nodeOf(value));
+    // What the converter replaced by a constant is no input any more.
+    if (!node) return [];
+    const dimensions = node.shape ?? dimensionsOf(value);
     if (!dimensions) throw new ModelLoadError(`input "${name}" has no known number of dimensions; convert the model with a signature that says it`);
-    return { name, datatype: datatypeOf('input', name, dtype), shape: shapeOf(dimensions) };
+    return [{ name, datatype: datatypeOf('input', name, node.dtype ?? declaredType(artifacts, node.name)), shape: shapeOf(dimensions) }];
   });
 }
 
-/** undefined unless the model says everything about all of its outputs. */
-function declaredOutputs(model: GraphModel): TensorSpec[] | undefined {
-  const declared = declaredValues(model, 'outputs');
-  const specs = model.outputNodes.map((name): TensorSpec | undefined => {
-    const value = declared?.[name];
+/** By the keys of the signature, several of which may be outputs of one node; without one, the nodes that nothing reads. */
+function declaredOutputs(model: GraphModel): readonly Declared[] {
+  const nodes = new Set(model.outputs.map((node) => node.name));
+  const signature = signatureOf(model, 'outputs').filter(([, value]) => nodes.has(nodeOf(value)));
+  return signature.length > 0 ? signature : model.outputNodes.map((name) => [name, {}]);
+}
+
+/** undefined unless the signature says everything about all of the outputs. */
+function outputSpecs(declared: readonly Declared[]): TensorSpec[] | undefined {
+  const specs = declared.map(([name, value]): TensorSpec | undefined => {
     const dimensions = dimensionsOf(value);
-    if (!value?.dtype || !dimensions) return undefined;
-    // TensorFlow.js computes with 32 bits where the original model had 64.
-    const dtype = value.dtype === 'DT_INT64' ? 'DT_INT32' : value.dtype;
+    const dtype = COMPUTED_AS[value.dtype ?? ''] ?? value.dtype ?? '';
+    if (!KNOWN_OUTPUT.test(dtype) || !dimensions) return undefined;
     return { name, datatype: datatypeOf('output', name, dtype), shape: shapeOf(dimensions) };
   });
   return specs.every((spec) => spec !== undefined) ? specs : undefined;
 }
 
-function declaredValues(model: GraphModel, kind: 'inputs' | 'outputs'): Readonly<Record<string, DeclaredValue>> | undefined {
-  return (model.modelSignature as Partial<Record<typeof kind, Record<string, DeclaredValue>>> | undefined)?.[kind];
+/** TensorFlow's own name of a type that TensorFlow.js does not know. */
+function declaredType(artifacts: io.ModelArtifacts, node: string): string {
+  const { node: nodes = [] } = artifacts.modelTopology as { readonly node?: readonly GraphNode[] };
+  return nodes.find(({ name }) => name === node)?.attr?.dtype?.type ?? 'that it does not say';
 }
 
-function dimensionsOf(value: DeclaredValue | undefined): (number | string | undefined)[] | undefined {
-  const shape = value?.tensorShape;
-  return shape === undefined || shape.unknownRank ? undefined : (shape.dim ?? []).map((dim) => dim.size);
+function signatureOf(model: GraphModel, kind: 'inputs' | 'outputs'): readonly Declared[] {
+  const signature = model.modelSignature as Partial<Record<typeof kind, Record<string, DeclaredValue>>> | undefined;
+  return Object.entries(signature?.[kind] ?? {});
+}
+
+const nodeOf = ({ name = '' }: DeclaredValue): string => name.replace(/:\d+$/, '');
+
+function dimensionsOf({ tensorShape }: DeclaredValue): (number | string | undefined)[] | undefined {
+  return tensorShape === undefined || tensorShape.unknownRank ? undefined : (tensorShape.dim ?? []).map((dim) => dim.size);
 }

@@ -8,6 +8,8 @@ import { createTfjsPlugin } from '../../runtimes/tfjs/plugin.js';
 import type { Backend, Converter, Core, Layers } from '../../runtimes/tfjs/library.js';
 import { modelFolder, removeModelFolders, type ModelFiles } from '../support/models/folder.js';
 import { arithmeticGraph, arithmeticLayers, denseGraph, denseLayers, graphModel, lambdaLayers, operation, placeholder } from '../support/models/tensorflow.js';
+import { tfjsGraphModels } from './runtimes-tfjs-graphs.suite.js';
+import { tfjsLayersModels } from './runtimes-tfjs-layers.suite.js';
 import { fp32, never, options, runtimeContract } from './runtimes.suite.js';
 
 const require = createRequire(import.meta.url);
@@ -101,6 +103,10 @@ export function tfjsContract(backend: Backend, nativePath = ''): void {
       },
     ],
   });
+
+  tfjsLayersModels(plugin, () => libraryOf(backend, nativePath), backend);
+
+  tfjsGraphModels(plugin, backend);
 
   describe(`tfjs tensors on ${backend}`, () => {
     afterAll(removeModelFolders);

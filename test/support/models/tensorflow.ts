@@ -97,7 +97,8 @@ export function graphModel(nodes: readonly GraphNode[], options: { weights?: rea
   return { 'model.json': JSON.stringify(model), ...shards };
 }
 
-const declared = (name: string, shape: readonly number[], dtype = 'DT_FLOAT') => ({ name: `${name}:0`, dtype, tensorShape: { dim: shape.map((size) => ({ size: String(size) })) } });
+/** A value of a graph model's signature. */
+export const declared = (name: string, shape: readonly number[], dtype = 'DT_FLOAT') => ({ name: `${name}:0`, dtype, tensorShape: { dim: shape.map((size) => ({ size: String(size) })) } });
 
 export const arithmeticGraph = (): ModelFiles =>
   graphModel(
