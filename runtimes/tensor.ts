@@ -178,7 +178,8 @@ function fitsSpec(tensor: Tensor, spec: TensorSpec): boolean {
   return tensor.name === spec.name && tensor.datatype === spec.datatype && fitsShape(tensor.shape, spec.shape);
 }
 
-function fitsShape(shape: readonly number[], wanted: readonly number[]): boolean {
+/** @param wanted of a signature, where -1 may be any size */
+export function fitsShape(shape: readonly number[], wanted: readonly number[]): boolean {
   if (shape.length !== wanted.length) return false;
   for (let i = 0; i < wanted.length; i++) if (wanted[i] !== -1 && wanted[i] !== shape[i]) return false;
   return true;

@@ -54,7 +54,7 @@ export function tensorFromJson(json: TensorJson, path: string): Tensor {
     throw new TensorError(`${where}: ${describe(datatype)} is no datatype; known are BOOL, INT8 to INT64, UINT8 to UINT64, FP16, FP32, FP64 and BYTES`);
   const dimensions = shapeFromJson(shape, where);
   const count = countOf(dimensions, where);
-  if (data === undefined) throw new TensorError(`${where}: "data" is missing`);
+  if (data == null) throw new TensorError(`${where}: "data" is missing`);
   const scalar = dimensions.length === 0 && !Array.isArray(data);
   const values: unknown = scalar ? [data] : data;
   if (!Array.isArray(values)) throw new TensorError(`${where}: "data" must be an array, not ${describe(data)}`);

@@ -43,6 +43,11 @@ export class PackedTensor implements Tensor {
     return new PackedTensor(this.name, shape, this.packed.subarray(start, this.startOf(to)), to - from);
   }
 
+  /** The same elements; the shape must have as many. */
+  withShape(shape: readonly number[]): PackedTensor {
+    return new PackedTensor(this.name, shape, this.packed, this.count);
+  }
+
   private unpack(): readonly Uint8Array[] {
     const { packed } = this;
     const elements: Uint8Array[] = [];

@@ -2,6 +2,7 @@
  * An inference request in the protocol's REST form: JSON tensors, binary tensors after the JSON
  * (https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md), or any mix.
  */
+import { decodeBase64, hasNullForNaN, isBase64, nanForNull, withoutContentType } from './content-type.js';
 import { describe } from './json-elements.js';
 import { countOf, shapeFromJson, tensorFromJson, type TensorJson } from './json.js';
 import { tensorFromBytes, type InferRequest, type Parameters, type ParameterValue } from './message.js';
@@ -17,6 +18,8 @@ export interface OutputForm {
   readonly binary: boolean | undefined;
   /** Triton's classification extension: the number of classes to name instead of the tensor; 0 for the tensor itself. */
   readonly classes: number;
+  /** MLServer's content type `base64`: whether the elements are answered as base64. */
+  readonly base64: boolean;
 }
 
 export interface RestRequest extends InferRequest {
@@ -59,15 +62,17 @@ class BinarySection {
  */
 export function restRequestFrom(value: unknown, binary?: Uint8Array): RestRequest {
   const body = objectOf(value, 'the request');
-  const { id, inputs, outputs } = body;
+  const { inputs, outputs } = body;
+  // Typed clients send null for what is absent, here and below.
+  const id = body['id'] ?? undefined;
   if (id !== undefined && typeof id !== 'string') throw new TensorError(`"id" must be a string, not ${describe(id)}`);
-  if (!Array.isArray(inputs))
-    throw new TensorError(inputs === undefined ? '"inputs" is missing' : `"inputs" must be an array of tensors, not ${describe(inputs)}`);
-  const { binary_data_output: binaryOutputs = false, ...parameters } = parametersFrom(body['parameters'], 'parameters') ?? {};
+  if (!Array.isArray(inputs)) throw new TensorError(inputs == null ? '"inputs" is missing' : `"inputs" must be an array of tensors, not ${describe(inputs)}`);
+  const own = parametersFrom(body['parameters'], 'parameters');
+  const { binary_data_output: binaryOutputs = false, ...parameters } = withoutContentType(own ?? {});
   if (typeof binaryOutputs !== 'boolean') throw new TensorError(`parameter "binary_data_output" must be true or false, not ${describe(binaryOutputs)}`);
   const forms = outputs === undefined || outputs === null ? undefined : outputForms(outputs);
   const section = new BinarySection(binary);
-  const tensors = inputs.map((input, i) => inputFrom(input, `inputs[${i}]`, section));
+  const tensors = inputs.map((input, i) => inputFrom(input, `inputs[${i}]`, section, own));
   section.assertUsedUp();
   return {
     ...(id !== undefined && { id }),
@@ -79,17 +84,24 @@ export function restRequestFrom(value: unknown, binary?: Uint8Array): RestReques
   };
 }
 
-function inputFrom(value: unknown, path: string, section: BinarySection): Tensor {
+/** @param common parameters of the request */
+function inputFrom(value: unknown, path: string, section: BinarySection, common: Parameters | undefined): Tensor {
   const input = objectOf(value, path);
   const parameters = parametersFrom(input['parameters'], `${path}.parameters`);
   refuseSharedMemory(parameters, path);
   const size = parameters?.['binary_data_size'];
-  if (size === undefined) return tensorFromJson(input as unknown as TensorJson, path);
-  const { name, datatype, shape, data } = input;
-  const bytes = section.take(size, path);
+  const { datatype, data } = input;
+  const nan = size === undefined && data !== null && hasNullForNaN(parameters, common) && typeof datatype === 'string' && datatype.startsWith('FP');
+  const json = nan ? { ...input, data: nanForNull(data) } : input;
+  const tensor = size === undefined ? tensorFromJson(json as unknown as TensorJson, path) : binaryTensor(input, section.take(size, path), path);
+  const where = `${path} "${tensor.name}"`;
+  return isBase64(parameters, where) ? decodeBase64(tensor, where) : tensor;
+}
+
+function binaryTensor({ name, datatype, shape, data }: Record<string, unknown>, bytes: Uint8Array, path: string): Tensor {
   if (typeof name !== 'string' || name === '') throw new TensorError(`${path}: "name" must be a non-empty string, not ${describe(name)}`);
   const where = `${path} "${name}"`;
-  if (data !== undefined) throw new TensorError(`${where}: it has both "data" and "binary_data_size"; one of them must go`);
+  if (data != null) throw new TensorError(`${where}: it has both "data" and "binary_data_size"; one of them must go`);
   if (!isDatatype(datatype)) throw new TensorError(`${where}: ${describe(datatype)} is no datatype that binary data can have here`);
   const dimensions = shapeFromJson(shape, where);
   countOf(dimensions, where);
@@ -117,7 +129,9 @@ function outputForms(outputs: unknown): OutputForm[] | undefined {
     if (binary !== undefined && typeof binary !== 'boolean') throw new TensorError(`${where}: "binary_data" must be true or false, not ${describe(binary)}`);
     if (!isClassCount(classes))
       throw new TensorError(`${where}: "classification" is ${describe(classes)}; it must be the number of classes wanted, at most ${MAX_CLASSES}`);
-    return { name, binary, classes };
+    const base64 = isBase64(parameters, where);
+    if (base64 && classes > 0) throw new TensorError(`${where}: it has both "classification" and the "content_type" "base64"; one of them must go`);
+    return { name, binary, classes, base64 };
   });
   return forms.length > 0 ? forms : undefined;
 }
@@ -129,11 +143,15 @@ function refuseSharedMemory(parameters: Parameters | undefined, where: string): 
     throw new TensorError(`${where}: shared memory is not supported; send and ask for tensors in the message itself`);
 }
 
-/** @throws TensorError unless the values are strings, finite numbers or booleans */
+/** null stands for a parameter that is absent. @throws TensorError unless the others are strings, finite numbers or booleans */
 export function parametersFrom(value: unknown, path: string): Parameters | undefined {
   if (value === undefined || value === null) return undefined;
   const given = objectOf(value, `"${path}"`);
   for (const key of Object.keys(given)) {
+    if (given[key] === null) {
+      delete given[key];
+      continue;
+    }
     // Long integers are BigInts where the body was parsed exactly for a tensor's sake; a parameter is a plain number.
     if (typeof given[key] === 'bigint') given[key] = Number(given[key]);
     const parameter = given[key];

@@ -5,6 +5,7 @@
 import type { InferRequest } from '../../runtimes/open-inference/message.js';
 import { TensorError, type TensorSpec } from '../../runtimes/tensor.js';
 import { kindOf, settle } from './dispatcher.js';
+import { fitShapes } from './fit-shape.js';
 import { GatewayError } from './gateway-error.js';
 import { MAX_TIMEOUT_MS } from './limits.js';
 import type { RequestObserver } from './observer.js';
@@ -162,7 +163,7 @@ export class DataPlane implements Witness {
     let timeoutMs: number;
     try {
       const decoded = decode(target.route);
-      request = withoutOwn(decoded);
+      request = fitShapes(withoutOwn(decoded), target.route.signature);
       timeoutMs = timeoutOf(decoded.parameters?.['timeout'], deployment.route.timeoutMs, call.context.timeoutMs);
       assertRequest(target, request.inputs, request.outputs);
     } catch (error) {

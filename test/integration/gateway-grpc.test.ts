@@ -392,7 +392,6 @@ describe('what does not go well', () => {
       status.INVALID_ARGUMENT,
       /parameter "p" of the request is beyond 2\^53/,
     ],
-    ['a parameter without a value', message({ parameters: { p: {} } }), status.INVALID_ARGUMENT, /parameter "p" of the request has no value/],
     ['shared memory', input({ parameters: { shared_memory_region: { string_param: 'r' } } }), status.INVALID_ARGUMENT, /does not offer/],
     ['too many inputs', message({ inputs: new Array(2_000).fill({ name: 'x' }) }), status.INVALID_ARGUMENT, /more than 1024 inputs/],
     ['a huge message', message({ raw_input_contents: [Buffer.alloc(66 * 1024 * 1024)] }), status.RESOURCE_EXHAUSTED, /larger than max/],

@@ -180,9 +180,9 @@ describe('malformed requests: each with its status and message, and the gateway 
     [
       'another rank',
       '/v2/models/floats/infer',
-      '{"inputs":[{"name":"x","datatype":"FP32","shape":[1,1],"data":[1]}]}',
+      '{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}]}',
       400,
-      /has shape \[1, 1\]; the model takes \[-1\]/,
+      /has shape \[1, 2\]; the model takes \[-1\]/,
     ],
     ['an unknown output', '/v2/models/floats/infer', x('}],"outputs":[{"name":"q"}]}'), 400, /output "q" is unknown; the model gives "y"/],
     ['an output twice', '/v2/models/floats/infer', x('}],"outputs":[{"name":"y"},{"name":"y"}]}'), 400, /output "y" is requested twice/],

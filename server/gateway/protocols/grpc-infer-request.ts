@@ -1,4 +1,5 @@
 /** `ModelInferRequest` of the Open Inference Protocol over gRPC, to what the data plane takes. Field numbers: open-inference.proto. */
+import { decodeBase64, isBase64, withoutContentType } from '../../../runtimes/open-inference/content-type.js';
 import { tensorFromBytes, type InferRequest, type ParameterValue } from '../../../runtimes/open-inference/message.js';
 import { assertBooleans, isClassCount, MAX_CLASSES } from '../../../runtimes/open-inference/rest-request.js';
 import { isDatatype, TensorError, type Tensor } from '../../../runtimes/tensor.js';
@@ -27,11 +28,19 @@ export interface InferAddress {
   readonly id: string;
 }
 
+/** How a requested output is to be answered. */
+export interface RequestedOutput {
+  readonly name: string;
+  /** The number of classes to name instead; 0 for the output itself. */
+  readonly classes: number;
+  readonly base64: boolean;
+}
+
 export interface GrpcInferRequest {
   readonly request: InferRequest;
   readonly finalResponseWanted: boolean;
-  /** For each requested output the number of classes to name instead, or 0; undefined where none is wanted so. */
-  readonly classes: readonly number[] | undefined;
+  /** For each requested output; undefined where all of the model's are wanted. */
+  readonly forms: readonly RequestedOutput[] | undefined;
 }
 
 /** Reads whom a request is for and passes over all else. @throws TensorError for bytes that are no protocol buffer */
@@ -47,16 +56,12 @@ export function readAddress(message: Buffer): InferAddress {
   return { model: texts[1]!, version: texts[2]!, id: texts[3]! };
 }
 
-interface RequestedOutput {
-  readonly name: string;
-  readonly classes: number;
-}
-
 interface InputHeader {
   name: string;
   datatype: string;
   shape: number[];
   contents: ProtobufReader[];
+  base64: boolean;
 }
 
 /** @throws TensorError that says where and what */
@@ -73,14 +78,14 @@ export function readInferRequest(message: Buffer): GrpcInferRequest {
     else if (field === 7) limited(raw, 'raw_input_contents').push(reader.bytes());
     else reader.skip();
   }
-  const { [FINAL_RESPONSE_WANTED]: wanted, ...others } = parameters;
+  const { [FINAL_RESPONSE_WANTED]: wanted, ...others } = withoutContentType(parameters);
+  const inputs = raw.length > 0 ? fromRaw(headers, raw) : headers.map(fromContents);
   const request = {
-    inputs: raw.length > 0 ? fromRaw(headers, raw) : headers.map(fromContents),
+    inputs: inputs.map((tensor, i) => (headers[i]!.base64 ? decodeBase64(tensor, `input "${tensor.name}"`) : tensor)),
     ...(outputs.length > 0 && { outputs: outputs.map(({ name }) => name) }),
     ...(Object.keys(others).length > 0 && { parameters: others }),
   };
-  const classes = outputs.some((output) => output.classes > 0) ? outputs.map((output) => output.classes) : undefined;
-  return { request, finalResponseWanted: wanted === true, classes };
+  return { request, finalResponseWanted: wanted === true, forms: outputs.length > 0 ? outputs : undefined };
 }
 
 function limited<T>(list: T[], what: string): T[] {
@@ -116,7 +121,7 @@ function datatypeOf(datatype: string, name: string): Tensor['datatype'] {
 }
 
 function readInput(reader: ProtobufReader, index: number): InputHeader {
-  const header: InputHeader = { name: '', datatype: '', shape: [], contents: [] };
+  const header: InputHeader = { name: '', datatype: '', shape: [], contents: [], base64: false };
   const parameters = {};
   for (let field = reader.tag(); field !== 0; field = reader.tag()) {
     if (field === 1) header.name = tensorName(reader, `inputs[${index}]`);
@@ -128,6 +133,7 @@ function readInput(reader: ProtobufReader, index: number): InputHeader {
   }
   if (header.name === '') throw new TensorError(`inputs[${index}] has no name`);
   refuse(parameters, `input "${header.name}"`);
+  header.base64 = isBase64(parameters, `input "${header.name}"`);
   return header;
 }
 
@@ -152,7 +158,9 @@ function readOutput(reader: ProtobufReader, index: number): RequestedOutput {
     throw new TensorError(
       `output "${name}": the parameter "${CLASSES}" is ${JSON.stringify(classes)}; it must be the number of classes wanted, at most ${MAX_CLASSES}`,
     );
-  return { name, classes };
+  const base64 = isBase64(parameters, `output "${name}"`);
+  if (base64 && classes > 0) throw new TensorError(`output "${name}" has both "${CLASSES}" and the "content_type" "base64"; one of them must go`);
+  return { name, classes, base64 };
 }
 
 function tensorName(reader: ProtobufReader, where: string): string {
@@ -183,7 +191,8 @@ function readParameter(entry: ProtobufReader, parameters: Record<string, Paramet
     else if (field === 2) value = readValue(entry.message(), key, where);
     else entry.skip();
   }
-  if (value === undefined) throw new TensorError(`parameter ${JSON.stringify(key.slice(0, 40))} of ${where} has no value`);
+  // The typed form of JSON's null: a parameter that is absent.
+  if (value === undefined) return;
   // Not through assignment, which would take "__proto__" for something else.
   Object.defineProperty(parameters, key, { value, enumerable: true, configurable: true, writable: true });
   if (Object.keys(parameters).length > MAX_PARAMETERS) throw new TensorError(`${where} has more than ${MAX_PARAMETERS} parameters`);

@@ -125,8 +125,8 @@ class InferStream {
     try {
       const address = addressOf(message);
       id = address.id;
-      const { outputs, version, finalResponseWanted: final } = await infer(options, call, address, message);
-      const answer = streamResponse({ model: address.model, version, id, outputs, final });
+      const { outputs, version, forms, finalResponseWanted: final } = await infer(options, call, address, message);
+      const answer = streamResponse({ model: address.model, version, id, outputs, forms, final });
       return { message: answer, release: options.unsent.hold(answer.byteLength) };
     } catch (error) {
       const failure = statusOf(error, this.requestId, options);

@@ -1,12 +1,13 @@
 /** Inferences over gRPC: one a call (ModelInfer), or many on one stream (ModelStreamInfer). */
 import { type handleUnaryCall, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
-import { TensorError, type Tensor } from '../../../runtimes/tensor.js';
+import { encodeBase64 } from '../../../runtimes/open-inference/content-type.js';
+import { elementCount, TensorError, type Tensor } from '../../../runtimes/tensor.js';
 import { GatewayError } from '../gateway-error.js';
 import { MAX_ELEMENTS_WRITTEN_HERE } from '../limits.js';
 import type { Call } from '../pending.js';
 import { classifiedElements, classify } from './classification.js';
 import { answerMetadata, beginCall, callerOf, cancelUnlessLate, encodingOf, requestIdIn, type GrpcOptions } from './grpc-call.js';
-import { readAddress, readInferRequest, type GrpcInferRequest, type InferAddress } from './grpc-infer-request.js';
+import { readAddress, readInferRequest, type GrpcInferRequest, type InferAddress, type RequestedOutput } from './grpc-infer-request.js';
 import { inferResponse } from './grpc-infer-response.js';
 import { statusOf } from './grpc-status.js';
 import type { WireMessage } from './grpc-wire-message.js';
@@ -40,8 +41,8 @@ export function modelInfer(options: GrpcOptions): handleUnaryCall<Buffer, WireMe
 
 async function answer(rpc: ServerUnaryCall<Buffer, WireMessage>, call: Call, options: GrpcOptions): Promise<WireMessage> {
   const address = addressOf(rpc.request);
-  const { outputs, version } = await infer(options, call, address, rpc.request);
-  let message = inferResponse({ model: address.model, version, id: address.id, outputs });
+  const { outputs, version, forms } = await infer(options, call, address, rpc.request);
+  let message = inferResponse({ model: address.model, version, id: address.id, outputs, forms });
   options.unsent.holdUntilEnd(rpc, message.byteLength);
   const metadata = answerMetadata(call.context.requestId, version);
   const encoding = encodingOf(rpc);
@@ -71,6 +72,7 @@ export function addressOf(message: Buffer): InferAddress {
 export interface Inferred {
   readonly outputs: readonly Tensor[];
   readonly version: number;
+  readonly forms: GrpcInferRequest['forms'];
   /** Whether the caller wants answers marked as the last one. */
   readonly finalResponseWanted: boolean;
 }
@@ -83,22 +85,34 @@ export async function infer(options: GrpcOptions, call: Call, { model, version }
     asked = readInferRequest(message);
     return asked.request;
   });
-  const { classes, finalResponseWanted } = asked;
-  return { outputs: classes ? classified(answer.response.outputs, classes) : answer.response.outputs, version: answer.version, finalResponseWanted };
+  const { forms, finalResponseWanted } = asked;
+  const { outputs } = answer.response;
+  const special = forms?.some(({ classes, base64 }) => classes > 0 || base64);
+  return { outputs: special ? formed(outputs, forms!) : outputs, version: answer.version, forms, finalResponseWanted };
 }
 
 /** In the gateway's own thread, and so only where that takes no time that another caller would notice. */
-function classified(outputs: readonly Tensor[], classes: readonly number[]): Tensor[] {
-  const work = outputs.reduce((sum, output, i) => sum + (classes[i]! > 0 ? classifiedElements(output, classes[i]!) : 0), 0);
+function formed(outputs: readonly Tensor[], forms: readonly RequestedOutput[]): Tensor[] {
+  const classesOf = (i: number) => forms[i]!.classes;
+  const base64 = outputs.find(({ shape }, i) => forms[i]!.base64 && elementCount(shape) > MAX_ELEMENTS_WRITTEN_HERE);
+  if (base64) {
+    const { name, shape } = base64;
+    const limit = `base64 over gRPC is limited to ${MAX_ELEMENTS_WRITTEN_HERE} elements`;
+    throw new GatewayError('INVALID', `output "${name}" has shape [${shape.join(', ')}]; ${limit}. Ask for the output without "content_type"`);
+  }
+  const work = outputs.reduce((sum, output, i) => sum + (classesOf(i) > 0 ? classifiedElements(output, classesOf(i)) : 0), 0);
   if (work > MAX_ELEMENTS_WRITTEN_HERE) {
-    const large = outputs.filter((_, i) => classes[i]! > 0).map(({ name, shape }) => `"${name}" [${shape.join(', ')}]`);
+    const large = outputs.filter((_, i) => classesOf(i) > 0).map(({ name, shape }) => `"${name}" [${shape.join(', ')}]`);
     throw new GatewayError(
       'INVALID',
       `${large.join(', ')} with the classes asked for is more than is classified over gRPC; ask for fewer classes or rows, or for the tensor itself`,
     );
   }
   try {
-    return outputs.map((output, i) => (classes[i]! > 0 ? classify(output, classes[i]!) : output));
+    return outputs.map((output, i) => {
+      if (forms[i]!.base64) return encodeBase64(output, `output "${output.name}"`);
+      return classesOf(i) > 0 ? classify(output, classesOf(i)) : output;
+    });
   } catch (error) {
     throw error instanceof TensorError ? new GatewayError('INVALID', error.message) : error;
   }

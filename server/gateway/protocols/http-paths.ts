@@ -7,8 +7,8 @@ import { openInferenceRest } from './open-inference-rest.js';
 import { tensorFlowServingRest } from './tensorflow-serving-rest.js';
 import type { Texts } from './texts.js';
 
-/** A segment that a file system or a proxy would climb by, encoded or not. */
-const CLIMBS = /^(?:\.|%2e){1,2}$/i;
+/** A segment that a file system or a proxy would climb by. */
+const CLIMBS = /^\.{1,2}$/;
 
 export interface HttpProtocolOptions {
   /** The deployment that answers MLflow's requests at the root; undefined for none. */
@@ -26,15 +26,40 @@ export function httpProtocols(dataPlane: DataPlane, texts: Texts, { mlflowDeploy
 }
 
 export function httpRoutes(protocols: ReadonlyMap<string, HttpProtocol>): HttpRoutes {
-  const protocolOf = (path: string): HttpProtocol | undefined => protocols.get(path.slice(1).split('/', 1)[0]!);
+  const protocolOf = (path: string): HttpProtocol | undefined => protocols.get(decoded(path.slice(1).split('/', 1)[0]!) ?? '');
   return {
     find: (path) => {
       const protocol = path.startsWith('/') ? protocolOf(path) : undefined;
-      if (!protocol) return undefined;
-      const segments = path.slice(1).split('/');
-      if (segments.some((segment) => CLIMBS.test(segment))) throw new GatewayError('INVALID', 'a path must not have "." or ".." between its slashes');
-      return protocol.route(segments);
+      return protocol?.route(segmentsOf(path));
     },
     failureText: (path) => protocolOf(path)?.failureText ?? errorText,
   };
+}
+
+/**
+ * Splits before it decodes, so that an encoded slash stays within its segment. Slashes at the end say nothing.
+ * @throws GatewayError INVALID
+ */
+function segmentsOf(path: string): string[] {
+  let end = path.length;
+  while (path[end - 1] === '/') end--;
+  return path
+    .slice(1, end)
+    .split('/')
+    .map((encoded) => {
+      const segment = decoded(encoded);
+      if (segment === undefined) throw new GatewayError('INVALID', `${JSON.stringify(encoded.slice(0, 200))} in the path is not percent-encoded UTF-8`);
+      if (CLIMBS.test(segment)) throw new GatewayError('INVALID', 'a path must not have "." or ".." between its slashes');
+      return segment;
+    });
+}
+
+/** @returns undefined where it is not percent-encoded UTF-8 */
+function decoded(segment: string): string | undefined {
+  if (!segment.includes('%')) return segment;
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return undefined;
+  }
 }

@@ -36,7 +36,7 @@ export interface HttpRoute {
 export interface HttpProtocol {
   readonly failureText: FailureText;
   /**
-   * @param segments of the path, without its leading slash, still encoded; at least one
+   * @param segments of the path, without its leading and trailing slashes, each decoded; at least one
    * @returns undefined for a path that leads nowhere
    * @throws GatewayError INVALID for a name that cannot be one
    */

@@ -14,7 +14,8 @@ export interface Frame {
 
 /** `{"columns": […], "data": [[…], …]}`; an `index` says nothing to a model. @throws TensorError */
 export function frameFromSplit(value: unknown): Frame {
-  const { columns, data } = objectOf(value, '"dataframe_split"');
+  const { columns: given, data } = objectOf(value, '"dataframe_split"');
+  const columns = given ?? undefined;
   if (columns !== undefined && !Array.isArray(columns)) throw new TensorError('"dataframe_split": "columns" must be an array of names');
   if (!Array.isArray(data)) throw new TensorError('"dataframe_split": "data" must be an array of rows');
   const names = (columns as unknown[] | undefined)?.map((name) => {

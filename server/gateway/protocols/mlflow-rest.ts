@@ -35,8 +35,8 @@ export function mlflowRest(dataPlane: DataPlane, texts: Texts, deployment: strin
   return {
     failureText,
     route: (segments) => {
-      const [root, encoded, verb] = segments;
-      if (root === 'deployments') return segments.length === 3 ? deploymentRoute(dataPlane, texts, nameOf(encoded!), verb!) : undefined;
+      const [root, segment, verb] = segments;
+      if (root === 'deployments') return segments.length === 3 ? deploymentRoute(dataPlane, texts, nameOf(segment!), verb!) : undefined;
       if (segments.length > 1) return undefined;
       if (root === 'version') return get(() => ({ status: 200, body: dataPlane.serverVersion, contentType: 'text/plain' }));
       if (deployment !== undefined) return deploymentRoute(dataPlane, texts, deployment, root!, `/${root}`);

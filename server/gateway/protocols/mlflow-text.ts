@@ -6,7 +6,7 @@ import type { MlflowBody } from './mlflow-content-type.js';
 import { csvElement, frameFromCsv } from './mlflow-csv.js';
 import { frameFromRecords, frameFromSplit, tensorsOfFrame } from './mlflow-frame.js';
 import { columnsText, haveRows, rowsText } from './signature-text.js';
-import { tensorsByColumn, tensorsByRow } from './signature-values.js';
+import { areNamedRows, tensorsByColumn, tensorsByRow } from './signature-values.js';
 import type { RowForm } from './tensorflow-serving-text.js';
 import { nestedElements, type Reading, type TextProtocol } from './text-protocol.js';
 
@@ -28,16 +28,18 @@ function read(body: Buffer, { form, signature }: MlflowContext): Reading<RowForm
   return readJson(body, (value) => jsonInvocation(value, signature));
 }
 
+/** `inputs` may be a list of named rows too. */
 const FORMATS: Readonly<Record<string, (value: unknown, signature: Signature) => Tensor[]>> = {
   dataframe_split: (value, signature) => tensorsOfFrame(frameFromSplit(value), signature, jsonElement),
   dataframe_records: (value, signature) => tensorsOfFrame(frameFromRecords(value), signature, jsonElement),
   instances: (value, signature) => tensorsByRow(signature, value),
-  inputs: (value, signature) => tensorsByColumn(signature, value),
+  inputs: (value, signature) => (areNamedRows(value) ? tensorsByRow(signature, value, 'inputs') : tensorsByColumn(signature, value)),
 };
 
 function jsonInvocation(value: unknown, signature: Signature): Reading<RowForm> {
   const body = objectOf(value, 'the request');
-  const given = Object.keys(FORMATS).filter((format) => body[format] !== undefined);
+  // Typed clients send null for what is absent.
+  const given = Object.keys(FORMATS).filter((format) => body[format] != null);
   if (given.length !== 1) {
     const known = Object.keys(FORMATS)
       .map((format) => `"${format}"`)
@@ -47,8 +49,9 @@ function jsonInvocation(value: unknown, signature: Signature): Reading<RowForm> 
     );
   }
   const [format] = given;
+  const byRow = format !== 'inputs' || areNamedRows(body[format]);
   const parameters = parametersFrom(body['params'], 'params');
-  return { request: { inputs: FORMATS[format!]!(body[format!], signature), ...(parameters && { parameters }) }, form: { byRow: format !== 'inputs' } };
+  return { request: { inputs: FORMATS[format!]!(body[format!], signature), ...(parameters && { parameters }) }, form: { byRow } };
 }
 
 /** pandas writes a missing value as null. */

@@ -5,16 +5,10 @@ import { GatewayError } from '../gateway-error.js';
 const MODEL_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 const MAX_NAME = 200;
 
-/** @param encoded one segment of a path. @throws GatewayError INVALID */
-export function nameOf(encoded: string): string {
-  let name: string;
-  try {
-    name = decodeURIComponent(encoded);
-  } catch {
-    throw new GatewayError('INVALID', `model name ${JSON.stringify(encoded.slice(0, MAX_NAME))} is not percent-encoded UTF-8`);
-  }
-  assertName(name);
-  return name;
+/** @param segment of a path, decoded. @throws GatewayError INVALID */
+export function nameOf(segment: string): string {
+  assertName(segment);
+  return segment;
 }
 
 /** @throws GatewayError INVALID */
@@ -26,9 +20,14 @@ export function assertName(name: string): void {
   );
 }
 
-/** @throws GatewayError INVALID */
-export function versionOf(segment: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(segment))
-    throw new GatewayError('INVALID', `version ${JSON.stringify(segment.slice(0, MAX_NAME))} is not a positive whole number`);
-  return Number(segment);
+/**
+ * @returns undefined for 0, which leaves the version to the deployment, as a request without a version does. OpenVINO's client sends it
+ *   with every request that names no version.
+ * @throws GatewayError INVALID
+ */
+export function versionOf(text: string): number | undefined {
+  if (text === '0') return undefined;
+  if (!/^[1-9]\d{0,8}$/.test(text))
+    throw new GatewayError('INVALID', `version ${JSON.stringify(text.slice(0, MAX_NAME))} is not a positive whole number; 0 stands for any version`);
+  return Number(text);
 }

@@ -36,19 +36,19 @@ function healthRoute(dataPlane: DataPlane, what: string): HttpRoute | undefined 
   }, true);
 }
 
-function repositoryRoute(dataPlane: DataPlane, [what, encoded, verb, ...excess]: readonly string[]): HttpRoute | undefined {
-  if (what === 'index' && encoded === undefined) return post((_call, body) => repositoryIndexAnswer(dataPlane, body));
-  if (what !== 'models' || encoded === undefined || (verb !== 'load' && verb !== 'unload') || excess.length > 0) return undefined;
-  const name = nameOf(encoded);
+function repositoryRoute(dataPlane: DataPlane, [what, segment, verb, ...excess]: readonly string[]): HttpRoute | undefined {
+  if (what === 'index' && segment === undefined) return post((_call, body) => repositoryIndexAnswer(dataPlane, body));
+  if (what !== 'models' || segment === undefined || (verb !== 'load' && verb !== 'unload') || excess.length > 0) return undefined;
+  const name = nameOf(segment);
   return post(() => refuseRepositoryControl(name, verb));
 }
 
-function modelRoute(dataPlane: DataPlane, texts: Texts, [encoded, ...rest]: readonly string[]): HttpRoute | undefined {
+function modelRoute(dataPlane: DataPlane, texts: Texts, [segment, ...rest]: readonly string[]): HttpRoute | undefined {
   const versioned = rest[0] === 'versions';
   if (versioned && rest.length === 1) return undefined;
   const [verb, ...excess] = versioned ? rest.slice(2) : rest;
   // A name with a slash or dots in it must be told that it is no name, whatever follows it.
-  const name = nameOf(encoded!);
+  const name = nameOf(segment!);
   if (excess.length > 0) return undefined;
   const version = () => (versioned ? versionOf(rest[1]!) : undefined);
   switch (verb) {

@@ -24,7 +24,8 @@ export function refuseRepositoryControl(model: string, verb: 'load' | 'unload'):
 function onlyReady(body: Buffer): boolean {
   if (body.length === 0) return false;
   try {
-    const { ready = false } = readJson(body, (value) => objectOf(value, 'the request'));
+    const given = readJson(body, (value) => objectOf(value, 'the request'));
+    const ready = given['ready'] ?? false;
     if (typeof ready !== 'boolean') throw new TensorError('"ready" must be true or false');
     return ready;
   } catch (error) {

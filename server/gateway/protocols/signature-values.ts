@@ -34,6 +34,12 @@ export function tensorsByRow({ inputs }: Signature, instances: unknown, path = '
 }
 
 /**
+ * Whether `inputs` is a list of rows, each with a value for every input by name. TensorFlow Serving has no such form; KServe V1 takes rows
+ * under both names.
+ */
+export const areNamedRows = (inputs: unknown): boolean => Array.isArray(inputs) && inputs.length > 0 && isNamed(inputs[0]);
+
+/**
  * @param values an object of whole tensors by input name, or the tensor itself where the model has one input
  * @throws TensorError
  */

@@ -27,8 +27,8 @@ export function tensorFlowServingRest(dataPlane: DataPlane, texts: Texts): HttpP
 /** `M`, `M/versions/V` or `M/labels/L`, then `:predict`, `/metadata` or nothing. */
 function modelRoute(dataPlane: DataPlane, texts: Texts, segments: readonly string[]): HttpRoute | undefined {
   const [path, verb] = withoutVerb(segments);
-  const [encoded, kind, which, ...rest] = path;
-  const name = nameOf(encoded!);
+  const [segment, kind, which, ...rest] = path;
+  const name = nameOf(segment!);
   if (verb === undefined && kind === 'metadata' && which === undefined) return metadataRoute(dataPlane, name, undefined);
   if (kind === undefined) return versionRoute(dataPlane, texts, name, undefined, verb);
   if ((kind !== 'versions' && kind !== 'labels') || which === undefined) return undefined;

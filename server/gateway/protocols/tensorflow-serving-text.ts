@@ -3,7 +3,7 @@ import { objectOf } from '../../../runtimes/open-inference/rest-request.js';
 import { TensorError, type Signature } from '../../../runtimes/tensor.js';
 import { readJson } from './json-body.js';
 import { columnsText, rowsText } from './signature-text.js';
-import { tensorsByColumn, tensorsByRow } from './signature-values.js';
+import { areNamedRows, tensorsByColumn, tensorsByRow } from './signature-values.js';
 import { nestedElements, type Reading, type TextProtocol } from './text-protocol.js';
 
 /** The only signature that a version has here. */
@@ -23,10 +23,12 @@ export const tensorFlowServingText: TextProtocol<{ readonly signature: Signature
 
 function predictRequest(value: unknown, signature: Signature): Reading<RowForm> {
   const { instances, inputs, signature_name: signatureName } = objectOf(value, 'the request');
-  if (signatureName !== undefined && signatureName !== '' && signatureName !== SIGNATURE_NAME)
+  // Typed clients send null for what is absent.
+  if (signatureName != null && signatureName !== '' && signatureName !== SIGNATURE_NAME)
     throw new TensorError(`signature_name ${JSON.stringify(signatureName).slice(0, 100)} is unknown; the model has "${SIGNATURE_NAME}" only`);
-  if (instances !== undefined && inputs !== undefined) throw new TensorError('the request has both "instances" and "inputs"; one of them must go');
-  if (instances !== undefined) return { request: { inputs: tensorsByRow(signature, instances) }, form: { byRow: true } };
-  if (inputs === undefined) throw new TensorError('the request has neither "instances" (by row) nor "inputs" (by column)');
+  if (instances != null && inputs != null) throw new TensorError('the request has both "instances" and "inputs"; one of them must go');
+  if (instances != null) return { request: { inputs: tensorsByRow(signature, instances) }, form: { byRow: true } };
+  if (inputs == null) throw new TensorError('the request has neither "instances" (by row) nor "inputs" (by column)');
+  if (areNamedRows(inputs)) return { request: { inputs: tensorsByRow(signature, inputs, 'inputs') }, form: { byRow: true } };
   return { request: { inputs: tensorsByColumn(signature, inputs) }, form: { byRow: false } };
 }

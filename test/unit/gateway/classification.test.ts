@@ -56,7 +56,7 @@ test('more classes in all than a BYTES tensor may have are refused before they a
 
 test('the work counts as text, also where the answer is binary', () => {
   const outputs: Tensor[] = [{ name: 'y', datatype: 'FP32', shape: [10, 1_000], data: new Float32Array(10_000) }];
-  const form = (binary: boolean, classes: number) => ({ forms: [{ name: 'y', binary, classes }], binaryOutputs: false });
+  const form = (binary: boolean, classes: number) => ({ forms: [{ name: 'y', binary, classes, base64: false }], binaryOutputs: false });
   expect([true, false].map((binary) => openInferenceText.elements(outputs, form(binary, 5)))).toEqual([50 + 2_500, 50 + 2_500]);
   expect([true, false].map((binary) => openInferenceText.elements(outputs, form(binary, 0)))).toEqual([0, 10_000]);
   // Where a row has fewer, no more are written.
