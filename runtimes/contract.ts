@@ -82,3 +82,32 @@ export interface RuntimePlugin {
 export class ModelLoadError extends Error {
   override readonly name = 'ModelLoadError';
 }
+
+/**
+ * Thrown by `load` or `infer` when the runtime must not be used any more: its process ends and the replica is replaced. Every other
+ * error of `infer` is taken for the request's fault as long as the sample is still answered.
+ *
+ * It is told by its name, because a plugin from outside has no class of ours: `Object.assign(new Error(...), { name: 'RuntimeTrapError' })`
+ * is as good. A `WebAssembly.RuntimeError` always counts as a trap, an error that nobody catches too; neither needs to be wrapped.
+ */
+export class RuntimeTrapError extends Error {
+  override readonly name = 'RuntimeTrapError';
+}
+
+/** What is needed of it: its types come with the browser's, which nothing here runs in. */
+declare const WebAssembly: { readonly RuntimeError: new (message?: string) => Error };
+
+const isWebAssemblyTrap = (error: unknown): boolean => error instanceof WebAssembly.RuntimeError;
+
+/** Causes that are looked at: a chain may lead back to itself. */
+const MAX_CAUSES = 8;
+
+/** What a trap says, its causes included; undefined for an error after which the runtime may still be used. */
+export function trapMessage(error: unknown): string | undefined {
+  const messages: string[] = [];
+  for (let at = error; at instanceof Error && messages.length < MAX_CAUSES; at = at.cause) {
+    messages.push(at.message);
+    if (isWebAssemblyTrap(at) || at.name === 'RuntimeTrapError') return messages.join(': ');
+  }
+  return undefined;
+}

@@ -26,7 +26,7 @@ export interface HostSpec {
   readonly epoch: number;
 }
 
-/** Written beside the spec when the replica ends because it could not start. */
+/** Written beside the spec when the replica ends because it could not start, or because its runtime broke. */
 export interface HostOutcome {
   /** The runtime's own message. */
   readonly reason: string;

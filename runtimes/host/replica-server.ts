@@ -1,6 +1,7 @@
 /** A replica's end of its socket: says who it is, answers inferences, drains. */
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { trapMessage } from '../contract.js';
 import { assertSocketPath } from '../open-inference/address.js';
 import {
   FRAME,
@@ -16,28 +17,39 @@ import {
 import { decodeRequest, encodeResponse, type InferRequest } from '../open-inference/message.js';
 import { assertInputs, assertOutputs, TensorError } from '../tensor.js';
 import { MAX_FRAME_BYTES, type HostSpec } from './host-spec.js';
+import { messageOf } from './error-message.js';
 import type { WarmModel } from './model-session.js';
+import { SelfCheck } from './self-check.js';
 import { WorkLine, type Job } from './work-line.js';
 
 const GOODBYE_TIMEOUT_MS = 1000;
+/** A broken replica waits less: its peers are told by the end of the connection as well. */
+const LAST_WORD_TIMEOUT_MS = 100;
 
 type State = Pick<ReplicaHello, 'state' | 'reason'>;
 
 /** Jobs of one connection by the id that its peer gave them. */
 type Jobs = Map<number, Job>;
 
+export interface ReplicaServerEvents {
+  /** Called once, when the replica is told to take nothing new. */
+  onDrain(): void;
+  /** Called once, when the runtime must not be used any more: the process is to end as soon as `lastWords` have been said. */
+  onBroken(reason: string): void;
+}
+
 export class ReplicaServer {
   private state: State = { state: 'LOADING' };
   private warm: WarmModel | undefined;
   private highestEpoch: number;
   private readonly line: WorkLine;
-  private readonly sockets = new Set<Socket>();
+  private readonly check = new SelfCheck();
+  private readonly connections = new Map<Socket, Jobs>();
   private readonly server: Server;
 
-  /** @param onDrain called once, when the replica is told to take nothing new. */
   constructor(
     private readonly spec: HostSpec,
-    private readonly onDrain: () => void,
+    private readonly events: ReplicaServerEvents,
   ) {
     this.highestEpoch = spec.epoch;
     this.line = new WorkLine(spec.maxConcurrency);
@@ -69,9 +81,38 @@ export class ReplicaServer {
 
   /** Takes nothing new from now on. */
   startDraining(): void {
-    if (this.state.state === 'DRAINING') return;
+    if (this.state.state === 'DRAINING' || this.state.state === 'FAILED') return;
     this.state = { state: 'DRAINING' };
-    this.onDrain();
+    this.events.onDrain();
+  }
+
+  /**
+   * The runtime must not be used any more. Who waits is told that the model never saw the request; who is under way beside the culprit
+   * is told by the end of the connection.
+   * @param culprit the request that did it; undefined where it is not known, unless only one is under way
+   */
+  breakDown(reason: string, culprit: { readonly socket: Socket; readonly id: number } | undefined = this.onlyOne()): void {
+    if (this.state.state === 'FAILED') return;
+    this.failed(reason);
+    if (culprit) {
+      fail(culprit.socket, culprit.id, { code: 'FATAL', message: reason, executed: true });
+      this.connections.get(culprit.socket)?.delete(culprit.id);
+    }
+    for (const [socket, jobs] of this.connections) {
+      for (const [id, job] of jobs) {
+        if (job.started) continue;
+        jobs.delete(id);
+        this.line.drop(job);
+        fail(socket, id, { code: 'NOT_READY', message: `the replica is FAILED: ${reason}`, executed: false });
+      }
+    }
+    this.events.onBroken(reason);
+  }
+
+  /** Resolves when every peer of a broken replica knows what became of its requests, or has had its time. */
+  async lastWords(): Promise<void> {
+    this.server.close();
+    await Promise.all([...this.connections].map(([socket, jobs]) => farewell(socket, LAST_WORD_TIMEOUT_MS, jobs.size === 0)));
   }
 
   /** Resolves when nothing is under way and every peer has been told that nothing more comes. */
@@ -79,7 +120,7 @@ export class ReplicaServer {
     await this.line.whenIdle();
     // The answers of the last jobs are written in the same turn as the line empties.
     this.server.close();
-    await Promise.all([...this.sockets].map(farewell));
+    await Promise.all([...this.connections.keys()].map((socket) => farewell(socket, GOODBYE_TIMEOUT_MS)));
   }
 
   private hello(): ReplicaHello {
@@ -99,7 +140,7 @@ export class ReplicaServer {
   private accept(socket: Socket): void {
     const jobs: Jobs = new Map();
     const reader = new FrameReader((frame) => this.receive(socket, jobs, frame), MAX_FRAME_BYTES);
-    this.sockets.add(socket);
+    this.connections.set(socket, jobs);
     socket.on('data', (chunk: Buffer) => {
       try {
         reader.push(chunk);
@@ -111,12 +152,21 @@ export class ReplicaServer {
     });
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
-      this.sockets.delete(socket);
+      this.connections.delete(socket);
       for (const job of jobs.values()) this.line.drop(job);
     });
   }
 
+  /** The request under way, where there is no other. */
+  private onlyOne(): { socket: Socket; id: number } | undefined {
+    if (this.line.underWay !== 1) return undefined;
+    for (const [socket, jobs] of this.connections) for (const [id, job] of jobs) if (job.started) return { socket, id };
+    return undefined;
+  }
+
   private receive(socket: Socket, jobs: Jobs, frame: Frame): void {
+    // It has been told goodbye.
+    if (socket.writableEnded) return;
     if (frame.kind === FRAME.INFER) return this.infer(socket, jobs, frame);
     if (frame.kind === FRAME.HELLO) return void writeFrame(socket, frame.id, FRAME.HELLO_ANSWER, jsonMessage(this.hello()));
     if (frame.kind === FRAME.DRAIN) return this.drain(socket, frame);
@@ -165,10 +215,10 @@ export class ReplicaServer {
     jobs.set(id, job);
   }
 
-  private async answer(socket: Socket, id: number, { model }: WarmModel, request: InferRequest, signal: AbortSignal): Promise<void> {
+  private async answer(socket: Socket, id: number, warm: WarmModel, request: InferRequest, signal: AbortSignal): Promise<void> {
     const started = performance.now();
     try {
-      const outputs = await model.infer(request.inputs, request.outputs?.length ? request.outputs : undefined, signal);
+      const outputs = await warm.model.infer(request.inputs, request.outputs?.length ? request.outputs : undefined, signal);
       const computeNs = Math.round((performance.now() - started) * 1e6);
       if (signal.aborted) return;
       const message = encodeResponse({ id: request.id, parameters: { compute_ns: computeNs }, outputs });
@@ -178,10 +228,14 @@ export class ReplicaServer {
       const tooLong = `the outputs take ${bytes} bytes; an answer may have ${MAX_ANSWER_BYTES}: ask for fewer rows or fewer outputs`;
       fail(socket, id, { code: 'INVALID', message: tooLong, executed: true });
     } catch (error) {
-      if (signal.aborted) return;
       // What the plugin found wrong with the request before the model saw it.
-      const refused = error instanceof TensorError;
-      fail(socket, id, { code: refused ? 'INVALID' : 'RUNTIME_FAILED', message: messageOf(error), executed: !refused });
+      if (error instanceof TensorError) return signal.aborted ? undefined : fail(socket, id, { code: 'INVALID', message: error.message, executed: false });
+      // What an abort throws says nothing of the runtime; a trap does, whoever is still interested.
+      if (signal.aborted && trapMessage(error) === undefined) return;
+      const broken = await this.check.brokenBecause(warm, error);
+      if (broken !== undefined) return this.breakDown(broken, { socket, id });
+      if (signal.aborted) return;
+      fail(socket, id, { code: 'INVALID', message: `the model cannot compute this request: ${messageOf(error)}`, executed: true });
     }
   }
 }
@@ -199,20 +253,19 @@ function fail(socket: Socket, id: number, failure: ReplicaFailure): void {
   writeFrame(socket, id, FRAME.FAILURE, jsonMessage(failure));
 }
 
-/** Says goodbye and waits until the peer has closed, or has had its time. */
-function farewell(socket: Socket): Promise<void> {
+/**
+ * Says goodbye and waits until the peer has closed, or has had its time.
+ * @param nothingUnderWay false where the peer must take its requests for executed: goodbye would say that they were not
+ */
+function farewell(socket: Socket, timeoutMs: number, nothingUnderWay = true): Promise<void> {
   return new Promise((resolve) => {
     if (socket.destroyed) return resolve();
-    const timer = setTimeout(resolve, GOODBYE_TIMEOUT_MS);
+    const timer = setTimeout(resolve, timeoutMs);
     socket.once('close', () => {
       clearTimeout(timer);
       resolve();
     });
-    writeFrame(socket, 0, FRAME.GOODBYE, jsonMessage());
+    if (nothingUnderWay) writeFrame(socket, 0, FRAME.GOODBYE, jsonMessage());
     socket.end();
   });
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -8,10 +8,11 @@ import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { sampleFromTensor, type SampleTensor } from '../sample.js';
 import type { Signature, Tensor } from '../tensor.js';
+import { trapMessage, type LoadedModel } from '../contract.js';
 import { runInBackground } from './cpu-share.js';
+import { reasonOf } from './error-message.js';
 import { warmModel, type ModelRequest, type WarmModel } from './model-session.js';
-import { messageOf } from './replica-server.js';
-import { rowIndependence, type RowIndependence } from './row-independence.js';
+import { rowIndependence, type Infer, type RowIndependence } from './row-independence.js';
 
 export type ValidateRequest = ModelRequest;
 
@@ -45,14 +46,28 @@ async function validate(request: ValidateRequest): Promise<void> {
   try {
     warm = await warmModel(request, signal, (line) => console.error(line));
   } catch (error) {
-    report({ ok: false, reason: messageOf(error) });
+    report({ ok: false, reason: reasonOf(error) });
     process.exit(0);
   }
   const { model, loadMs, inputs, outputs } = warm;
   const { signature, backend } = model;
   report({ ok: true, signature, backend, memoryBytes: process.memoryUsage.rss(), loadMs, outputs: outputs.map(answered) });
-  report(await rowIndependence(signature, inputs, (rows) => model.infer(rows, undefined, signal)));
+  report(await rowIndependence(signature, inputs, untilTrap(model)));
   process.exit(0);
+}
+
+/** After a trap nothing that the runtime says is worth a comparison: every further inference fails as well. */
+function untilTrap(model: LoadedModel): Infer {
+  let trap: Error | undefined;
+  return async (rows) => {
+    if (trap) throw trap;
+    try {
+      return await model.infer(rows, undefined, new AbortController().signal);
+    } catch (error) {
+      if (trapMessage(error) !== undefined) trap = new Error(reasonOf(error), { cause: error });
+      throw trap ?? error;
+    }
+  };
 }
 
 function report(line: ValidateReport | RowIndependence): void {

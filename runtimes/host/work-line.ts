@@ -17,6 +17,10 @@ export class WorkLine {
 
   constructor(private readonly limit: number) {}
 
+  get underWay(): number {
+    return this.running;
+  }
+
   /** Waiting and under way. */
   get size(): number {
     return this.waiting.size + this.running;

@@ -51,7 +51,11 @@ export interface ReplicaHello {
 
 /** Why a request was not answered. `executed: false` promises that the model never saw it, so that it is safe to send it elsewhere. */
 export interface ReplicaFailure {
-  readonly code: 'INVALID' | 'DRAINING' | 'NOT_READY' | 'RUNTIME_FAILED' | 'CANCELLED';
+  /**
+   * INVALID: the request is at fault; the replica works. FATAL: this request, or one merged into it, broke the runtime, and the replica
+   * ends. RUNTIME_FAILED: the runtime failed, and whose fault it was is not known.
+   */
+  readonly code: 'INVALID' | 'DRAINING' | 'NOT_READY' | 'RUNTIME_FAILED' | 'FATAL' | 'CANCELLED';
   readonly message: string;
   readonly executed: boolean;
 }

@@ -240,10 +240,15 @@ export class Dispatcher implements BatchOwner {
       return alone ? this.fail(pending, error) : this.tryAlone(pending, batch);
     }
     if (pending.suspect || (alone && error.alone)) {
-      const why = pending.suspect ? 'and so did the one it was tried on before' : 'with nothing else under way there';
+      const why =
+        error.reason !== undefined
+          ? `: ${error.reason}`
+          : pending.suspect
+            ? ', and so did the one it was tried on before'
+            : ', with nothing else under way there';
       return this.fail(
         pending,
-        new GatewayError('REPLICA_LOST', `the replica died while it worked on this request, ${why}; it is not tried again, because it may be what kills it`),
+        new GatewayError('REPLICA_LOST', `the replica died while it worked on this request${why}; it is not tried again, because it may be what kills it`),
       );
     }
     pending.suspect = true;

@@ -6,7 +6,7 @@ export const FAILURE_KINDS = {
   UNAUTHENTICATED: { httpStatus: 401 },
   /** the model or version is unknown */
   NOT_FOUND: { httpStatus: 404 },
-  /** the request is malformed or does not fit the model's signature: the caller's mistake */
+  /** the request is malformed, does not fit the model's signature, or is one that the model cannot compute though it answers its sample: the caller's mistake */
   INVALID: { httpStatus: 400 },
   /** the body is in a form that the protocol does not read; counted as INVALID */
   UNSUPPORTED_TYPE: { httpStatus: 415 },
@@ -18,9 +18,9 @@ export const FAILURE_KINDS = {
   DEADLINE_EXCEEDED: { httpStatus: 504 },
   /** there was no replica to send it to until the deadline */
   UNAVAILABLE: { httpStatus: 503 },
-  /** the runtime failed on this request */
+  /** the replica's answer is none that can be read, or its runtime failed and it is not known whose fault that was */
   RUNTIME_FAILED: { httpStatus: 500 },
-  /** the replica died while it worked on this request, and trying again would endanger others */
+  /** the replica died while it worked on this request, or its runtime broke, and trying again would endanger others */
   REPLICA_LOST: { httpStatus: 502 },
 } as const;
 

@@ -17,12 +17,16 @@ export class NotExecutedError extends Error {
 export class ReplicaLostError extends Error {
   override readonly name = 'ReplicaLostError';
 
-  /** @param alone nothing else was under way there, so that nothing else can have killed it */
+  /**
+   * @param alone nothing but this message can have killed it
+   * @param reason what the replica itself said
+   */
   constructor(
     readonly alone: boolean,
+    readonly reason?: string,
     options?: ErrorOptions,
   ) {
-    super('the replica died while it had this request', options);
+    super(`the replica died while it had this request${reason === undefined ? '' : `: ${reason}`}`, options);
   }
 }
 
@@ -54,6 +58,8 @@ interface Session {
   abandoned: number;
   /** Messages under way at the moment it broke. */
   casualties: number | undefined;
+  /** The replica has said which message broke its runtime: it was none of the others. */
+  culpritKnown: boolean;
 }
 
 export class ReplicaLink {
@@ -155,12 +161,16 @@ export class ReplicaLink {
       case 'RUNTIME_FAILED':
         session.abandoned = 0;
         return new GatewayError('RUNTIME_FAILED', `the model's runtime failed: ${error.message}`);
+      case 'FATAL':
+        session.culpritKnown = true;
+        this.lose(session, error.message);
+        return new ReplicaLostError(true, error.message, { cause: error });
       default:
         this.lose(session, error.message);
         if (!error.executed) return new NotExecutedError(error.message);
         // All that were under way fail in the same turn, and the first one counts them.
         session.casualties ??= this.inFlight + session.abandoned;
-        return new ReplicaLostError(session.casualties === 1, { cause: error });
+        return new ReplicaLostError(session.casualties === 1 && !session.culpritKnown, undefined, { cause: error });
     }
   }
 
@@ -177,7 +187,7 @@ export class ReplicaLink {
       return;
     }
     if (this.retired) return connection.close();
-    const session: Session = { connection, abandoned: 0, casualties: undefined };
+    const session: Session = { connection, abandoned: 0, casualties: undefined, culpritKnown: false };
     this.session = session;
     this.delayMs = RECONNECT_MIN_MS;
     this.trouble = undefined;

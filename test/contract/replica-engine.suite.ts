@@ -179,6 +179,15 @@ export function describeReplicaEngine(name: string, open: () => Promise<EngineHa
       expect(await until(spec.replicaId, 'EXITED')).toMatchObject({ reason: 'no such colour', exitCode: 1 });
     });
 
+    it.each([
+      ['trap:memory access out of bounds', 'the runtime trapped: memory access out of bounds'],
+      ['ruin:no memory left', 'the runtime failed (no memory left) and does not answer its sample any more: no memory left'],
+    ])('says why a replica ended whose runtime broke: %s', async (command, reason) => {
+      const replica = await ready();
+      await expect(say(replica, command)).rejects.toMatchObject({ code: 'FATAL', message: reason });
+      expect(await until(replica.replicaId, 'EXITED')).toMatchObject({ reason });
+    });
+
     it('keeps a replica within its memory', async () => {
       const spec = await specOf({ hogOnLoad: true }, { memoryLimitBytes: 256 * 1024 ** 2 });
       await engine.start(spec, 1);

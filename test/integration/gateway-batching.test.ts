@@ -43,6 +43,10 @@ async function serve(route: RouteDocument): Promise<void> {
     onStanding: ({ link }, reason) => standings.push({ replicaId: link.identity.replicaId, reason }),
   });
   plane = new DataPlane({ router, now, serverVersion: '0' });
+  await apply(route);
+}
+
+async function apply(route: RouteDocument): Promise<void> {
   await links.prepare([route]);
   router.apply([route]);
 }
@@ -104,7 +108,7 @@ test('what is wrong with one request of a batch is told to that one only', async
   const first = infer(command('wait:50'));
   const words = ['a', 'b', 'fail:on purpose', 'c'];
   const outcomes = await Promise.all(words.map((word) => infer(command(word)).then(textOf, (error: GatewayError) => error.message)));
-  expect(outcomes).toEqual([['a'], ['b'], "the model's runtime failed: on purpose", ['c']]);
+  expect(outcomes).toEqual([['a'], ['b'], 'the model cannot compute this request: on purpose', ['c']]);
   await first;
 });
 
@@ -119,6 +123,72 @@ test('a request that kills replicas takes nobody of its batch along', async () =
   await Promise.all(busy);
   await eventually(() => replicas.filter(({ process }) => process.signalCode === 'SIGABRT').length === 2, 'the end of the two it was tried on');
   expect(textOf(await infer(command('d')))).toEqual(['d']);
+});
+
+test('a request whose runtime traps takes nobody of its batch along; tried alone it is told why, and not tried again', async () => {
+  const replicas = await Promise.all([1, 2, 3].map(() => bench.replica(COMMAND_MODEL)));
+  await serve(routeOf([targetOf(replicas, { batching })], { maxConcurrency: 1 }));
+  const holds = replicas.map(() => bench.held());
+  const busy = holds.map((held) => infer(command(held.command)));
+  await Promise.all(holds.map((held) => held.begun()));
+  const beside = ['a', 'b', 'c'].map((word) => infer(command(word)));
+  const trapped = infer(command('trap:memory access out of bounds')).catch((error: GatewayError) => error);
+  holds.forEach((held) => held.letGo());
+  expect((await Promise.all(beside)).map(textOf)).toEqual([['a'], ['b'], ['c']]);
+  expect(await trapped).toMatchObject({
+    kind: 'REPLICA_LOST',
+    message:
+      'the replica died while it worked on this request: the runtime trapped: memory access out of bounds; it is not tried again, because it may be what kills it',
+  });
+  await Promise.all(busy);
+  await eventually(() => replicas.filter(({ process }) => process.signalCode === 'SIGKILL').length === 2, 'the end of the two it was tried on');
+  expect(textOf(await infer(command('d')))).toEqual(['d']);
+});
+
+test('a request that traps alone ends the last replica too, and is sent once', async () => {
+  const replicas = await Promise.all([bench.replica(COMMAND_MODEL), bench.replica(COMMAND_MODEL)]);
+  await serve(routeOf([targetOf(replicas)], { maxConcurrency: 4 }));
+  const held = bench.held();
+  const beside = infer(command(held.command));
+  await held.begun();
+  // It goes to the other replica, which has less to do.
+  await expect(infer(command('trap:unreachable'))).rejects.toMatchObject({ kind: 'REPLICA_LOST' });
+  await eventually(() => replicas.some(({ process }) => process.signalCode === 'SIGKILL'), 'the end of the one');
+  held.letGo();
+  expect(textOf(await beside)).toEqual([held.command]);
+  await expect(infer(command('trap:unreachable'))).rejects.toMatchObject({ kind: 'REPLICA_LOST' });
+  await eventually(() => replicas.every(({ process }) => process.signalCode === 'SIGKILL'), 'the end of the last one');
+});
+
+test('what is under way beside a request that traps is tried again, and answered', async () => {
+  const replicas = await Promise.all([bench.replica(COMMAND_MODEL), bench.replica(COMMAND_MODEL)]);
+  const first = targetOf(replicas.slice(0, 1), { versionId: 'v1' });
+  const route = routeOf([first], { maxConcurrency: 4 });
+  await serve(route);
+  const held = bench.held();
+  const beside = infer(command(held.command));
+  await held.begun();
+  await expect(infer(command('trap:unreachable'))).rejects.toMatchObject({ kind: 'REPLICA_LOST', message: expect.stringContaining('unreachable') });
+  held.letGo();
+  await apply({ ...route, targets: [targetOf(replicas.slice(1), { versionId: 'v1' })] });
+  expect(textOf(await beside)).toEqual([held.command]);
+});
+
+test('requests that the model cannot compute take no replica out of use; one that cannot compute its sample any more is ended', async () => {
+  const replicas = await Promise.all([1, 2, 3].map(() => bench.replica(COMMAND_MODEL)));
+  await serve(routeOf([targetOf(replicas)], { maxConcurrency: 1 }));
+  for (let i = 0; i < 30; i++)
+    await expect(infer(command('fail:index 7 of 3'))).rejects.toMatchObject({
+      kind: 'INVALID',
+      message: 'the model cannot compute this request: index 7 of 3',
+    });
+  expect(standings).toEqual([]);
+  await expect(infer(command('ruin:no more'))).rejects.toMatchObject({
+    kind: 'REPLICA_LOST',
+    message: expect.stringContaining('does not answer its sample any more'),
+  });
+  await eventually(() => replicas.filter(({ process }) => process.signalCode === 'SIGKILL').length === 1, 'the end of the ruined one');
+  for (let i = 0; i < 10; i++) expect(textOf(await infer(command('a')))).toEqual(['a']);
 });
 
 test('a replica that hangs is ejected while the other serves, and serves again when it is back', async () => {

@@ -315,8 +315,8 @@ describe('what does not go well', () => {
     expect(waited).toMatchObject({ code: status.UNAVAILABLE, details: "no replica came back within the request's deadline of 150 ms" });
     expect(waited.metadata.get('retry-after')).toEqual(['1']);
     expect(await failure(inferOverGrpc(client, 'm', command('fail:out of cheese')))).toMatchObject({
-      code: status.INTERNAL,
-      details: "the model's runtime failed: out of cheese",
+      code: status.INVALID_ARGUMENT,
+      details: 'the model cannot compute this request: out of cheese',
     });
   });
 

@@ -57,7 +57,8 @@ describe('/metrics', () => {
   test('counts what was asked, and says what is there now', async () => {
     const gateway = await bench.gateway(db.url);
     for (let i = 0; i < 3; i++) expect((await gateway.command('wait:1')).status).toBe(200);
-    expect((await gateway.command('fail:no')).status).toBe(500);
+    expect((await gateway.command('wait:100', { parameters: { timeout: 1_000 } })).status).toBe(504);
+    expect((await gateway.command('fail:no')).status).toBe(400);
     expect((await gateway.infer('m', '{}')).status).toBe(400);
     const { status, type, text } = await scrape(gateway.url);
     expect([status, type]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);
@@ -67,8 +68,8 @@ describe('/metrics', () => {
       expect(found).toHaveLength(1);
       return found[0]!.value;
     };
-    const counts = ['success', 'runtime_failed', 'invalid', 'overloaded'].map((outcome) => value('pilothouse_inference_requests_total', { outcome }));
-    expect(counts).toEqual([3, 1, 1, 0]);
+    const counts = ['success', 'deadline_exceeded', 'invalid', 'overloaded'].map((outcome) => value('pilothouse_inference_requests_total', { outcome }));
+    expect(counts).toEqual([3, 1, 2, 0]);
     expect(value('pilothouse_inference_duration_seconds_count')).toBe(4);
     expect([value('pilothouse_inference_queue_duration_seconds_count'), value('pilothouse_inference_compute_duration_seconds_count')]).toEqual([3, 3]);
     expect(value('pilothouse_inference_compute_duration_seconds_sum')).toBeGreaterThan(0.002);
@@ -159,7 +160,7 @@ describe('traces', () => {
     expect((await gateway.command('wait:1')).status).toBe(200);
     expect((await gateway.command('wait:1', from('00'))).status).toBe(200);
     expect((await gateway.command('wait:20', from('01', { tracestate: 'vendor=1', 'x-request-id': 'traced' }))).status).toBe(200);
-    expect((await gateway.command('fail:no', from('01'))).status).toBe(500);
+    expect((await gateway.command('wait:100', { ...from('01'), parameters: { timeout: 1_000 } })).status).toBe(504);
     expect((await gateway.infer('m', '{}', from('01').init)).status).toBe(400);
     // Leaving sends what waits.
     expect(await gateway.stop()).toBe(0);
@@ -196,8 +197,8 @@ describe('traces', () => {
     order.reduce((before, next) => (expect(next).toBeGreaterThanOrEqual(before - 0.01), next));
     expect(runtime.endMs - runtime.startMs).toBeGreaterThan(15);
 
-    const [broken] = servers.filter(({ attributes }) => attributes['error.type'] === 'RUNTIME_FAILED');
-    expect(broken).toMatchObject({ status: { code: 2, message: 'RUNTIME_FAILED' }, attributes: { 'http.response.status_code': 500 } });
+    const [late] = servers.filter(({ attributes }) => attributes['error.type'] === 'DEADLINE_EXCEEDED');
+    expect(late).toMatchObject({ status: { code: 2, message: 'DEADLINE_EXCEEDED' }, attributes: { 'http.response.status_code': 504 } });
     // The caller's own mistake is no error of this server.
     const [mistaken] = servers.filter(({ attributes }) => attributes['error.type'] === 'INVALID');
     expect(mistaken).toMatchObject({ attributes: { 'http.response.status_code': 400 } });
@@ -224,7 +225,7 @@ describe('traces', () => {
     expect(servers.map(({ name, attributes }) => [name, attributes['rpc.method'], attributes['rpc.grpc.status_code']])).toEqual([
       ['inference.GRPCInferenceService/ModelInfer', 'ModelInfer', 0],
       ['inference.GRPCInferenceService/ModelInfer', 'ModelInfer', 3],
-      ['inference.GRPCInferenceService/ModelStreamInfer', 'ModelStreamInfer', 13],
+      ['inference.GRPCInferenceService/ModelStreamInfer', 'ModelStreamInfer', 3],
     ]);
   });
 
@@ -257,7 +258,7 @@ describe('the access log', () => {
   test('has a line for each request that is drawn, whole when the gateway has left', async () => {
     const gateway = await bench.gateway(db.url, { PILOTHOUSE_ACCESS_LOG_SAMPLE: '1' });
     expect((await gateway.command('wait:5', { init: { headers: { 'x-request-id': 'logged' } } })).status).toBe(200);
-    expect((await gateway.command('fail:no', { init: { headers: { 'x-request-id': 'failed' } } })).status).toBe(500);
+    expect((await gateway.command('fail:no', { init: { headers: { 'x-request-id': 'failed' } } })).status).toBe(400);
     expect((await gateway.command('wait:1', { model: 'nobody', init: { headers: { 'x-request-id': 'nowhere' } } })).status).toBe(404);
     expect(await gateway.stop()).toBe(0);
     const lines = readFileSync(join(bench.home, 'logs', 'gateway-access.log'), 'utf8')
@@ -275,7 +276,7 @@ describe('the access log', () => {
       responseBytes: 10,
     });
     expect(line['totalMs']).toBeGreaterThanOrEqual(line['queueMs']! + line['computeMs']!);
-    expect(find('failed')).toMatchObject({ outcome: 'RUNTIME_FAILED' });
+    expect(find('failed')).toMatchObject({ outcome: 'INVALID' });
     expect(find('nowhere')).toMatchObject({ model: 'nobody', outcome: 'NOT_FOUND' });
   });
 });

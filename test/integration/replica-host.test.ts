@@ -127,11 +127,58 @@ describe('a replica process', () => {
     expect(other.outcome().reason).toMatch(/spec\.json: maxConcurrency is 0/);
   });
 
-  it('passes on a failing inference and lives', async () => {
-    const connection = await startHost(scripted(), 'scripted').connect();
+  it('blames the request for a failure when the sample is answered right after it', async () => {
+    const host = startHost(scripted(), 'scripted');
+    const connection = await host.connect();
     await untilState(connection, 'READY');
-    expect(await failure(connection.infer(x(-1)))).toMatchObject({ code: 'RUNTIME_FAILED', executed: true, message: 'the model failed' });
+    expect(await failure(connection.infer(x(-1)))).toMatchObject({
+      code: 'INVALID',
+      executed: true,
+      message: 'the model cannot compute this request: the model failed',
+    });
+    expect(host.log().match(/infers -?\d+/g)).toEqual(['infers 1', 'infers -1', 'infers 1']);
     expect((await connection.infer(x(1))).outputs).toHaveLength(1);
+  });
+
+  it.each([
+    [-6, 'the runtime trapped: memory access out of bounds'],
+    [-7, 'the runtime trapped: the session is gone'],
+    [-8, 'the runtime trapped: the kernel failed: unreachable'],
+    [-9, 'the runtime failed (the first of many) and does not answer its sample any more: everything is lost'],
+    [-10, 'an error that nobody caught: thrown into the void'],
+  ])('ends at once when its runtime is broken, and says why (%d)', async (what, reason) => {
+    const host = startHost(scripted(), 'scripted');
+    const [connection, other] = [await host.connect(), await host.connect()];
+    await untilState(connection, 'READY');
+    const [culprit, waiting] = [failure(connection.infer(x(what))), failure(other.infer(x(1)))];
+    expect(await culprit).toMatchObject({ code: 'FATAL', executed: true, message: reason });
+    // It was never begun, so that it is safe to send it elsewhere.
+    expect(await waiting).toMatchObject({ executed: false });
+    expect(await host.exit).toEqual({ code: null, signal: 'SIGKILL' });
+    expect(host.outcome()).toEqual({ reason });
+    expect(host.log()).toContain(reason);
+  });
+
+  it('ends for a trap though another request is under way, which is not blamed', async () => {
+    const gate = gateOf();
+    const host = startHost(scripted({ gate: gate.path }), 'scripted', { maxConcurrency: 2 });
+    const connection = await host.connect();
+    await untilState(connection, 'READY');
+    const beside = failure(connection.infer(x(-5)));
+    expect(await failure(connection.infer(x(-6)))).toMatchObject({ code: 'FATAL' });
+    expect(await beside).toMatchObject({ code: 'CONNECTION_LOST', executed: true });
+    await host.exit;
+  });
+
+  it('blames nobody for an error that nobody caught while several requests are under way', async () => {
+    const gate = gateOf();
+    const host = startHost(scripted({ gate: gate.path }), 'scripted', { maxConcurrency: 2 });
+    const connection = await host.connect();
+    await untilState(connection, 'READY');
+    const both = [failure(connection.infer(x(-5))), failure(connection.infer(x(-10)))];
+    expect(await Promise.all(both)).toMatchObject([{ code: 'CONNECTION_LOST' }, { code: 'CONNECTION_LOST' }]);
+    await host.exit;
+    expect(host.outcome().reason).toBe('an error that nobody caught: thrown into the void');
   });
 
   it('loses what it had under way when it crashes, and says that it may have been executed', async () => {

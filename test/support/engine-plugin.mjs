@@ -3,6 +3,7 @@
  * {loadMs?, loadUntil?, failLoad?, exitOnLoad?, hogOnLoad?}; its input `command` (BYTES [-1]) is obeyed and echoed as `answer`:
  *   wait:MS   answers after a while      block:MS  blocks the process meanwhile     abort  SIGABRT
  *   exit:N    ends the process           fail:TEXT throws                           grow:N takes N MiB and keeps them
+ *   trap:TEXT throws a WebAssembly trap  ruin:TEXT throws, and so does everything after it
  *   hold:PATH notes in PATH.begun that it has begun, and answers when there is a file PATH, as loading ends with `loadUntil`
  * What takes its time is logged when it begins.
  */
@@ -16,6 +17,8 @@ const signature = {
 };
 
 const hoard = [];
+/** What every inference throws from now on. */
+let ruin;
 function hog() {
   // Outside V8's heap, as a native library's memory is.
   for (;;) hoard.push(Buffer.alloc(64 * 1024 ** 2, 1));
@@ -34,6 +37,12 @@ const obey = {
   exit: (code) => process.exit(Number(code)),
   fail: (text) => {
     throw new Error(text);
+  },
+  trap: (text) => {
+    throw new WebAssembly.RuntimeError(text);
+  },
+  ruin: (text) => {
+    ruin = text;
   },
   hold: async (path) => {
     appendFileSync(`${path}.begun`, '.');
@@ -63,6 +72,7 @@ export default {
           if (SLOW.includes(word)) options.log(`begins ${word}:${argument}`);
           await obey[word]?.(argument);
         }
+        if (ruin !== undefined) throw new Error(ruin);
         return [{ name: 'answer', datatype: 'BYTES', shape: command.shape, data: command.data }];
       },
       async dispose() {},

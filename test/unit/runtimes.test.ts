@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { RuntimeTrapError, trapMessage } from '../../runtimes/contract.js';
 import { parseAddress } from '../../runtimes/open-inference/address.js';
 import { inputsFromSignature, sampleFromTensor, tensorFromSample } from '../../runtimes/sample.js';
 import { assertInputs, assertTensor, DATATYPES } from '../../runtimes/tensor.js';
@@ -49,5 +50,22 @@ describe('the cache of the native TensorFlow binding', () => {
   it('lies where the environment says, else below the home', () => {
     expect(nativeFolder({ PILOTHOUSE_TFJS_NODE_CACHE: '/cache' }).folder).toMatch(/^\/cache\/[0-9a-f]{16}$/);
     expect(nativeFolder({}).folder).toMatch(/\/\.cache\/pilothouse\/tfjs-node\/[0-9a-f]{16}$/);
+  });
+});
+
+describe('a trap', () => {
+  const trap = Object.assign(new Error('the session is gone'), { name: 'RuntimeTrapError' });
+  const circular = new Error('round and round');
+  circular.cause = circular;
+
+  it.each<[string, unknown, string | undefined]>([
+    ['by its class', new RuntimeTrapError('no more'), 'no more'],
+    ['by its name', trap, 'the session is gone'],
+    ['as a cause', new Error('the kernel failed', { cause: new Error('inside', { cause: trap }) }), 'the kernel failed: inside: the session is gone'],
+    ['any other error', new RangeError('too deep'), undefined],
+    ['causes in a circle', circular, undefined],
+    ['no error', 'memory access out of bounds', undefined],
+  ])('is told %s', (_, error, message) => {
+    expect(trapMessage(error)).toBe(message);
   });
 });

@@ -43,13 +43,32 @@ export default {
     if (crash) process.kill(process.pid, crash);
     if (tellsEnvironment) throw new Error(JSON.stringify(process.env));
     if (loadError) throw new Error(loadError);
+    let broken = false;
     return {
       signature: { inputs: [spec('x')], outputs: [spec('y')] },
       backend: 'script',
-      /** x > 0: takes x ms; -1: fails; -2: crashes; -3: never returns and holds the thread; -4: holds the thread, -5: does not, until there is the file `gate`. */
+      /**
+       * x > 0: takes x ms; -1: fails; -2: crashes; -3: never returns and holds the thread; -4: holds the thread, -5: does not, until there is the
+       * file `gate`; -6: traps, -7: says so by name, -8: traps inside another error; -9: fails, and so does everything after it; -10: throws where
+       * nobody catches it, and gives no answer.
+       */
       async infer([x], _outputs, abort) {
         const [what] = x.data;
         log(`infers ${what}`);
+        if (broken) throw new Error('everything is lost');
+        if (what === -6) throw new WebAssembly.RuntimeError('memory access out of bounds');
+        if (what === -7) throw Object.assign(new Error('the session is gone'), { name: 'RuntimeTrapError' });
+        if (what === -8) throw new Error('the kernel failed', { cause: new WebAssembly.RuntimeError('unreachable') });
+        if (what === -9) {
+          broken = true;
+          throw new Error('the first of many');
+        }
+        if (what === -10) {
+          setTimeout(() => {
+            throw new Error('thrown into the void');
+          });
+          return new Promise(() => undefined);
+        }
         if (what === -1) throw new Error('the model failed');
         if (what === -2) process.kill(process.pid, 'SIGSEGV');
         if (what === -3) for (;;);

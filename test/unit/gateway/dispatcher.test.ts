@@ -7,7 +7,7 @@ import { Dispatcher } from '../../../server/gateway/dispatcher.js';
 import { PROBE_MIN_MS } from '../../../server/gateway/limits.js';
 import { TargetMeter } from '../../../server/gateway/meter.js';
 import type { Answer, Call, Pending } from '../../../server/gateway/pending.js';
-import { NotExecutedError } from '../../../server/gateway/transport.js';
+import { NotExecutedError, ReplicaLostError } from '../../../server/gateway/transport.js';
 import { FakeLink } from '../../support/fake-link.js';
 import { callAt } from '../../support/gateway.js';
 
@@ -181,6 +181,22 @@ describe('when a replica dies', () => {
     link.crash();
     expect(await outcome).toMatchObject({ kind: 'REPLICA_LOST', message: expect.stringContaining('with nothing else under way there') });
     expect(window().errors).toEqual({ REPLICA_LOST: 1 });
+  });
+
+  test('one that the replica blames is not tried again though others were under way; they are', async () => {
+    const [a, b] = [new NamedLink(), new NamedLink()];
+    use([a], 4);
+    const [culprit, beside] = [submit('culprit'), submit('beside')];
+    a.usable = false;
+    a.endOf('culprit', new ReplicaLostError(true, 'the runtime trapped: unreachable'));
+    a.endOf('beside', new ReplicaLostError(false));
+    expect(await culprit.outcome).toMatchObject({
+      kind: 'REPLICA_LOST',
+      message: expect.stringContaining('the runtime trapped: unreachable; it is not tried again'),
+    });
+    use([b], 4);
+    b.endOf('beside');
+    expect(await beside.outcome).toMatchObject(answered('beside'));
   });
 
   test('suspects get a replica for themselves though others never cease to come', async () => {

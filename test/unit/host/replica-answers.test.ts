@@ -17,7 +17,7 @@ let connection: ReplicaConnection;
 beforeEach(async () => {
   const socketPath = join(folder, 's');
   const spec = { replicaId: 'r', versionDigest: 'd', runtime: 'test', format: 'test', folder, files: [], sample: null, threads: 1, maxConcurrency: 1 };
-  server = new ReplicaServer({ ...spec, socketPath, runtimes: [], epoch: 0 }, () => undefined);
+  server = new ReplicaServer({ ...spec, socketPath, runtimes: [], epoch: 0 }, { onDrain: () => undefined, onBroken: () => undefined });
   await server.listen();
   // Gives as many elements as it is asked for. What nobody writes takes no memory.
   const model = {
