@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { loadPlugin } from '../../runtimes/catalog.js';
+import { AlignedMemory } from '../../runtimes/onnx/aligned-memory.js';
 import { fromOnnx, toOnnx } from '../../runtimes/onnx/datatypes.js';
 import { bytesOf, type Datatype, type NumericData, type Signature, type Tensor, type TensorData } from '../../runtimes/tensor.js';
 import { PROJECT_ROOT } from '../../server/paths.js';
@@ -82,7 +83,8 @@ function onnxCase(name: string, model: Buffer): CaseModel {
     replica: onnx(model),
     direct: async (inputs, outputs) => {
       session ??= ort.InferenceSession.create(model, { intraOpNumThreads: 1 });
-      const results = await (await session).run(Object.fromEntries(inputs.map((input) => [input.name, toOnnx(ort.Tensor, input)])), outputs);
+      const memory = new AlignedMemory().take(inputs);
+      const results = await (await session).run(Object.fromEntries(inputs.map((input) => [input.name, toOnnx(ort.Tensor, input, memory)])), outputs);
       return outputs.map((output) => fromOnnx(output, results[output]!));
     },
   };
