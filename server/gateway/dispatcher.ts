@@ -64,6 +64,11 @@ export class Dispatcher implements BatchOwner {
     return this.lanes.available;
   }
 
+  /** Replicas that are connected and not ejected. */
+  get usableReplicas(): number {
+    return this.lanes.usable;
+  }
+
   /** Whether a request would be taken at all. */
   get hasRoom(): boolean {
     return this.queue.fullBecause(0) === undefined;

@@ -19,6 +19,11 @@ export class Lanes {
     return this.lanes.some(({ link }) => link.usable);
   }
 
+  /** Replicas that are connected and not ejected. One that is tried after an ejection has yet to show that it serves. */
+  get usable(): number {
+    return this.lanes.filter(({ link, standing }) => link.usable && standing === 'IN').length;
+  }
+
   /** Replicas that stay keep their standing and what is under way. */
   update(links: readonly Link[], maxConcurrency: number): void {
     const known = new Map(this.lanes.map((lane) => [lane.link, lane]));

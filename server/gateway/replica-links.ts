@@ -56,11 +56,6 @@ export class ReplicaLinks {
     }
   }
 
-  /** Whether requests may be sent to a replica now. */
-  usable(replica: ReplicaRoute, { versionDigest }: TargetRoute): boolean {
-    return this.links.get(keyOf(replica, versionDigest))?.usable ?? false;
-  }
-
   /** Requests under way by replica id; replicas with none are left out. */
   inFlight(): Record<string, number> {
     const counts: Record<string, number> = {};

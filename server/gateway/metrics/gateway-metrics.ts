@@ -1,6 +1,5 @@
 /** `/metrics` of the gateway: its targets and its processes. */
 import { setImmediate as turn } from 'node:timers/promises';
-import type { ReplicaLinks } from '../replica-links.js';
 import type { Router } from '../router.js';
 import type { ErrorAnswers } from './error-answers.js';
 import type { MetricFamily } from './exposition.js';
@@ -13,19 +12,18 @@ const TARGETS_AT_ONCE = 16;
 
 export interface GatewayMetricsOptions extends Omit<WorkerMetricsOptions, 'gather'> {
   readonly router: Router;
-  readonly links: Pick<ReplicaLinks, 'usable'>;
   readonly errors: ErrorAnswers;
   readonly serverVersion: string;
 }
 
 /** Begins to observe this process; nothing is counted here that was not counted before. */
-export function createGatewayMetrics({ router, links, errors, serverVersion, ...options }: GatewayMetricsOptions): WorkerMetrics {
+export function createGatewayMetrics({ router, errors, serverVersion, ...options }: GatewayMetricsOptions): WorkerMetrics {
   const processFamilies = observeProcess(serverVersion, options.worker);
   return new WorkerMetrics({
     ...options,
     gather: async () => {
       const families: MetricFamily[] = [];
-      const states = targetStates(router, links);
+      const states = targetStates(router);
       for (let at = 0; at < states.length; at += TARGETS_AT_ONCE) {
         families.push(...inferenceFamilies(states.slice(at, at + TARGETS_AT_ONCE), options.worker));
         await turn();
@@ -35,10 +33,10 @@ export function createGatewayMetrics({ router, links, errors, serverVersion, ...
   });
 }
 
-function targetStates(router: Router, links: Pick<ReplicaLinks, 'usable'>): TargetState[] {
+function targetStates(router: Router): TargetState[] {
   return [...router.deployments].flatMap(({ route, targets }) =>
-    targets.map(({ meter, route: target }) => {
-      const usable = target.replicas.filter((replica) => links.usable(replica, target)).length;
+    targets.map(({ meter, dispatcher, route: target }) => {
+      const usable = dispatcher.usableReplicas;
       return { ...meter.counters(route.name, target.versionNumber), replicas: { usable, unusable: target.replicas.length - usable } };
     }),
   );

@@ -4,7 +4,7 @@ import { BATCH_SIZE_BOUNDS, BOUNDS_MS } from '../histogram.js';
 import type { TargetCounters } from '../statistics.js';
 import { histogramSamples, labelText, sample, type MetricFamily } from './exposition.js';
 
-/** A target's totals, and how many of its replicas may be sent to. */
+/** A target's totals, and how many of its replicas are connected and not ejected. */
 export interface TargetState extends TargetCounters {
   readonly replicas: { readonly usable: number; readonly unusable: number };
 }
@@ -79,7 +79,7 @@ export function inferenceFamilies(targets: readonly TargetState[], worker: strin
       'Requests that wait for a replica.',
       single((target) => target.queued),
     ),
-    family('gauge', 'replicas', 'Replicas of the route, by whether requests may be sent to them now.', ({ replicas }, labels, name) =>
+    family('gauge', 'replicas', 'Replicas of the route: usable, or unusable (not connected, another version, ejected).', ({ replicas }, labels, name) =>
       (['usable', 'unusable'] as const).map((state) => sample(name, `${labels},state="${state}"`, replicas[state])),
     ),
   ];
