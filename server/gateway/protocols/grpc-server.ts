@@ -9,7 +9,8 @@ import { InferStreams } from './grpc-infer-stream.js';
 import { modelInfer } from './grpc-infer.js';
 import { modelCalls } from './grpc-models.js';
 import { receptionLimit } from './grpc-reception.js';
-import { loadService, withRawRequests } from './grpc-service.js';
+import { Reflection } from './grpc-reflection.js';
+import { loadProto, serviceOf, withRawRequests } from './grpc-service.js';
 import { UnsentAnswers } from './grpc-unsent.js';
 import type { ListenAt } from './http-server.js';
 
@@ -25,6 +26,7 @@ export class GrpcFront {
   private readonly injector: ReturnType<Server['createConnectionInjector']>;
   private readonly health: HealthService;
   private readonly streams: InferStreams;
+  private readonly reflection: Reflection;
 
   constructor(given: Omit<GrpcOptions, 'unsent'>, unsent = new UnsentAnswers()) {
     const options: GrpcOptions = { ...given, unsent };
@@ -40,8 +42,9 @@ export class GrpcFront {
       interceptors: [errorCount(options.onError), receptionLimit(MAX_BUFFERED_BYTES)],
     });
     countUnknownMethods(this.server, options.onError);
-    const inference = loadService('open-inference.proto', 'inference.GRPCInferenceService');
-    const health = loadService('health.proto', 'grpc.health.v1.Health');
+    const [inferenceFile, healthFile] = [loadProto('open-inference.proto'), loadProto('health.proto')];
+    const inference = serviceOf(inferenceFile, 'inference.GRPCInferenceService');
+    const health = serviceOf(healthFile, 'grpc.health.v1.Health');
     this.streams = new InferStreams(options);
     this.health = new HealthService(options, health);
     this.server.addService(withRawRequests(inference, ['ModelInfer', 'ModelStreamInfer']), {
@@ -50,6 +53,8 @@ export class GrpcFront {
       ModelStreamInfer: this.streams.handler,
     });
     this.server.addService(withRawRequests(health), this.health.handlers);
+    this.reflection = new Reflection(options, [inferenceFile, healthFile]);
+    for (const { service, handlers } of this.reflection.services) this.server.addService(withRawRequests(service), handlers);
     this.injector = this.server.createConnectionInjector(ServerCredentials.createInsecure());
     this.acceptor = createServer({ noDelay: true }, (socket) => this.injector.injectConnection(socket));
     this.acceptor.maxConnections = MAX_CONNECTIONS;
@@ -75,6 +80,7 @@ export class GrpcFront {
     const closed = new Promise<void>((resolve) => this.acceptor.close(() => resolve()));
     this.health.drain();
     this.streams.drain();
+    this.reflection.drain();
     this.injector.drain(DRAIN_LIMIT_MS);
     await closed;
   }

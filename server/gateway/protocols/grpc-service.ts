@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { status, type handleUnaryCall, type MethodDefinition, type ServiceDefinition } from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
+import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
 import { PROJECT_ROOT } from '../../paths.js';
 import { TensorError } from '../../../runtimes/tensor.js';
 import { answerMetadata, callerOf, requestIdIn, type GrpcOptions } from './grpc-call.js';
@@ -16,10 +16,13 @@ type Definition = ServiceDefinition;
 /** The files lie beside this one's source in every installation. */
 const FOLDER = join(PROJECT_ROOT, 'server', 'gateway', 'protocols');
 
-/** @throws Error for a file or a service that is not there */
-export function loadService(file: string, name: string): Definition {
-  const loaded = loadSync(join(FOLDER, file), { keepCase: true, defaults: true })[name];
-  if (!loaded || 'format' in loaded) throw new Error(`${file} has no service "${name}"`);
+/** What a .proto file defines, by its full names. @throws Error for a file that is not there */
+export const loadProto = (file: string): PackageDefinition => loadSync(join(FOLDER, file), { keepCase: true, defaults: true });
+
+/** @throws Error for a service that is not there */
+export function serviceOf(file: PackageDefinition, name: string): Definition {
+  const loaded = file[name];
+  if (!loaded || 'format' in loaded) throw new Error(`the .proto file has no service "${name}"`);
   return loaded as Definition;
 }
 
@@ -71,4 +74,4 @@ export function unary<T>(
 }
 
 /** Names and a flag or two. */
-const MAX_SMALL_REQUEST = 64 * 1024;
+export const MAX_SMALL_REQUEST = 64 * 1024;

@@ -2,11 +2,12 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
 import { TensorError } from '../../../runtimes/tensor.js';
-import { loadService, readRequest } from '../../../server/gateway/protocols/grpc-service.js';
+import { loadProto, readRequest, serviceOf } from '../../../server/gateway/protocols/grpc-service.js';
 
-const methods = [loadService('open-inference.proto', 'inference.GRPCInferenceService'), loadService('health.proto', 'grpc.health.v1.Health')].flatMap(
-  (service) => Object.values(service) as MethodDefinition<unknown, unknown>[],
-);
+const methods = [
+  serviceOf(loadProto('open-inference.proto'), 'inference.GRPCInferenceService'),
+  serviceOf(loadProto('health.proto'), 'grpc.health.v1.Health'),
+].flatMap((service) => Object.values(service) as MethodDefinition<unknown, unknown>[]);
 const small = methods.filter(({ path }) => !path.endsWith('Infer')).map((method) => [method.path, method] as const);
 
 test.each(small)('%s', (path, method) => {
