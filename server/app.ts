@@ -131,11 +131,11 @@ class PilothouseApp implements App {
     // The gateway takes as long to start as all the rest, and needs nothing of it: the rest is loaded only once it is on its way.
     await this.startGateway(url);
     signal?.throwIfAborted();
-    const { createRegistry, createDeployments, createMonitoring, createAutoscaling } = await import('./features.js');
+    const { createRegistry, createDeployments, createMonitoring, createAutoscaling, expectFreePrefix } = await import('./features.js');
     this.tokens = new TokenService(work);
     this.adminTokenPath = await this.tokens.ensureAdminToken(config.home);
     this.events = new EventFeed(this.dataSource);
-    this.registry = await createRegistry({ config, dataSource: this.dataSource, work, log });
+    this.registry = await createRegistry({ config, dataSource: this.dataSource, work, log, checkProjectName: expectFreePrefix });
     await this.registry.projects.ensureDefault('system:start');
     const epochScope = await databaseId(this.dataSource);
     this.engine = new LocalEngine({

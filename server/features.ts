@@ -6,6 +6,7 @@ export { createSchema, ResolverInstances } from './api/create-schema.js';
 export { NodeResolver } from './api/node.resolver.js';
 export { createAutoscaling } from './autoscaling/autoscaling.js';
 export { createDeployments } from './deployments/deployments.js';
+export { expectFreePrefix } from './deployments/endpoint-names.js';
 export { EventResolver } from './events/event.resolver.js';
 export { createMonitoring } from './monitoring/monitoring.js';
 export { createRegistry } from './registry/registry.js';

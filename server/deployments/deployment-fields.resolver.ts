@@ -25,7 +25,7 @@ import {
   TargetBatchingType,
   TargetType,
 } from './deployment.types.js';
-import { modelNameOf } from './route-writer.js';
+import { modelNameOf } from './endpoint-names.js';
 
 const NEWEST = { orderBy: 'createdAt', direction: 'DESC', parent: 'deploymentId' } as const;
 

@@ -3,6 +3,7 @@ import { Field, Float, ID, InputType, Int, ObjectType } from 'type-graphql';
 import { PayloadType } from '../api/conventions.types.js';
 import { expectNodeId } from '../api/node-id.js';
 import { DomainError } from '../errors.js';
+import { MODEL_NAME_RULE } from '../registry/names.js';
 import type { DeploymentRef } from './deployment.service.js';
 import { BatchingModeEnum, DeploymentType, RolloutType } from './deployment.types.js';
 
@@ -38,7 +39,10 @@ export class TargetInput {
 @InputType({ description: 'Creates a deployment, or changes its spec. What is left out keeps its value, or takes its default at creation.' })
 export class DeployInput {
   @Field(() => String, { defaultValue: 'default', description: "The project's name." }) project!: string;
-  @Field(() => String, { description: "The deployment's name: lower-case letters, digits and dashes." }) name!: string;
+  @Field(() => String, {
+    description: `The deployment's name: ${MODEL_NAME_RULE} In the project \`default\` it must not begin with the name of a project and a dot: \`vision.digits\` is the deployment \`digits\` of the project \`vision\`.`,
+  })
+  name!: string;
   @Field(() => [TargetInput], { nullable: true, description: 'Where the traffic goes, at most 10, no two with one version number. Needed at creation.' })
   targets?: TargetInput[] | null;
   @Field(() => Int, { nullable: true, description: 'Replicas of each target, 1 to 64. Default 1.' }) replicas?: number | null;

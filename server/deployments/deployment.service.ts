@@ -6,9 +6,11 @@ import type { Actor, Change, UnitOfWork } from '../database/unit-of-work.js';
 import { DomainError } from '../errors.js';
 import { CHANNEL } from '../gateway/route.js';
 import type { ProjectService } from '../registry/project.service.js';
-import { checkGeneration, checkName, isName } from '../registry/names.js';
+import { checkGeneration, checkModelName, isModelName, isName } from '../registry/names.js';
 import type { VersionService } from '../registry/version.service.js';
+import type { ProjectEntity } from '../registry/registry.entities.js';
 import { DeploymentEntity, RevisionEntity, RolloutEntity, type DeploymentSpec } from './deployment.entities.js';
+import { expectOwnModelName } from './endpoint-names.js';
 import { expectLive } from './live.js';
 import { previousRevision, revise } from './revisions.js';
 import { changedSpec, checkNumbersDiffer, sameSpec, type SpecChange } from './spec.js';
@@ -68,7 +70,7 @@ export class DeploymentService {
 
   /** Creates the deployment, or changes its spec. A spec that changes nothing makes no revision, unless the last rollout FAILED. */
   async deploy(actor: Actor, request: DeployRequest): Promise<DeploymentEntity> {
-    checkName(request.name, ['name']);
+    checkModelName(request.name);
     const project = await this.projects.expect(request.project);
     const id = await this.work.run(actor, (change) =>
       idempotent(change, { operation: 'deploy', key: request.idempotencyKey, input: request.input }, async () => {
@@ -79,7 +81,7 @@ export class DeploymentService {
           .setLock('pessimistic_write')
           .where(`d.projectId = :projectId AND d.name = :name AND d.phase <> 'DELETED'`, { projectId: project.id, name: request.name })
           .getOne();
-        if (!before) return this.create(change, project.id, request);
+        if (!before) return this.create(change, project, request);
         expectLive(before, ['name'], '; wait until its phase is DELETED');
         checkGeneration(before, request.expectedGeneration);
         const spec = changedSpec(before.spec, request.spec);
@@ -181,7 +183,7 @@ export class DeploymentService {
 
   /** undefined for names that nothing can have. */
   private named(ref: { readonly project: string; readonly name: string }): SelectQueryBuilder<DeploymentEntity> | undefined {
-    if (!isName(ref.project) || !isName(ref.name)) return undefined;
+    if (!isName(ref.project) || !isModelName(ref.name)) return undefined;
     return this.work.dataSource.manager
       .createQueryBuilder(DeploymentEntity, 'd')
       .innerJoin('d.project', 'p')
@@ -200,7 +202,7 @@ export class DeploymentService {
     return this.get({ id });
   }
 
-  private async create(change: Change, projectId: string, { name, spec: wanted, reason, expectedGeneration }: DeployRequest): Promise<string> {
+  private async create(change: Change, project: ProjectEntity, { name, spec: wanted, reason, expectedGeneration }: DeployRequest): Promise<string> {
     if (expectedGeneration != null && expectedGeneration !== 0) {
       throw new DomainError(
         'CONFLICT',
@@ -208,11 +210,12 @@ export class DeploymentService {
         ['expectedGeneration'],
       );
     }
+    await expectOwnModelName(change.manager, project.name, name);
     const spec = changedSpec(undefined, wanted);
     await this.expectReadyVersions(change, spec);
     const deployment = change.manager.create(DeploymentEntity, {
       id: randomUUID(),
-      projectId,
+      projectId: project.id,
       name,
       generation: 0,
       spec,

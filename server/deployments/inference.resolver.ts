@@ -3,11 +3,13 @@ import { Arg, Field, InputType, Int, Mutation, ObjectType, Resolver } from 'type
 import type { DataSource } from 'typeorm';
 import { payload, PayloadType } from '../api/conventions.types.js';
 import { JsonScalar } from '../api/scalars.js';
+import { DomainError } from '../errors.js';
+import { isModelName, isName } from '../registry/names.js';
 import { ProjectEntity } from '../registry/registry.entities.js';
 import { DeploymentRefInput, toRef } from './deployment-inputs.types.js';
 import type { DeploymentService } from './deployment.service.js';
 import type { InferenceService } from './inference.service.js';
-import { modelNameOf } from './route-writer.js';
+import { isAmbiguous, modelNameOf } from './endpoint-names.js';
 
 @InputType({ description: 'A tensor of a request.' })
 export class TensorInput {
@@ -58,10 +60,18 @@ export class InferenceResolver {
     });
   }
 
-  /** A name needs no look-up: the gateway knows best what it serves. */
+  /** Most names need no look-up: the gateway knows best what it serves. */
   private async modelName({ deployment }: InferInput): Promise<string> {
     const ref = toRef(deployment, 'deployment');
-    if ('name' in ref) return modelNameOf(ref.project, ref.name);
+    if ('name' in ref) {
+      const { project, name } = ref;
+      const model = modelNameOf(project, name);
+      // Where the project or the deployment does not exist, the gateway may serve another project's deployment by that name.
+      const look = isAmbiguous(project, name) && isName(project) && isModelName(name);
+      if (look && !(await this.deployments.find(ref)))
+        throw new DomainError('NOT_FOUND', `model "${model}" is unknown: project "${project}" has no deployment "${name}"`, ['deployment']);
+      return model;
+    }
     const row = await this.deployments.get(ref);
     const project = await this.dataSource.manager.findOneByOrFail(ProjectEntity, { id: row.projectId });
     return modelNameOf(project.name, row.name);

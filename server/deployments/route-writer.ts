@@ -2,14 +2,11 @@
 import type { EntityManager } from 'typeorm';
 import type { Change } from '../database/unit-of-work.js';
 import { CHANNEL, type RouteDocument } from '../gateway/route.js';
-import { DEFAULT_PROJECT } from '../registry/project.service.js';
 import type { VersionEntity } from '../registry/registry.entities.js';
 import { batchingOf } from './batching.js';
 import { RouteEntity, type DeploymentSpec, type ReplicaEntity } from './deployment.entities.js';
+import { modelNameOf } from './endpoint-names.js';
 import type { RouteView } from './plan.js';
-
-/** The Open Inference Protocol's model name of a deployment. Neither name can hold a dot, so that it reads back uniquely. */
-export const modelNameOf = (project: string, deployment: string): string => (project === DEFAULT_PROJECT ? deployment : `${project}.${deployment}`);
 
 export interface RouteParts {
   readonly deploymentId: string;

@@ -1,10 +1,15 @@
 /** What things may be called. Pure. */
 import { DomainError } from '../errors.js';
 
-/** Names of projects and deployments end up in host names and in the model names of the Open Inference Protocol (`project.deployment`): no dots. */
+/** Projects, monitors and alert rules. A project's name has no dot, so that `project.deployment` can be read back: its first dot ends the project. */
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-/** Models appear in neither, and their names often come with underscores. */
-const MODEL_NAME = /^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$/;
+/** Models and deployments: the names that clients of other servers use, such as `ResNet50`, `half_plus_two` and `bert-v1.0`. Case counts. */
+const MODEL_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
+
+/** The rules in words, for the descriptions of GraphQL fields. */
+export const LABEL_RULE = '1 to 63 of a-z, 0-9 and "-"; it begins and ends with a letter or digit.';
+export const MODEL_NAME_RULE =
+  '1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-"; it begins and ends with a letter or digit. Case counts: `ResNet50` and `resnet50` are two names.';
 
 function check(name: string, rule: RegExp, characters: string, field: readonly string[]): void {
   if (rule.test(name)) return;
@@ -15,14 +20,14 @@ function check(name: string, rule: RegExp, characters: string, field: readonly s
   );
 }
 
-/** For projects and deployments. @throws DomainError INVALID */
+/** For projects, monitors and alert rules. @throws DomainError INVALID */
 export function checkName(name: string, field: readonly string[] = ['name']): void {
   check(name, LABEL, 'a-z, 0-9 and "-"', field);
 }
 
-/** @throws DomainError INVALID */
+/** For models and deployments. @throws DomainError INVALID */
 export function checkModelName(name: string, field: readonly string[] = ['name']): void {
-  check(name, MODEL_NAME, 'a-z, 0-9, "-" and "_"', field);
+  check(name, MODEL_NAME, 'A-Z, a-z, 0-9, ".", "_" and "-"', field);
 }
 
 /** Whether anything can have this name: what cannot need not be looked for. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { In } from 'typeorm';
+import { type EntityManager, In } from 'typeorm';
 import { idempotent } from '../access/idempotency.js';
 import { type Page, type PageArgs, pageOf } from '../database/pagination.js';
 import type { Actor, Change, UnitOfWork } from '../database/unit-of-work.js';
@@ -24,7 +24,11 @@ export interface UpdateProjectRequest {
 }
 
 export class ProjectService {
-  constructor(private readonly work: UnitOfWork) {}
+  /** @param checkFree refuses names that others stand in the way of, in the transaction that makes the project */
+  constructor(
+    private readonly work: UnitOfWork,
+    private readonly checkFree: (manager: EntityManager, name: string) => Promise<void> = async () => undefined,
+  ) {}
 
   /** @throws DomainError NOT_FOUND */
   async get(id: string): Promise<ProjectEntity> {
@@ -61,6 +65,7 @@ export class ProjectService {
     const { idempotencyKey: key, ...input } = request;
     const id = await this.work.run(actor, (change) =>
       idempotent(change, { operation: 'createProject', key, input }, async () => {
+        await this.checkFree(change.manager, request.name);
         const made = await this.insert(change, request);
         if (!made) throw new DomainError('ALREADY_EXISTS', `project "${request.name}" exists already`, ['name']);
         return made;

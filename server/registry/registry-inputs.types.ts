@@ -2,6 +2,7 @@
 import { Field, InputType, Int, ObjectType } from 'type-graphql';
 import { PayloadType } from '../api/conventions.types.js';
 import { JsonObjectScalar, JsonScalar } from '../api/scalars.js';
+import { LABEL_RULE, MODEL_NAME_RULE } from './names.js';
 import { ModelType, ProjectType, VersionType } from './registry.types.js';
 
 const PROJECT = { defaultValue: 'default', description: "The project's name." };
@@ -11,7 +12,7 @@ const EXPECTED_GENERATION = { nullable: true, description: 'The generation that 
 
 @InputType({ description: 'Creates a project.' })
 export class CreateProjectInput {
-  @Field(() => String, { description: '1 to 63 lower-case letters, digits and dashes; it begins and ends with a letter or digit.' }) name!: string;
+  @Field(() => String, { description: `${LABEL_RULE} No dot: \`vision.digits\` is the deployment \`digits\` of the project \`vision\`.` }) name!: string;
   @Field(() => String, DESCRIPTION) description!: string;
   @Field(() => String, IDEMPOTENCY_KEY) idempotencyKey?: string | null;
 }
@@ -26,7 +27,7 @@ export class UpdateProjectInput {
 @InputType({ description: 'Creates a model.' })
 export class CreateModelInput {
   @Field(() => String, PROJECT) project!: string;
-  @Field(() => String, { description: '1 to 63 lower-case letters, digits, dashes and underscores; it begins and ends with a letter or digit.' }) name!: string;
+  @Field(() => String, { description: MODEL_NAME_RULE }) name!: string;
   @Field(() => String, DESCRIPTION) description!: string;
   @Field(() => String, IDEMPOTENCY_KEY) idempotencyKey?: string | null;
 }

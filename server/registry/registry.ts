@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { FastifyPluginAsync } from 'fastify';
 import type { Logger } from 'pino';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { absoluteModules, loadCatalog, type RuntimeCatalog } from '../../runtimes/catalog.js';
 import { artifactUpload } from '../api/artifact-upload.js';
 import type { ResolverClass } from '../api/create-schema.js';
@@ -30,6 +30,8 @@ export interface RegistryOptions {
   /** Default: `validateVersion`. */
   readonly validate?: ValidatorOptions['validate'];
   readonly scanMs?: number;
+  /** Refuses names of projects that deployments stand in the way of, in the transaction that makes the project. */
+  readonly checkProjectName?: (manager: EntityManager, name: string) => Promise<void>;
 }
 
 export interface Registry {
@@ -61,7 +63,15 @@ export const REGISTRY_RESOLVERS: readonly ResolverClass[] = [
 ];
 
 /** @throws PluginError for a configured runtime plugin that cannot be used */
-export async function createRegistry({ config, dataSource, work, log, validate = validateVersion, scanMs }: RegistryOptions): Promise<Registry> {
+export async function createRegistry({
+  config,
+  dataSource,
+  work,
+  log,
+  validate = validateVersion,
+  scanMs,
+  checkProjectName,
+}: RegistryOptions): Promise<Registry> {
   const catalog = await loadCatalog(config.runtimes);
   const modules = absoluteModules(config.runtimes);
   const store = await FileArtifactStore.at(join(config.home, 'artifacts'));
@@ -76,7 +86,7 @@ export async function createRegistry({ config, dataSource, work, log, validate =
     memoryBytes: config.validationMemoryBytes,
     ...(scanMs !== undefined && { scanMs }),
   });
-  const projects = new ProjectService(work);
+  const projects = new ProjectService(work, checkProjectName);
   const models = new ModelService(work, projects);
   const versions = new VersionService(work, models, store, catalog, () => validator.wake());
   const artifacts = new ArtifactService(work, store, config.maxArtifactBytes);

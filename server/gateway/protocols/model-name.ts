@@ -1,9 +1,10 @@
 /** Names and versions of models as callers write them, checked once for every protocol. */
 import { GatewayError } from '../gateway-error.js';
 
-/** Names of projects and deployments, as they can be registered; `a/../b`, `..` and ` a` are none. */
-const MODEL_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
-const MAX_NAME = 200;
+/** `deployment` or `project.deployment`, as they can be made; `a/../b`, `..` and ` a` are none. */
+const MODEL_NAME = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
+/** Characters of a wrong name that its error quotes. */
+const MAX_QUOTED = 200;
 
 /** @param segment of a path, decoded. @throws GatewayError INVALID */
 export function nameOf(segment: string): string {
@@ -13,10 +14,10 @@ export function nameOf(segment: string): string {
 
 /** @throws GatewayError INVALID */
 export function assertName(name: string): void {
-  if (name.length <= MAX_NAME && !name.includes('..') && MODEL_NAME.test(name)) return;
+  if (MODEL_NAME.test(name)) return;
   throw new GatewayError(
     'INVALID',
-    `${JSON.stringify(name.slice(0, MAX_NAME))} cannot be a model's name; names are letters, digits, "-", "_" and single dots between them`,
+    `${JSON.stringify(name.slice(0, MAX_QUOTED))} cannot be a model's name; it must be a deployment's name, 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-" that begin and end with a letter or digit, or "project.deployment"`,
   );
 }
 
@@ -28,6 +29,6 @@ export function assertName(name: string): void {
 export function versionOf(text: string): number | undefined {
   if (text === '0') return undefined;
   if (!/^[1-9]\d{0,8}$/.test(text))
-    throw new GatewayError('INVALID', `version ${JSON.stringify(text.slice(0, MAX_NAME))} is not a positive whole number; 0 stands for any version`);
+    throw new GatewayError('INVALID', `version ${JSON.stringify(text.slice(0, MAX_QUOTED))} is not a positive whole number; 0 stands for any version`);
   return Number(text);
 }

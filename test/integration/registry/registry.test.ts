@@ -128,7 +128,7 @@ describe('projects and models', () => {
       'expectedGeneration is 9, but the generation is 1; read it again and decide anew',
     ],
     ['createModel', { project: 'absent', name: 'm' }, 'NOT_FOUND', 'project', 'project "absent" does not exist'],
-    ['createModel', { name: 'a.b' }, 'INVALID', 'name', `"a.b" ${NAME} a-z, 0-9, "-" and "_", and begin and end with a letter or digit`],
+    ['createModel', { name: 'a.b.' }, 'INVALID', 'name', `"a.b." ${NAME} A-Z, a-z, 0-9, ".", "_" and "-", and begin and end with a letter or digit`],
     ['createModel', { name: 'm', description: 'd'.repeat(10_001) }, 'LIMIT_EXCEEDED', 'description', 'description has 10001 characters; it may have 10000'],
     ['updateModel', { name: 'absent', description: '' }, 'NOT_FOUND', 'name', 'project "default" has no model "absent"'],
     ['updateModel', { project: 'absent', name: 'm', description: '' }, 'NOT_FOUND', 'project', 'project "absent" does not exist'],

@@ -1,8 +1,10 @@
 /** The registry's pure rules, by tables. */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DomainError } from '../../../server/errors.js';
 import { artifactId, digestPrefix, isDigest, sha256 } from '../../../server/registry/digest.js';
-import { checkGeneration, checkModelName, checkName } from '../../../server/registry/names.js';
+import { assertName } from '../../../server/gateway/protocols/model-name.js';
+import { checkGeneration, checkModelName, checkName, isModelName, isName } from '../../../server/registry/names.js';
 import { checkLineage, checkSample } from '../../../server/registry/provenance.js';
 import { checkDescription, checkJson, checkText } from '../../../server/registry/texts.js';
 import { checkFiles, MAX_FILES, pathProblem, versionDigest } from '../../../server/registry/version-files.js';
@@ -27,10 +29,31 @@ describe('names', () => {
       `"${name}" cannot be a name; it must be 1 to 63 of a-z, 0-9 and "-", and begin and end with a letter or digit`,
     ]);
   });
-  test('models may have underscores inside', () => {
-    expect(refusal(() => checkModelName('my_model'))).toBeUndefined();
-    expect(refusal(() => checkModelName('_model'))?.[0]).toBe('INVALID');
-    expect(refusal(() => checkModelName('my.model'))?.[2]).toContain('a-z, 0-9, "-" and "_"');
+  const OF_PEERS = ['ResNet50', 'half_plus_two', 'bert-v1.0', 'a', 'Z', '7', 'a..b', 'x.y.z', 'X'.repeat(63)];
+  test.each(OF_PEERS)('%s names a model or a deployment', (name) => expect(refusal(() => checkModelName(name))).toBeUndefined());
+  test.each(['', '.', '..', '.a', 'a.', '-a', 'a-', '_a', 'a_', 'a b', ' a', 'a ', 'a/b', 'a/../b', 'ä', 'a\n', 'a\u0000', 'a:b', 'a%b', 'x'.repeat(64)])(
+    '%j does not',
+    (name) => {
+      expect(refusal(() => checkModelName(name))).toEqual([
+        'INVALID',
+        'name',
+        `"${name}" cannot be a name; it must be 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-", and begin and end with a letter or digit`,
+      ]);
+      expect(isModelName(name)).toBe(false);
+    },
+  );
+  test('what named a model or a deployment before names one still, and gateways know every name', () => {
+    const before = /^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$/;
+    fc.assert(fc.property(fc.stringMatching(before), (name) => isModelName(name)));
+    const names = fc.string({ unit: fc.constantFrom(...'aZ9._- /%'), minLength: 1, maxLength: 66 });
+    fc.assert(
+      fc.property(names, names, (project, name) => {
+        const known = isModelName(name);
+        if (known) expect(() => assertName(name)).not.toThrow();
+        if (known && isName(project)) expect(() => assertName(`${project}.${name}`)).not.toThrow();
+      }),
+    );
+    expect(() => assertName(`${'p'.repeat(63)}.${'D'.repeat(63)}`)).not.toThrow();
   });
   test('another generation than expected is a CONFLICT', () => {
     expect(refusal(() => checkGeneration({ generation: 3 }, undefined))).toBeUndefined();

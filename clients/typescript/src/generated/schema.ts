@@ -285,7 +285,7 @@ export type CreateModelInput = {
   readonly description?: Scalars['String']['input'];
   /** A repetition with the same key answers the same and makes nothing. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
-  /** 1 to 63 lower-case letters, digits, dashes and underscores; it begins and ends with a letter or digit. */
+  /** 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-"; it begins and ends with a letter or digit. Case counts: `ResNet50` and `resnet50` are two names. */
   readonly name: Scalars['String']['input'];
   /** The project's name. */
   readonly project?: Scalars['String']['input'];
@@ -317,7 +317,7 @@ export type CreateProjectInput = {
   readonly description?: Scalars['String']['input'];
   /** A repetition with the same key answers the same and makes nothing. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
-  /** 1 to 63 lower-case letters, digits and dashes; it begins and ends with a letter or digit. */
+  /** 1 to 63 of a-z, 0-9 and "-"; it begins and ends with a letter or digit. No dot: `vision.digits` is the deployment `digits` of the project `vision`. */
   readonly name: Scalars['String']['input'];
 };
 
@@ -429,7 +429,7 @@ export type DeployInput = {
   readonly maxQueue?: InputMaybe<Scalars['Int']['input']>;
   /** Memory a replica may use on top of what its runtime needs idle, as a 64-bit integer. Default: no limit of its own. */
   readonly memoryLimitBytes?: InputMaybe<Scalars['String']['input']>;
-  /** The deployment's name: lower-case letters, digits and dashes. */
+  /** The deployment's name: 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-"; it begins and ends with a letter or digit. Case counts: `ResNet50` and `resnet50` are two names. In the project `default` it must not begin with the name of a project and a dot: `vision.digits` is the deployment `digits` of the project `vision`. */
   readonly name: Scalars['String']['input'];
   /** The project's name. */
   readonly project?: Scalars['String']['input'];
