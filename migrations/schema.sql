@@ -145,6 +145,7 @@ CREATE TABLE leadership (
   CONSTRAINT "PK_bbd26c5071e5c2f52b852f847f0" PRIMARY KEY (id),
   CONSTRAINT leadership_one_row CHECK ((id = 1))
 );
+CREATE UNIQUE INDEX "IDX_6bf00ca1739e8be2cad6c5e06c" ON public.leadership USING btree (epoch);
 
 CREATE TABLE metric_window (
   gateway_id uuid NOT NULL,

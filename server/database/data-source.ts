@@ -16,6 +16,7 @@ import { EventEntity, EventFeedEntity } from '../events/event.entities.js';
 import { AlertEntity, AlertRuleEntity, MetricWindowEntity, MonitorEntity, MonitorRunEntity } from '../monitoring/monitoring.entities.js';
 import { ArtifactEntity, ModelEntity, ProjectEntity, VersionEntity, VersionFileEntity } from '../registry/registry.entities.js';
 import { migrations } from '../../migrations/index.js';
+import { KEEP_ALIVE } from './limited-client.js';
 import { SnakeNaming } from './naming.js';
 import { reasonOfFailure, ServerConnection, STATEMENT_TIMEOUT_MS } from './server-connection.js';
 
@@ -65,7 +66,7 @@ export function createDataSource(url: string, poolSize = 20): DataSource {
     applicationName: 'pilothouse-server',
     // To be let in, or, where all connections are in use, to get one of them.
     connectTimeoutMS: CONNECT_MS,
-    extra: { Client: ServerConnection, keepAlive: true, statement_timeout: STATEMENT_TIMEOUT_MS, idle_in_transaction_session_timeout: 30_000 },
+    extra: { Client: ServerConnection, ...KEEP_ALIVE, statement_timeout: STATEMENT_TIMEOUT_MS, idle_in_transaction_session_timeout: 30_000 },
     // Ids are made here, so that no database extension is needed.
     installExtensions: false,
   });

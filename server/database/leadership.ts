@@ -1,7 +1,9 @@
-/** One server of those on a database leads: it alone reconciles, sequences events, runs monitors and scales. */
-import pg from 'pg';
+/** One server of those on a database leads: it alone reconciles, sequences events, runs monitors and scales. See docs/decisions/0031-leadership.md. */
 import type { EntityManager } from 'typeorm';
 import { DomainError } from '../errors.js';
+import { HeartbeatWatch } from './heartbeat-watch.js';
+import { endHolder, lockEpoch, prepareSession, raiseEpoch, readRow, tryLock, unlock, writeBeat, type LeaderRow } from './leader-row.js';
+import { KEEP_ALIVE, LimitedClient } from './limited-client.js';
 
 /** Thrown when a write comes from a server that no longer leads; the work is given up, the new leader does it. */
 export class NotLeaderError extends Error {
@@ -12,17 +14,21 @@ export class NotLeaderError extends Error {
 export interface Fence {
   readonly epoch: number;
   /**
-   * Call it in the transaction of every write of the leader: it locks the epoch's row FOR SHARE, so that no later leader can
-   * begin before this transaction ends.
+   * Call it in the transaction of every write of the leader: it locks the epoch, so that no later leader can begin before this
+   * transaction ends.
    * @throws NotLeaderError when another server has taken over.
    */
   check(manager: EntityManager): Promise<void>;
 }
 
-/** Key of the session-level advisory lock that the leader holds: it frees at once when the leader's connection ends. */
-const LEADER_LOCK = 0x50494c01;
 const RETRY_MS = 500;
-const HEARTBEAT_MS = 2_000;
+const HEARTBEAT_MS = 1_000;
+/** A leader whose heartbeat does not change for this long is replaced. */
+const STALE_MS = 6_000;
+/** A candidate that looked less often than this did not look. */
+const MAX_STEP_MS = 4 * RETRY_MS;
+/** How long the database may take to answer on this connection. */
+const ANSWER_MS = 4_000;
 /** A gateway that was heard of within this time lives. */
 export const GATEWAY_ALIVE_MS = 10_000;
 
@@ -35,50 +41,56 @@ export interface LeadershipOptions {
   /** Called when this server begins to lead; what it started must stop when `signal` aborts. */
   readonly lead: (fence: Fence, signal: AbortSignal) => void;
   readonly onError: (error: Error) => void;
+  /** Default 1 s and 6 s. */
+  readonly heartbeatMs?: number;
+  readonly staleMs?: number;
 }
 
 export class Leadership {
-  private client: pg.Client | undefined;
+  private client: LimitedClient | undefined;
   private term: AbortController | undefined;
-  /** Holds the lock already. */
-  private joined: pg.Client | undefined;
+  /** Epoch under which the heart of the lock's holder beats; undefined for a candidate. */
+  private epoch: number | undefined;
   private started = false;
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
+  private readonly heartbeatMs: number;
+  private readonly watch: HeartbeatWatch;
 
-  constructor(private readonly options: LeadershipOptions) {}
+  constructor(private readonly options: LeadershipOptions) {
+    this.heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS;
+    this.watch = new HeartbeatWatch(options.staleMs ?? STALE_MS, MAX_STEP_MS);
+  }
 
   get leads(): boolean {
     return this.term !== undefined;
   }
 
   /**
-   * Takes the place that a leader would have, where it is free, without leading yet: nobody else takes it meanwhile, and what must
-   * not happen beside a Pilothouse elsewhere may begin.
+   * Takes the lock, where it is free, without leading yet: nobody else takes it meanwhile, and what must not happen beside a Pilothouse
+   * elsewhere may begin.
    * @throws DomainError FAILED_PRECONDITION when the database belongs to a home or host elsewhere that is alive: its replicas
    * cannot be seen from here, and a second leader would start doubles.
    */
   async join(): Promise<void> {
     const client = await this.connect();
-    if (await this.take(client)) this.joined = client;
+    if (await this.take(client)) this.later(() => this.beat(client), this.heartbeatMs);
   }
 
   /** Begins to stand for leadership, and does so until closed. @throws DomainError as `join` does */
   async start(): Promise<void> {
     this.started = true;
-    if (this.joined && this.joined === this.client) await this.begin(this.joined);
+    if (this.client && this.epoch !== undefined) await this.begin(this.client);
     else await this.attempt();
-    this.joined = undefined;
   }
 
   /** Gives leadership up at once, so that another server can take it. */
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
+    const { client } = this;
     this.resign();
-    const client = this.client;
-    this.client = undefined;
-    await client?.end().catch(() => undefined);
+    await client?.leave();
   }
 
   private async attempt(): Promise<void> {
@@ -87,70 +99,86 @@ export class Leadership {
     else this.later(() => this.attempt(), RETRY_MS);
   }
 
-  private async take(client: pg.Client): Promise<boolean> {
-    const { rows } = await client.query<{ led: boolean }>('SELECT pg_try_advisory_lock($1) AS led', [LEADER_LOCK]);
-    await this.refuseElsewhere(client, rows[0]!.led);
-    return rows[0]!.led;
+  /** Whether the lock is held. A holder whose heartbeat has stopped is ended, and the next attempt may have the lock. */
+  private async take(client: LimitedClient): Promise<boolean> {
+    const led = await tryLock(client);
+    const row = await readRow(client);
+    await this.refuseElsewhere(client, led, row);
+    if (led) {
+      this.epoch = row.epoch;
+      this.watch.reset();
+    } else if (this.watch.look(row.beat, performance.now())) {
+      this.options.onError(new Error(`the leader ${row.holder ?? '(unnamed)'} gives no sign of life: ending its connection to take over`));
+      this.watch.reset();
+      await endHolder(client, row);
+    }
+    return led;
   }
 
-  private async connect(): Promise<pg.Client> {
-    const client = new pg.Client({
-      connectionString: this.options.url,
-      application_name: 'pilothouse-leader',
-      keepAlive: true,
-      connectionTimeoutMillis: 5_000,
-    });
+  private async connect(): Promise<LimitedClient> {
+    const { url: connectionString } = this.options;
+    const client = new LimitedClient({ connectionString, application_name: 'pilothouse-leader', connectionTimeoutMillis: ANSWER_MS, ...KEEP_ALIVE }, ANSWER_MS);
     const lost = (error: Error): void => {
       if (this.client !== client) return;
-      this.client = undefined;
       this.resign();
       this.options.onError(error);
       if (this.started) this.later(() => this.attempt(), RETRY_MS);
     };
     client.on('error', lost);
-    client.on('end', () => lost(new Error("the database closed the leader's connection")));
-    await client.connect();
+    client.on('end', () => lost(client.lost ?? new Error("the database closed the leader's connection")));
+    try {
+      await client.connect();
+      await prepareSession(client);
+    } catch (error) {
+      void client.leave();
+      throw error;
+    }
+    if (this.closed) {
+      await client.leave();
+      throw new Error('this server stands for leadership no longer');
+    }
     this.client = client;
     return client;
   }
 
-  private async begin(client: pg.Client): Promise<void> {
-    const { holder, host, home } = this.options;
-    const { rows } = await client.query<{ epoch: string }>(
-      'UPDATE leadership SET epoch = epoch + 1, holder = $1, heartbeat_at = now(), host = $2, home = $3 WHERE id = 1 RETURNING epoch',
-      [holder, host, home],
-    );
-    const epoch = Number(rows[0]!.epoch);
-    const term = new AbortController();
-    this.term = term;
-    this.later(() => this.beat(client), HEARTBEAT_MS);
-    this.options.lead({ epoch, check: (manager) => checkEpoch(manager, epoch) }, term.signal);
+  private async begin(client: LimitedClient): Promise<void> {
+    const epoch = await raiseEpoch(client, this.options);
+    // The connection may have been lost, or this server closed, while the answer was on its way.
+    if (this.client !== client) return;
+    this.epoch = epoch;
+    const term = (this.term = new AbortController());
+    this.later(() => this.beat(client), this.heartbeatMs);
+    const check = async (manager: EntityManager): Promise<void> => {
+      const current = await lockEpoch(manager);
+      if (current !== epoch) throw new NotLeaderError(`epoch ${epoch} is over, ${current} began`);
+    };
+    this.options.lead({ epoch, check }, term.signal);
   }
 
-  private async beat(client: pg.Client): Promise<void> {
-    await client.query('UPDATE leadership SET heartbeat_at = now() WHERE id = 1');
-    this.later(() => this.beat(client), HEARTBEAT_MS);
+  private async beat(client: LimitedClient): Promise<void> {
+    const { epoch } = this;
+    if (epoch === undefined || this.client !== client) return;
+    if (!(await writeBeat(client, epoch))) throw new NotLeaderError(`epoch ${epoch} is over`);
+    this.later(() => this.beat(client), this.heartbeatMs);
   }
 
-  private async refuseElsewhere(client: pg.Client, free: boolean): Promise<void> {
+  private async refuseElsewhere(client: LimitedClient, free: boolean, row: LeaderRow): Promise<void> {
     const { host, home } = this.options;
-    const { rows } = await client.query<{ host: string | null; home: string | null; gateways: string }>(
-      `SELECT host, home, (SELECT count(*) FROM gateway WHERE heartbeat_at > now() - make_interval(secs => $1)) AS gateways FROM leadership WHERE id = 1`,
-      [GATEWAY_ALIVE_MS / 1000],
-    );
-    const row = rows[0]!;
     const elsewhere = row.host !== null && (row.host !== host || row.home !== home);
-    if (!elsewhere || (free && Number(row.gateways) === 0)) return;
-    if (free) await client.query('SELECT pg_advisory_unlock($1)', [LEADER_LOCK]);
+    if (!elsewhere || (free && !(await gatewaysLive(client)))) return;
+    if (free) await unlock(client);
     throw new DomainError(
       'FAILED_PRECONDITION',
       `the database is in use by a Pilothouse on host ${row.host} with PILOTHOUSE_HOME=${row.home}; servers that share a database must share host and home (this is host ${host}, home ${home})`,
     );
   }
 
+  /** Ends the term, and the connection with the lock: what comes next begins with another one. */
   private resign(): void {
-    this.term?.abort();
-    this.term = undefined;
+    const { client, term } = this;
+    this.client = this.term = this.epoch = undefined;
+    void client?.leave();
+    term?.abort();
   }
 
   private later(work: () => Promise<void>, ms: number): void {
@@ -159,15 +187,18 @@ export class Leadership {
     this.timer = setTimeout(() => {
       work().catch((error: Error) => {
         this.options.onError(error);
-        if (!this.client) this.later(() => this.attempt(), RETRY_MS);
-        else if (this.leads) this.later(() => this.beat(this.client!), HEARTBEAT_MS);
-        else this.later(() => this.attempt(), RETRY_MS);
+        this.watch.reset();
+        this.resign();
+        if (this.started) this.later(() => this.attempt(), RETRY_MS);
       });
     }, ms);
   }
 }
 
-async function checkEpoch(manager: EntityManager, epoch: number): Promise<void> {
-  const rows: { epoch: string }[] = await manager.query('SELECT epoch FROM leadership WHERE id = 1 FOR SHARE');
-  if (Number(rows[0]?.epoch) !== epoch) throw new NotLeaderError(`epoch ${epoch} is over, ${rows[0]?.epoch} began`);
+async function gatewaysLive(client: LimitedClient): Promise<boolean> {
+  const { rows } = await client.query<{ live: boolean }>(
+    'SELECT EXISTS (SELECT 1 FROM gateway WHERE heartbeat_at > now() - make_interval(secs => $1)) AS live',
+    [GATEWAY_ALIVE_MS / 1000],
+  );
+  return rows[0]!.live;
 }

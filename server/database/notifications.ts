@@ -3,6 +3,7 @@
  * anyway, after every (re)connect and slowly in between. Uses pg alone, so that the gateway can share it.
  */
 import pg from 'pg';
+import { KEEP_ALIVE, LimitedClient } from './limited-client.js';
 
 /** Sends empty notifications after commit, at most one a channel in `delayMs`: NOTIFY inside transactions serialises their commits. */
 export class Notifier {
@@ -39,6 +40,9 @@ export class Notifier {
   }
 }
 
+/** How long the listener's connection may be silent: to be let in, and after each question. */
+const ANSWER_MS = 5_000;
+
 export interface ListenerOptions {
   readonly url: string;
   readonly applicationName: string;
@@ -53,7 +57,7 @@ export interface ListenerOptions {
 
 /** One connection that listens, and comes back for as long as it is not closed. */
 export class Listener {
-  private client: pg.Client | undefined;
+  private client: LimitedClient | undefined;
   private closed = false;
   private retry: NodeJS.Timeout | undefined;
   private poll: NodeJS.Timeout | undefined;
@@ -82,40 +86,37 @@ export class Listener {
     clearInterval(this.heartbeat);
     const client = this.client;
     this.client = undefined;
-    await client?.end().catch(() => undefined);
+    await client?.leave();
   }
 
   private async connect(): Promise<void> {
-    const client = new pg.Client({
-      connectionString: this.options.url,
-      application_name: this.options.applicationName,
-      connectionTimeoutMillis: 5_000,
-      keepAlive: true,
-    });
+    const { url: connectionString, applicationName: application_name } = this.options;
+    // A peer that vanished without a word is noticed only by asking it something.
+    const client = new LimitedClient({ connectionString, application_name, connectionTimeoutMillis: ANSWER_MS, ...KEEP_ALIVE }, ANSWER_MS);
     client.on('error', (error) => this.lost(client, error));
     client.on('end', () => this.lost(client, new Error('the database closed the connection')));
     client.on('notification', ({ channel }) => this.options.onWake(channel));
-    await client.connect();
-    for (const channel of this.channels) await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
-    if (this.closed) return void client.end().catch(() => undefined);
+    try {
+      await client.connect();
+      for (const channel of this.channels) await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
+    } catch (error) {
+      void client.leave();
+      throw error;
+    }
+    if (this.closed) return void client.leave();
     this.client = client;
-    // A peer that vanished without a word is noticed only by asking it something.
-    this.heartbeat = setInterval(() => void this.beat(client), this.options.heartbeatMs ?? 5_000);
+    this.heartbeat = setInterval(() => {
+      client.query('SELECT 1').catch((error: Error) => this.lost(client, error));
+    }, this.options.heartbeatMs ?? 5_000);
     this.options.onUp?.();
     this.wakeAll();
   }
 
-  private async beat(client: pg.Client): Promise<void> {
-    const late = setTimeout(() => this.lost(client, new Error('the database did not answer a heartbeat')), 5_000);
-    await client.query('SELECT 1').catch((error: Error) => this.lost(client, error));
-    clearTimeout(late);
-  }
-
-  private lost(client: pg.Client, error: Error): void {
+  private lost(client: LimitedClient, error: Error): void {
     if (this.client !== client) return;
     this.client = undefined;
     clearInterval(this.heartbeat);
-    void client.end().catch(() => undefined);
+    void client.leave();
     this.down(error);
   }
 

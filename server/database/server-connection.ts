@@ -1,6 +1,7 @@
 /** The server's connections to PostgreSQL, as its pool makes them. */
-import pg from 'pg';
+import type pg from 'pg';
 import type { QueryRunner } from 'typeorm';
+import { LimitedClient } from './limited-client.js';
 
 /** Thrown for a change whose connection was lost in its midst; the cause is what PostgreSQL or the network said. Nothing was changed. */
 export class ConnectionLostError extends Error {
@@ -12,32 +13,9 @@ export const STATEMENT_TIMEOUT_MS = 30_000;
 /** Where it does not, nobody is there to do so: its processes hang, or its machine is cut off. */
 export const SILENT_MS = STATEMENT_TIMEOUT_MS + 5_000;
 
-export class ServerConnection extends pg.Client {
-  /** What ended it: of all that is said in the end, the first has the reason. */
-  lost: Error | undefined;
-
+export class ServerConnection extends LimitedClient {
   constructor(config?: pg.ClientConfig) {
-    super(config);
-    // The pool stops listening when it hands a connection out, and TypeORM begins a moment later. What PostgreSQL says in between would be
-    // an event that nobody hears, and such an event ends the process. The next statement fails, which is all that anybody needs to know.
-    this.on('error', (error) => (this.lost ??= error));
-  }
-
-  /**
-   * Gives the connection up with a statement that nobody answers. pg's own `query_timeout` would keep it: in the pool for others, who would
-   * wait behind that statement, and for a ROLLBACK, which would wait as long again. PostgreSQL undoes a transaction whose client is gone.
-   */
-  override query(...statement: unknown[]): never {
-    const answer: unknown = super.query(...(statement as [string]));
-    if (answer instanceof Promise) {
-      const silence = setTimeout(() => {
-        const said = `the database has not answered for ${SILENT_MS / 1_000} s`;
-        this.connection.stream.destroy(Object.assign(new Error(said), { code: 'ETIMEDOUT' }));
-      }, SILENT_MS);
-      const answered = (): void => clearTimeout(silence);
-      answer.then(answered, answered);
-    }
-    return answer as never;
+    super(config, SILENT_MS);
   }
 }
 

@@ -189,7 +189,8 @@ export class GatewayEntity {
 @Check('leadership_one_row', 'id = 1')
 export class LeadershipEntity {
   @PrimaryColumn('int') id!: number;
-  @Column(bigintColumn) epoch!: number;
+  /** The index makes it a key: FOR KEY SHARE, which the leader's writes take, then conflicts with a new epoch and not with a heartbeat. */
+  @Index({ unique: true }) @Column(bigintColumn) epoch!: number;
   @Column('text', { nullable: true }) holder!: string | null;
   @Column({ ...timestampColumn, nullable: true }) heartbeatAt!: Date | null;
   /** Host and home of the local engine: a server elsewhere would see no replica and start doubles. */

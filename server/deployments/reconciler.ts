@@ -49,9 +49,11 @@ export class Reconciler {
 
   constructor(private readonly parts: ReconcilerDependencies) {}
 
-  /** Reconciles until `signal` aborts. */
+  /** Reconciles until `signal` aborts. @throws StaleEpochError */
   lead(fence: Fence, signal: AbortSignal): void {
     const { engine, log } = this.parts;
+    // Before anything is read: the leader before may wake up at any time, with a command that it had decided on.
+    engine.begin(fence.epoch);
     const queue = new WorkQueue({
       concurrency: CONCURRENCY,
       work: (id) => this.reconcile(id, fence),

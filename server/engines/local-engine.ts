@@ -68,6 +68,11 @@ export class LocalEngine implements ReplicaEngine {
     this.upkeep.unref();
   }
 
+  /** @throws StaleEpochError */
+  begin(epoch: number): void {
+    this.fence.pass(epoch);
+  }
+
   /**
    * @throws StaleEpochError; DomainError INVALID for an id or a file path that cannot be; the artifact store's error for a
    * file that is not there. Nothing is left of a replica whose start threw.

@@ -4,6 +4,7 @@
  */
 import type { Logger } from 'pino';
 import pg from 'pg';
+import { KEEP_ALIVE } from '../database/limited-client.js';
 import { Listener, Notifier } from '../database/notifications.js';
 import { HEARTBEAT_MS, METER_FLUSH_MS, POLL_MS } from './limits.js';
 import { writeWindows } from './meter-store.js';
@@ -53,7 +54,7 @@ export class ControlLink {
       connectionTimeoutMillis: 3_000,
       query_timeout: 10_000,
       statement_timeout: 10_000,
-      keepAlive: true,
+      ...KEEP_ALIVE,
     });
     // A connection that breaks while it is idle; whoever needs the next one finds out.
     this.pool.on('error', (error) => this.report(error));

@@ -300,7 +300,9 @@ export function describeReplicaEngine(name: string, open: () => Promise<EngineHa
     it('refuses commands of a leader that was replaced, and does nothing of what they ask', async () => {
       const replica = await ready();
       const fresh = await specOf();
-      await engine.stop(randomUUID(), 0, 7);
+      // Nothing has been asked of it under the new epoch yet.
+      engine.begin(7);
+      expect(() => engine.begin(6)).toThrow(StaleEpochError);
       await expect(engine.stop(replica.replicaId, 0, 6)).rejects.toBeInstanceOf(StaleEpochError);
       await expect(engine.start(fresh, 6)).rejects.toThrow(/epoch 6, but epoch 7/);
       engine = await harness.restart();

@@ -18,6 +18,7 @@ let model: string;
 
 /** Nobody leads here, so that the engine is never asked. */
 const noEngine: ReplicaEngine = {
+  begin: () => undefined,
   start: () => Promise.reject(new Error('nothing is started here')),
   observe: () => Promise.resolve([]),
   stop: () => Promise.resolve(),
