@@ -10,6 +10,8 @@ export const ERROR_CODES = {
   FORBIDDEN: 'the token does not allow this',
   CURSOR_EXPIRED: 'the feed no longer holds events that far back; read the state again and subscribe without a cursor',
   UNAVAILABLE: 'something this needs is away just now; call again later',
+  UNCONFIRMED:
+    'the change was made, or may have been made, and the message says which of them: call again only with the same idempotencyKey, or read the object first',
   DEADLINE_EXCEEDED: 'the deadline passed before an answer was there',
 } as const;
 

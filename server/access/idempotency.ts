@@ -34,6 +34,7 @@ export async function idempotent(change: Change, { operation, key, input }: Idem
   const problem = unstorable(key);
   if (problem) throw new DomainError('INVALID', `idempotencyKey ${problem}`, ['idempotencyKey']);
   const { manager, actor } = change;
+  change.repeatableBy(key);
   const inputDigest = digest(input);
   // Waits for a transaction that holds the same key, and then tells whether that one committed.
   const inserted: unknown[] = await manager.query(

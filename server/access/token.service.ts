@@ -2,6 +2,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { type DataSource, type EntityManager, In, IsNull } from 'typeorm';
 import { type Page, type PageArgs, pageOf } from '../database/pagination.js';
+import { readBack } from '../database/read-back.js';
 import type { Actor, Change, UnitOfWork } from '../database/unit-of-work.js';
 import { DomainError } from '../errors.js';
 import { CHANNEL } from '../gateway/route.js';
@@ -109,7 +110,7 @@ export class TokenService {
       }),
     );
     this.invalidate();
-    return { token: await this.get(id), secret };
+    return { token: await readBack(() => this.get(id)), secret };
   }
 
   /**
@@ -130,7 +131,7 @@ export class TokenService {
       change.wake(CHANNEL.ROUTES);
     });
     this.invalidate();
-    return this.get(id);
+    return readBack(() => this.get(id));
   }
 
   /** @throws DomainError NOT_FOUND */

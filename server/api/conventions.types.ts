@@ -9,7 +9,7 @@ export const UserErrorCode = Object.fromEntries(Object.keys(ERROR_CODES).map((co
 registerEnumType(UserErrorCode, {
   name: 'ErrorCode',
   description:
-    'What kind of failure it is. The same codes stand in `extensions.code` of GraphQL errors, and beside them what GraphQL says of an operation that is malformed: `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `BAD_USER_INPUT`, `OPERATION_RESOLUTION_FAILURE`, `BAD_REQUEST`. A fault of the server is `INTERNAL_SERVER_ERROR`; it and `UNAVAILABLE` may come with `extensions.id`, under which the log of the server says more.',
+    'What kind of failure it is. The same codes stand in `extensions.code` of GraphQL errors, and beside them what GraphQL says of an operation that is malformed: `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `BAD_USER_INPUT`, `OPERATION_RESOLUTION_FAILURE`, `BAD_REQUEST`. A fault of the server is `INTERNAL_SERVER_ERROR`; it, `UNAVAILABLE` and `UNCONFIRMED` may come with `extensions.id`, under which the log of the server says more.',
   valuesConfig: Object.fromEntries(Object.entries(ERROR_CODES).map(([code, description]) => [code, { description }])) as never,
 });
 

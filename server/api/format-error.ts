@@ -1,7 +1,8 @@
 /** What callers see of an error: what they can act on as it is, a fault of ours only as an id that the log has. */
 import { randomUUID } from 'node:crypto';
-import { GraphQLError, type GraphQLFormattedError, Kind } from 'graphql';
+import { GraphQLError, type GraphQLFormattedError, Kind, OperationTypeNode } from 'graphql';
 import type { Logger } from 'pino';
+import { UnconfirmedError } from '../database/unconfirmed-error.js';
 import { DomainError, type ErrorCode } from '../errors.js';
 
 export const FAULT = 'INTERNAL_SERVER_ERROR';
@@ -29,12 +30,25 @@ function isAway(error: Error & { code?: unknown; syscall?: unknown; driverError?
 export function toClientError(error: unknown, log: Logger, requestId?: string): { code: string; message: string; field?: readonly string[]; id?: string } {
   if (error instanceof DomainError) return { code: error.code, message: error.message, ...(error.field.length > 0 ? { field: error.field } : {}) };
   const id = randomUUID();
+  if (error instanceof UnconfirmedError) {
+    log.warn({ err: error, id, requestId }, 'a change could not be confirmed: the database did not answer');
+    return { code: 'UNCONFIRMED' satisfies ErrorCode, message: error.message, id };
+  }
   if (error instanceof Error && isAway(error)) {
     log.warn({ err: error, id, requestId }, 'the database, or another part, did not answer');
     return { code: 'UNAVAILABLE' satisfies ErrorCode, message: 'something that this needs does not answer just now; call again later', id };
   }
   log.error({ err: error, id, requestId }, 'a request failed by a fault of ours');
   return { code: FAULT, message: 'internal error', id };
+}
+
+/** Errors of fields below a mutation's payload: the payload is there, so the change was made. */
+const belowChanges = new WeakSet<GraphQLError>();
+
+/** Call it with the errors of an operation before they are formatted. */
+export function noteErrors(operation: OperationTypeNode | undefined, errors: readonly GraphQLError[] | undefined): void {
+  if (operation !== OperationTypeNode.MUTATION) return;
+  for (const error of errors ?? []) if ((error.path?.length ?? 0) > 1) belowChanges.add(error);
 }
 
 /** For every GraphQL answer, over HTTP and over WebSocket. */
@@ -50,7 +64,8 @@ export function formatGraphQLError(error: unknown, log: Logger, requestId?: stri
     if (code !== undefined && code !== FAULT) return { message: cause.message, ...place, extensions: { ...withoutHttp(cause.extensions), code } };
     if (aboutInput) return { message: cause.message, ...place, extensions: { code: 'BAD_USER_INPUT' } };
   }
-  const { message, ...extensions } = toClientError(cause, log, requestId);
+  const unread = located && belowChanges.has(located) && cause instanceof Error && isAway(cause);
+  const { message, ...extensions } = toClientError(unread ? UnconfirmedError.unread(cause) : cause, log, requestId);
   return { message, ...place, extensions };
 }
 
@@ -70,6 +85,7 @@ export const STATUS_OF: Record<ErrorCode, number> = {
   FORBIDDEN: 403,
   CURSOR_EXPIRED: 410,
   UNAVAILABLE: 503,
+  UNCONFIRMED: 503,
   DEADLINE_EXCEEDED: 504,
 };
 

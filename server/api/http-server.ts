@@ -1,6 +1,6 @@
 /** The control plane's HTTP server: GraphQL over HTTP and WebSocket, routes of features, health, metrics, a landing page. */
 import { randomUUID } from 'node:crypto';
-import { ApolloServer } from '@apollo/server';
+import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerPluginLandingPageDisabled, ApolloServerPluginUsageReportingDisabled } from '@apollo/server/plugin/disabled';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyPluginAsync, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -14,7 +14,7 @@ import { Admission } from './admission.js';
 import { authenticateRequest } from './authentication.js';
 import { type ApiContext, Loaders } from './context.js';
 import type { ResolverInstances } from './create-schema.js';
-import { FAULT, formatGraphQLError, statusOf, toClientError } from './format-error.js';
+import { FAULT, formatGraphQLError, noteErrors, statusOf, toClientError } from './format-error.js';
 import { answerError, answerNotFound, hearOut, knownError, refuseConnection } from './http-errors.js';
 import { LANDING_PAGE } from './landing-page.js';
 import type { Limits } from './limits.js';
@@ -133,6 +133,11 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
 const markAnswer = (request: FastifyRequest, reply: FastifyReply): FastifyReply =>
   reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
 
+/** Before the errors are formatted, which is done without the operation at hand. */
+const errorsNoted: ApolloServerPlugin<ApiContext> = {
+  requestDidStart: async () => ({ didEncounterErrors: async ({ operation, errors }) => noteErrors(operation?.operation, errors) }),
+};
+
 function createApollo(schema: GraphQLSchema, admission: Admission, metrics: ApiMetrics, log: Logger): ApolloServer<ApiContext> {
   return new ApolloServer<ApiContext>({
     schema,
@@ -149,7 +154,7 @@ function createApollo(schema: GraphQLSchema, admission: Admission, metrics: ApiM
       warn: (message) => log.warn(message),
       error: (message) => log.error(message),
     },
-    plugins: [ApolloServerPluginLandingPageDisabled(), ApolloServerPluginUsageReportingDisabled(), metrics.apolloPlugin],
+    plugins: [ApolloServerPluginLandingPageDisabled(), ApolloServerPluginUsageReportingDisabled(), metrics.apolloPlugin, errorsNoted],
     formatError: (formatted, error) => {
       // Apollo puts its codes on the errors it makes itself: parsing, validation, malformed requests.
       const { code } = formatted.extensions ?? {};

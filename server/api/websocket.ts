@@ -5,7 +5,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setImmediate as tick, setTimeout as delay } from 'node:timers/promises';
-import { execute, type ExecutionArgs, getOperationAST, GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
+import { execute, type ExecutionArgs, getOperationAST, GraphQLError, type GraphQLFormattedError, type GraphQLSchema, OperationTypeNode } from 'graphql';
 import { type Context, handleProtocols, makeServer } from 'graphql-ws';
 import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -14,7 +14,7 @@ import { DomainError } from '../errors.js';
 import type { Admission } from './admission.js';
 import { authenticate, bearerOf } from './authentication.js';
 import type { ApiContext } from './context.js';
-import { formatGraphQLError } from './format-error.js';
+import { formatGraphQLError, noteErrors } from './format-error.js';
 import { limitExceeded } from './limits.js';
 import type { OperationObserver } from './metrics.js';
 
@@ -181,11 +181,14 @@ export class GraphqlWebSockets {
   private answer(args: ExecutionArgs): ReturnType<typeof execute> {
     const started = performance.now();
     const result = execute(args);
-    const operation = getOperationAST(args.document, args.operationName)?.operation ?? 'query';
+    const operation = getOperationAST(args.document, args.operationName)?.operation ?? OperationTypeNode.QUERY;
     const done = (failed: boolean): void => this.options.observe(operation, 'websocket', performance.now() - started, failed);
     if (result instanceof Promise)
       result.then(
-        ({ errors }) => done(errors !== undefined),
+        ({ errors }) => {
+          noteErrors(operation, errors);
+          done(errors !== undefined);
+        },
         () => done(true),
       );
     else done(result.errors !== undefined);

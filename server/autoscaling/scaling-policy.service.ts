@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { In, type EntityManager } from 'typeorm';
 import { idempotent } from '../access/idempotency.js';
+import { readBack } from '../database/read-back.js';
 import type { Actor, Change, UnitOfWork } from '../database/unit-of-work.js';
 import { DeploymentEntity } from '../deployments/deployment.entities.js';
 import type { DeploymentRef, DeploymentService } from '../deployments/deployment.service.js';
@@ -59,7 +60,7 @@ export class ScalingPolicyService {
         return policy.id;
       }),
     );
-    return this.manager.findOneByOrFail(ScalingPolicyEntity, { id });
+    return readBack(() => this.manager.findOneByOrFail(ScalingPolicyEntity, { id }));
   }
 
   /** The deployment goes back to the replicas of its spec; the ledger stays. @throws DomainError NOT_FOUND, CONFLICT */
@@ -73,7 +74,7 @@ export class ScalingPolicyService {
       await this.retire(change, deployment, policy);
       return policy.id;
     });
-    return this.manager.findOneByOrFail(ScalingPolicyEntity, { id });
+    return readBack(() => this.manager.findOneByOrFail(ScalingPolicyEntity, { id }));
   }
 
   /** Ends a policy. The deployment's row must be locked. */

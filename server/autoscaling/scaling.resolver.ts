@@ -4,6 +4,7 @@ import type { ApiContext } from '../api/context.js';
 import { type Connection, ConnectionArgs, payload, toConnection } from '../api/conventions.types.js';
 import type { NodeSource } from '../api/node.resolver.js';
 import { pageBelow, rowsById } from '../api/row-loaders.js';
+import { readBack } from '../database/read-back.js';
 import { DeploymentEntity } from '../deployments/deployment.entities.js';
 import { toRef } from '../deployments/deployment-inputs.types.js';
 import { toDeployment } from '../deployments/deployment.mappers.js';
@@ -71,7 +72,8 @@ export class ScalingPolicyResolver {
   }
 
   private async answer(policy: ScalingPolicyEntity): Promise<{ scalingPolicy: ScalingPolicyType; deployment: DeploymentType }> {
-    return { scalingPolicy: toScalingPolicy(policy), deployment: toDeployment(await this.deployments.get({ id: policy.deploymentId })) };
+    const deployment = await readBack(() => this.deployments.get({ id: policy.deploymentId }));
+    return { scalingPolicy: toScalingPolicy(policy), deployment: toDeployment(deployment) };
   }
 }
 

@@ -52,6 +52,8 @@ export const ENTITIES = [
 const MIGRATION_LOCK = 0x50494c4f;
 
 const CONNECT_MS = 10_000;
+/** A server that was stopped in the midst of a change holds its rows for so long; whoever takes over from it waits for them. */
+const IDLE_IN_TRANSACTION_MS = 8_000;
 
 /** A data source that is not connected yet. */
 export function createDataSource(url: string, poolSize = 20): DataSource {
@@ -66,7 +68,7 @@ export function createDataSource(url: string, poolSize = 20): DataSource {
     applicationName: 'pilothouse-server',
     // To be let in, or, where all connections are in use, to get one of them.
     connectTimeoutMS: CONNECT_MS,
-    extra: { Client: ServerConnection, ...KEEP_ALIVE, statement_timeout: STATEMENT_TIMEOUT_MS, idle_in_transaction_session_timeout: 30_000 },
+    extra: { Client: ServerConnection, ...KEEP_ALIVE, statement_timeout: STATEMENT_TIMEOUT_MS, idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS },
     // Ids are made here, so that no database extension is needed.
     installExtensions: false,
   });

@@ -7,8 +7,10 @@ import { AuditEntryEntity } from '../access/access.entities.js';
 import { EventEntity } from '../events/event.entities.js';
 import type { Topic, Topics } from '../events/topics.js';
 import { CHANNEL } from '../gateway/route.js';
+import { aboutToCommit, outcomeOf, type Commit, type WrittenRow } from './commit-outcome.js';
 import type { Notifier } from './notifications.js';
 import { reasonOfFailure } from './server-connection.js';
+import { UnconfirmedError } from './unconfirmed-error.js';
 
 /** Who acts: `token:<name>` for a caller, `system:<part>` for what Pilothouse decides itself. */
 export type Actor = string;
@@ -40,22 +42,34 @@ export interface Change {
   audit(entry: NewAuditEntry): Promise<void>;
   /** Wakes the listeners of a channel once the change is committed. */
   wake(channel: string): void;
+  /** Names the key by which the caller can ask again, for when it cannot be told whether the change was made. */
+  repeatableBy(idempotencyKey: string): void;
   /** Runs once the change is committed, in this process only; level-triggered work must not depend on it. */
   afterCommit(callback: () => void): void;
 }
+
+/** How long a change whose COMMIT was not answered is looked up: a database that crashed is back within some seconds. */
+const PATIENCE_MS = 15_000;
 
 export class UnitOfWork {
   constructor(
     readonly dataSource: DataSource,
     private readonly notifier: Notifier,
     private readonly clock: () => Date = () => new Date(),
+    private readonly patienceMs = PATIENCE_MS,
   ) {}
 
-  /** @throws what the work throws, and ConnectionLostError */
+  /**
+   * Makes a change. When this throws anything but an UnconfirmedError, nothing was changed.
+   * @throws what the work throws; ConnectionLostError; UnconfirmedError where the answer to COMMIT was lost and the database cannot be asked
+   */
   async run<R>(actor: Actor, work: (change: Change) => Promise<R>): Promise<R> {
     const wakes = new Set<string>();
     const callbacks: (() => void)[] = [];
     let runner: QueryRunner | undefined;
+    let key: string | undefined;
+    let written: WrittenRow | undefined;
+    let made: { readonly result: R; readonly commit: Commit } | undefined;
     const transaction = this.dataSource.transaction(async (manager) => {
       runner = manager.queryRunner;
       const now = this.clock();
@@ -64,22 +78,39 @@ export class UnitOfWork {
         actor,
         now,
         emit: async ({ topic, subjectId, projectId, type, payload }) => {
-          await manager.insert(EventEntity, { topic, subjectId, projectId, type, actor, payload: payload as unknown as Record<string, never>, at: now });
+          const event = { topic, subjectId, projectId, type, actor, payload: payload as unknown as Record<string, never>, at: now };
+          const { identifiers } = await manager.insert(EventEntity, event);
+          written ??= { table: 'event', sequence: String(identifiers[0]!['sequence']), at: now, actor };
           wakes.add(CHANNEL.UNSEQUENCED);
         },
         audit: async ({ action, objectType, objectId, projectId, detail = {} }) => {
-          await manager.insert(AuditEntryEntity, { at: now, actor, action, objectType, objectId, projectId, detail: detail as Record<string, never> });
+          const entry = { at: now, actor, action, objectType, objectId, projectId, detail: detail as Record<string, never> };
+          const { identifiers } = await manager.insert(AuditEntryEntity, entry);
+          written ??= { table: 'audit_entry', sequence: String(identifiers[0]!['sequence']), at: now, actor };
         },
         wake: (channel) => wakes.add(channel),
+        repeatableBy: (idempotencyKey) => (key = idempotencyKey),
         afterCommit: (callback) => callbacks.push(callback),
       };
-      return work(change);
+      const result = await work(change);
+      made = { result, commit: await aboutToCommit(manager, written) };
+      return result;
     });
     const result = await transaction.catch(async (error: unknown) => {
-      throw await reasonOfFailure(error, runner);
+      const reason = await reasonOfFailure(error, runner);
+      if (!made || wasRefused(error)) throw reason;
+      const outcome = await outcomeOf(this.dataSource, made.commit, this.patienceMs);
+      if (outcome === 'UNKNOWN') throw UnconfirmedError.maybe(key, reason);
+      if (outcome === 'ABORTED') throw reason;
+      return made.result;
     });
     for (const channel of wakes) this.notifier.wake(channel);
     for (const callback of callbacks) callback();
     return result;
   }
+}
+
+/** PostgreSQL itself has answered that it does not commit. What it says as it ends a connection is no answer. */
+function wasRefused(error: unknown): boolean {
+  return (error as { driverError?: { severity?: unknown } } | undefined)?.driverError?.severity === 'ERROR';
 }

@@ -5,6 +5,7 @@ import type { ApiContext } from '../api/context.js';
 import { ConnectionArgs, payload, toConnection, type Connection } from '../api/conventions.types.js';
 import { expectNodeId } from '../api/node-id.js';
 import { pageOf } from '../database/pagination.js';
+import { readBack } from '../database/read-back.js';
 import { DomainError } from '../errors.js';
 import type { EventFeed } from '../events/event-feed.js';
 import type { ProjectService } from '../registry/project.service.js';
@@ -133,7 +134,11 @@ export class DeploymentResolver {
   }
 
   /** @param head of the feed before the call */
-  private async answer(row: DeploymentEntity, events: EventFeed, head: string): Promise<Omit<DeploymentPayload, 'userErrors'>> {
+  private answer(row: DeploymentEntity, events: EventFeed, head: string): Promise<Omit<DeploymentPayload, 'userErrors'>> {
+    return readBack(() => this.describe(row, events, head));
+  }
+
+  private async describe(row: DeploymentEntity, events: EventFeed, head: string): Promise<Omit<DeploymentPayload, 'userErrors'>> {
     const rollout = await this.dataSource.manager
       .createQueryBuilder(RolloutEntity, 'o')
       .innerJoin('o.revision', 'r')

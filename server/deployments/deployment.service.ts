@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { SelectQueryBuilder } from 'typeorm';
 import { idempotent } from '../access/idempotency.js';
+import { readBack } from '../database/read-back.js';
 import type { Actor, Change, UnitOfWork } from '../database/unit-of-work.js';
 import { DomainError } from '../errors.js';
 import { CHANNEL } from '../gateway/route.js';
@@ -92,7 +93,7 @@ export class DeploymentService {
       }),
     );
     this.wake(id);
-    return this.get({ id });
+    return readBack(() => this.get({ id }));
   }
 
   /** Changes the number of replicas of each target. */
@@ -199,7 +200,7 @@ export class DeploymentService {
       await work(change, deployment);
     });
     this.wake(id);
-    return this.get({ id });
+    return readBack(() => this.get({ id }));
   }
 
   private async create(change: Change, project: ProjectEntity, { name, spec: wanted, reason, expectedGeneration }: DeployRequest): Promise<string> {

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { In, type EntityManager } from 'typeorm';
 import { idempotent } from '../access/idempotency.js';
+import { readBack } from '../database/read-back.js';
 import type { Actor, Change, UnitOfWork } from '../database/unit-of-work.js';
 import { DeploymentEntity } from '../deployments/deployment.entities.js';
 import type { DeploymentRef, DeploymentService } from '../deployments/deployment.service.js';
@@ -104,7 +105,7 @@ export class MonitorService {
         return monitor.id;
       }),
     );
-    return this.get(id);
+    return readBack(() => this.get(id));
   }
 
   /** Its runs and alerts stay; what is firing is resolved. @throws DomainError NOT_FOUND */
@@ -114,7 +115,7 @@ export class MonitorService {
       await this.retire(change, monitor, 'the monitor was deleted');
       change.afterCommit(this.changed);
     });
-    return this.get(id);
+    return readBack(() => this.get(id));
   }
 
   /** Ends a monitor whose row is locked. */
@@ -186,7 +187,7 @@ export class MonitorService {
         return rule.id;
       }),
     );
-    return this.manager.findOneByOrFail(AlertRuleEntity, { id });
+    return readBack(() => this.manager.findOneByOrFail(AlertRuleEntity, { id }));
   }
 
   /** Its alerts stay; what is firing is resolved. @throws DomainError NOT_FOUND */
@@ -203,7 +204,7 @@ export class MonitorService {
       await change.manager.update(AlertRuleEntity, { id }, { deletedAt: change.now });
       await change.audit({ action: 'deleteAlertRule', objectType: 'AlertRule', objectId: id, projectId, detail: { monitorId: monitor.id, name: rule.name } });
     });
-    return this.manager.findOneByOrFail(AlertRuleEntity, { id });
+    return readBack(() => this.manager.findOneByOrFail(AlertRuleEntity, { id }));
   }
 
   private async resolveAll(change: Change, monitor: MonitorEntity, projectId: string, rules: readonly AlertRuleEntity[], why: string): Promise<void> {

@@ -1,6 +1,7 @@
 /** Which artifacts there are. A row says that the bytes were stored; the bytes themselves are the store's. */
 import type { Readable } from 'node:stream';
 import { In } from 'typeorm';
+import { readBack } from '../database/read-back.js';
 import type { Actor, UnitOfWork } from '../database/unit-of-work.js';
 import { DomainError } from '../errors.js';
 import type { ArtifactStore } from './artifact-store.js';
@@ -59,7 +60,8 @@ export class ArtifactService {
         await change.audit({ action: 'uploadArtifact', objectType: 'Artifact', objectId: artifactId(digest), projectId: null, detail: { digest, sizeBytes } });
       return made.length > 0;
     });
-    return { artifact: await this.manager.findOneByOrFail(ArtifactEntity, { digest }), created };
+    const artifact = await readBack(() => this.manager.findOneByOrFail(ArtifactEntity, { digest }));
+    return { artifact, created };
   }
 
   /** The bytes of an artifact and their number. @throws DomainError INVALID, NOT_FOUND */

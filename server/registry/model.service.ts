@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { In } from 'typeorm';
 import { idempotent } from '../access/idempotency.js';
 import { type Page, type PageArgs, pageOf } from '../database/pagination.js';
+import { readBack } from '../database/read-back.js';
 import type { Actor, UnitOfWork } from '../database/unit-of-work.js';
 import { DomainError } from '../errors.js';
 import { checkGeneration, checkModelName, isModelName, isName } from './names.js';
@@ -81,7 +82,7 @@ export class ModelService {
         return made[0].id;
       }),
     );
-    return this.get(id);
+    return readBack(() => this.get(id));
   }
 
   /** @throws DomainError NOT_FOUND, LIMIT_EXCEEDED, CONFLICT */
@@ -95,7 +96,7 @@ export class ModelService {
       await change.manager.update(ModelEntity, { id }, { description, generation: model.generation + 1 });
       await change.audit({ action: 'updateModel', objectType: 'Model', objectId: id, projectId: model.projectId, detail: { name, description } });
     });
-    return this.get(id);
+    return readBack(() => this.get(id));
   }
 
   private get manager() {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type EntityManager, In } from 'typeorm';
 import { idempotent } from '../access/idempotency.js';
 import { type Page, type PageArgs, pageOf } from '../database/pagination.js';
+import { readBack } from '../database/read-back.js';
 import type { Actor, Change, UnitOfWork } from '../database/unit-of-work.js';
 import { DomainError } from '../errors.js';
 import { checkGeneration, checkName, isName } from './names.js';
@@ -71,7 +72,7 @@ export class ProjectService {
         return made;
       }),
     );
-    return this.get(id);
+    return readBack(() => this.get(id));
   }
 
   /** @throws DomainError NOT_FOUND, LIMIT_EXCEEDED, CONFLICT */
@@ -85,7 +86,7 @@ export class ProjectService {
       await change.manager.update(ProjectEntity, { id }, { description, generation: project.generation + 1 });
       await change.audit({ action: 'updateProject', objectType: 'Project', objectId: id, projectId: id, detail: { name, description } });
     });
-    return this.get(id);
+    return readBack(() => this.get(id));
   }
 
   /** Makes the project `default` where it is missing; any number of servers may do so at once. */

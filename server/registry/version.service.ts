@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import { In } from 'typeorm';
 import { idempotent } from '../access/idempotency.js';
 import { type Page, type PageArgs, pageOf } from '../database/pagination.js';
+import { readBack } from '../database/read-back.js';
 import type { Actor, Change, UnitOfWork } from '../database/unit-of-work.js';
 import { DomainError } from '../errors.js';
 import type { RuntimeCatalog } from '../../runtimes/catalog.js';
@@ -129,7 +130,7 @@ export class VersionService {
     const id = await this.work.run(actor, (change) =>
       idempotent(change, { operation: 'createVersion', key, input }, () => this.insert(change, model.id, format, request)),
     );
-    return this.get(id);
+    return readBack(() => this.get(id));
   }
 
   private async insert(change: Change, modelId: string, format: string, request: CreateVersionRequest): Promise<string> {

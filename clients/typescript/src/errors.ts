@@ -71,6 +71,7 @@ const CODES: Readonly<Record<PilothouseErrorCode, true>> = {
   NOT_FOUND: true,
   UNAUTHENTICATED: true,
   UNAVAILABLE: true,
+  UNCONFIRMED: true,
 };
 
 /** What GraphQL and HTTP say of an operation or a request that cannot be carried out as it was sent. */

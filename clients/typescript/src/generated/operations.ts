@@ -158,7 +158,7 @@ export type DeploymentRefInput = {
   readonly project?: string;
 };
 
-/** What kind of failure it is. The same codes stand in `extensions.code` of GraphQL errors, and beside them what GraphQL says of an operation that is malformed: `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `BAD_USER_INPUT`, `OPERATION_RESOLUTION_FAILURE`, `BAD_REQUEST`. A fault of the server is `INTERNAL_SERVER_ERROR`; it and `UNAVAILABLE` may come with `extensions.id`, under which the log of the server says more. */
+/** What kind of failure it is. The same codes stand in `extensions.code` of GraphQL errors, and beside them what GraphQL says of an operation that is malformed: `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `BAD_USER_INPUT`, `OPERATION_RESOLUTION_FAILURE`, `BAD_REQUEST`. A fault of the server is `INTERNAL_SERVER_ERROR`; it, `UNAVAILABLE` and `UNCONFIRMED` may come with `extensions.id`, under which the log of the server says more. */
 export type ErrorCode =
   /** the name is taken */
   | 'ALREADY_EXISTS'
@@ -181,7 +181,9 @@ export type ErrorCode =
   /** no valid bearer token came with the request */
   | 'UNAUTHENTICATED'
   /** something this needs is away just now; call again later */
-  | 'UNAVAILABLE';
+  | 'UNAVAILABLE'
+  /** the change was made, or may have been made, and the message says which of them: call again only with the same idempotencyKey, or read the object first */
+  | 'UNCONFIRMED';
 
 /** A request to a deployment. */
 export type InferInput = {
