@@ -54,11 +54,12 @@ export const artifactUpload =
         .send(content);
     });
 
-    app.put<Route>(PATH, async (request, reply) => {
+    // `whileGrowing` limits how long it takes.
+    app.put<Route>(PATH, { config: { ownPace: true } }, async (request, reply) => {
       const digest = expectDigest(request.params.digest, 'digest');
       checkLength(request, artifacts.maxBytes);
       const { artifact, created } = await whileGrowing(request.raw, idleTimeoutMs, () => artifacts.receive(request.caller.actor, digest, request.raw));
-      discard(request.raw, artifacts.maxBytes, true);
+      discard(request.raw, { maxBytes: artifacts.maxBytes, patient: true });
       return reply.code(created ? 201 : 200).send({ digest, sizeBytes: String(artifact.sizeBytes) });
     });
 

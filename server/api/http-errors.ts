@@ -61,6 +61,8 @@ function ofConnection({ code, reason }: ParserError): KnownError {
       return tooLarge('the extensions of the chunks are larger than is allowed here');
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return malformed('the headers did not come in time', 408);
+    case 'BODY_TIMEOUT':
+      return malformed('the body did not come in time', 408);
     case 'HPE_INVALID_EOF_STATE':
       return malformed('the connection ended before the whole request had come');
     default:

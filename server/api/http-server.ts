@@ -11,11 +11,14 @@ import type { Caller, TokenService } from '../access/token.service.js';
 import { isLoopback } from '../config.js';
 import type { EventFeed } from '../events/event-feed.js';
 import { Admission } from './admission.js';
+import { AnswersUnderWay } from './answers-under-way.js';
 import { authenticateRequest } from './authentication.js';
+import { connectionLimits, Connections, type ConnectionLimits } from './connections.js';
 import { type ApiContext, Loaders } from './context.js';
 import type { ResolverInstances } from './create-schema.js';
 import { FAULT, formatGraphQLError, noteErrors, statusOf, toClientError } from './format-error.js';
 import { answerError, answerNotFound, hearOut, knownError, refuseConnection } from './http-errors.js';
+import { limitRequests, TIMEOUTS, type Timeouts } from './request-limits.js';
 import { LANDING_PAGE } from './landing-page.js';
 import type { Limits } from './limits.js';
 import { ApiMetrics, type StateGauge } from './metrics.js';
@@ -35,6 +38,8 @@ export interface ApiOptions {
   /** Fastify plugins of features. Every route in them is authenticated: `request.caller` says who calls. */
   readonly routes?: readonly FastifyPluginAsync[];
   readonly limits?: Partial<Limits>;
+  readonly connections?: Partial<ConnectionLimits>;
+  readonly timeouts?: Partial<Timeouts>;
   /** What `/metrics` says beside what this server observes itself. */
   readonly state?: readonly StateGauge[];
 }
@@ -45,6 +50,7 @@ export interface ApiServer {
   readonly host: string;
   readonly port: number;
   readonly metrics: Registry;
+  readonly connections: Pick<Connections, 'counts'>;
   /** Refuses what is new, finishes what is under way, tells WebSockets that it goes away. */
   close(): Promise<void>;
 }
@@ -58,6 +64,9 @@ const CLOSE_MS = 10_000;
 export async function startApi(options: ApiOptions): Promise<ApiServer> {
   const { schema, log, tokens, host } = options;
   const admission = new Admission(schema, options.limits);
+  const answers = new AnswersUnderWay(admission.limits);
+  const connections = new Connections({ ...connectionLimits(), ...options.connections }, log);
+  const timeouts = { ...TIMEOUTS, ...options.timeouts };
   const contextOf = (caller: Caller, requestId: string = randomUUID()): ApiContext => ({
     ...caller,
     requestId,
@@ -72,8 +81,10 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
   const fastify = Fastify({
     logger: false,
     bodyLimit: admission.limits.bodyBytes,
-    // A big artifact may take its time; slow readers without a token never get as far as a body.
+    // Of a whole request: `limitRequests` has it, since a big artifact may take its time.
     requestTimeout: 0,
+    keepAliveTimeout: timeouts.idleMs,
+    http: { headersTimeout: timeouts.headersMs, connectionsCheckingInterval: Math.min(1_000, timeouts.headersMs) },
     genReqId: ({ headers }) =>
       typeof headers['x-request-id'] === 'string' && REQUEST_ID.test(headers['x-request-id']) ? headers['x-request-id'] : randomUUID(),
     // Of a path that cannot be read: before every hook.
@@ -90,19 +101,23 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
     // A connection that was busy when closing began would else stay open, idle, for as long as its client likes.
     if (closing) reply.header('connection', 'close');
   });
+  connections.attach(fastify.server);
+  limitRequests(fastify, connections, timeouts);
   const sockets = new GraphqlWebSockets({
     path: GRAPHQL,
     schema,
     admission,
+    connections,
+    answers,
     tokens,
     log,
     context: (caller) => contextOf(caller),
     observe: metrics.observeOperation,
   });
-  metrics.observeRequests(fastify, sockets);
+  metrics.observeRequests(fastify, sockets, connections);
   fastify.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
   fastify.setNotFoundHandler(answerNotFound);
-  await fastify.register(async (scope) => registerGraphql(scope, { apollo, admission, tokens, log, contextOf }));
+  await fastify.register(async (scope) => registerGraphql(scope, { apollo, admission, answers, tokens, log, contextOf }));
   await fastify.register(async (scope) => registerOpenRoutes(scope, options, metrics.registry));
   await fastify.register(async (scope) => {
     scope.addHook('onRequest', authenticateRequest(tokens));
@@ -117,6 +132,7 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
     host,
     port,
     metrics: metrics.registry,
+    connections,
     close: async () => {
       closing = true;
       // Before the WebSockets are told: from here on nobody gets in, so a client that connects again finds the next server.
@@ -173,12 +189,13 @@ function createApollo(schema: GraphQLSchema, admission: Admission, metrics: ApiM
 interface GraphqlParts {
   readonly apollo: ApolloServer<ApiContext>;
   readonly admission: Admission;
+  readonly answers: AnswersUnderWay;
   readonly tokens: TokenService;
   readonly log: Logger;
   readonly contextOf: (caller: Caller, requestId: string) => ApiContext;
 }
 
-function registerGraphql(scope: FastifyInstance, { apollo, admission, tokens, log, contextOf }: GraphqlParts): void {
+function registerGraphql(scope: FastifyInstance, { apollo, admission, answers, tokens, log, contextOf }: GraphqlParts): void {
   const answer = (reply: FastifyReply, status: number, errors: readonly unknown[]): FastifyReply =>
     reply.code(status).type('application/json; charset=utf-8').send({ errors });
   scope.setErrorHandler((error: FastifyError, request, reply) => {
@@ -211,6 +228,10 @@ function registerGraphql(scope: FastifyInstance, { apollo, admission, tokens, lo
           { message: 'subscriptions need a WebSocket: connect to this path with the protocol graphql-transport-ws', extensions: { code: 'BAD_REQUEST' } },
         ]);
       }
+      const { tokenId } = request.caller;
+      const refusal = answers.refusal(tokenId, request.raw.socket);
+      if (refusal) return answer(reply, 429, [formatGraphQLError(refusal, log, request.id)]);
+      reply.raw.once('close', answers.begin(tokenId, request.raw.socket));
     },
     handler: fastifyApolloHandler<ApiContext>(apollo, { context: async (request) => contextOf(request.caller, request.id) }) as never,
   });

@@ -16,12 +16,15 @@ import {
   Kind,
   Lexer,
   type OperationDefinitionNode,
+  SchemaMetaFieldDef,
   type SelectionSetNode,
   Source,
   TokenKind,
+  TypeMetaFieldDef,
   visit,
 } from 'graphql';
 import { type ErrorCode } from '../errors.js';
+import { introspectionSizes } from './introspection-size.js';
 
 export interface Limits {
   /** Lexical tokens of a document. */
@@ -45,10 +48,18 @@ export interface Limits {
   readonly errors: number;
   /** Size of a request's body and of a WebSocket message. */
   readonly bodyBytes: number;
+  /** Operations under way on one WebSocket, subscriptions among them. */
   readonly subscriptionsPerConnection: number;
-  readonly connections: number;
+  /** Queries and mutations under way over one HTTP connection: only a client that pipelines has more than one. */
+  readonly answersPerConnection: number;
+  /** Queries and mutations under way with one token, over all connections. */
+  readonly answersPerToken: number;
   /** From the WebSocket's opening to its `connection_init`. */
   readonly connectionInitMs: number;
+  /** What may come over a WebSocket before its `connection_init` is acknowledged. */
+  readonly unacknowledgedBytes: number;
+  /** Answers and events that a WebSocket's client has not read; a socket that holds more is closed. */
+  readonly unreadBytes: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -65,12 +76,17 @@ export const DEFAULT_LIMITS: Limits = {
   errors: 5,
   bodyBytes: 1024 ** 2,
   subscriptionsPerConnection: 100,
-  connections: 20_000,
+  answersPerConnection: 16,
+  answersPerToken: 256,
   connectionInitMs: 5_000,
+  unacknowledgedBytes: 16 * 1024,
+  unreadBytes: 4 * 1024 ** 2,
 };
 
 /** What a list without `first` is taken to hold. */
 const ASSUMED_LIST_ITEMS = 10;
+/** The root fields of introspection, which no type lists. */
+const META_FIELDS = new Map([SchemaMetaFieldDef, TypeMetaFieldDef].map((field) => [field.name, field]));
 
 export const limitExceeded = (limit: keyof Limits, message: string): GraphQLError =>
   new GraphQLError(message, { extensions: { code: 'LIMIT_EXCEEDED' satisfies ErrorCode, limit } });
@@ -121,7 +137,7 @@ export function checkShape(document: DocumentNode, limits: Limits): void {
   }
 }
 
-/** How many fields the answer may have. Every fragment is measured once, so that spreading it often costs no time here. */
+/** How many fields the answer may have, those of an introspection among them. Every fragment is measured once, so that spreading it often costs no time here. */
 export function costOf(
   schema: GraphQLSchema,
   document: DocumentNode,
@@ -152,15 +168,16 @@ export function costOf(
     }
     return cost;
   };
+  const sizes = introspectionSizes(schema);
   const fieldCost = (node: FieldNode, parent: GraphQLCompositeType | undefined): number => {
-    const field = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[node.name.value] : undefined;
     if (!node.selectionSet) return 1;
+    const field = META_FIELDS.get(node.name.value) ?? (isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[node.name.value] : undefined);
     const type = field && getNamedType(field.type);
-    // Introspection has no field here: what it answers is as large as the schema, whatever is asked.
-    return 1 + (field ? itemsOf(node, field, parent!, variables) : 1) * selectionCost(node.selectionSet, isCompositeType(type) ? type : undefined);
+    const items = sizes.get(`${parent?.name}.${node.name.value}`) ?? (field ? itemsOf(node, field, parent!, variables) : 1);
+    return 1 + items * selectionCost(node.selectionSet, isCompositeType(type) ? type : undefined);
   };
   const root = schema.getRootType(operation.operation);
-  return selectionCost(operation.selectionSet, root ?? undefined);
+  return Math.ceil(selectionCost(operation.selectionSet, root ?? undefined));
 }
 
 function itemsOf(node: FieldNode, field: GraphQLField<unknown, unknown>, parent: GraphQLCompositeType, variables: Readonly<Record<string, unknown>>): number {

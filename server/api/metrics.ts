@@ -3,6 +3,7 @@ import type { ApolloServerPlugin } from '@apollo/server';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Connections } from './connections.js';
 import type { ApiContext } from './context.js';
 import type { GraphqlWebSockets } from './websocket.js';
 
@@ -60,7 +61,7 @@ export class ApiMetrics {
     };
   }
 
-  observeRequests(fastify: FastifyInstance, sockets: GraphqlWebSockets): void {
+  observeRequests(fastify: FastifyInstance, sockets: GraphqlWebSockets, connections: Connections): void {
     const requests = new Histogram({
       name: 'pilothouse_api_request_duration_seconds',
       help: 'Time from a request to the end of its answer.',
@@ -71,6 +72,12 @@ export class ApiMetrics {
     fastify.addHook('onResponse', async (request, reply) => {
       // The route's pattern, never the path as sent: a label must not have as many values as callers can think of.
       requests.observe({ method: request.method, route: request.routeOptions.url ?? 'none', status: reply.statusCode }, reply.elapsedTime / 1000);
+    });
+    this.add({
+      name: 'pilothouse_api_connections',
+      help: 'Open connections, WebSockets among them; of strangers: over which no valid token came yet.',
+      labels: ['caller'],
+      values: () => Object.entries(connections.counts).map(([caller, count]) => [{ caller }, count] as const),
     });
     this.add({ name: 'pilothouse_api_websocket_connections', help: 'Open WebSocket connections.', values: () => [[{}, sockets.connections]] });
   }

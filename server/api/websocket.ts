@@ -6,26 +6,32 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setImmediate as tick, setTimeout as delay } from 'node:timers/promises';
 import { execute, type ExecutionArgs, getOperationAST, GraphQLError, type GraphQLFormattedError, type GraphQLSchema, OperationTypeNode } from 'graphql';
-import { type Context, handleProtocols, makeServer } from 'graphql-ws';
+import { type Context, handleProtocols, makeServer, type Server as Protocol } from 'graphql-ws';
 import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Caller, TokenService } from '../access/token.service.js';
 import { DomainError } from '../errors.js';
 import type { Admission } from './admission.js';
+import type { AnswersUnderWay } from './answers-under-way.js';
 import { authenticate, bearerOf } from './authentication.js';
+import type { Connections } from './connections.js';
 import type { ApiContext } from './context.js';
 import { formatGraphQLError, noteErrors } from './format-error.js';
 import { limitExceeded } from './limits.js';
 import type { OperationObserver } from './metrics.js';
+import { SocketBounds } from './socket-bounds.js';
 
 /** Close codes of the graphql-transport-ws protocol and of WebSocket itself. */
 const CLOSE = { GOING_AWAY: 1001, TRY_AGAIN: 1013, UNAUTHENTICATED: 4401, FAULT: 4500 } as const;
+/** A refused caller has this long to read why. */
+const REFUSED_MS = 1_000;
 const PING_MS = 15_000;
 const DRAIN_MS = 10_000;
 
 interface Extra {
   readonly socket: WebSocket;
   readonly request: IncomingMessage;
+  readonly bounds: SocketBounds;
   caller?: Caller;
 }
 
@@ -33,6 +39,8 @@ export interface WebSocketOptions {
   readonly path: string;
   readonly schema: GraphQLSchema;
   readonly admission: Admission;
+  readonly connections: Pick<Connections, 'recognise'>;
+  readonly answers: AnswersUnderWay;
   readonly tokens: Pick<TokenService, 'verify' | 'onChange'>;
   readonly log: Logger;
   readonly context: (caller: Caller) => ApiContext;
@@ -52,7 +60,14 @@ export class GraphqlWebSockets {
 
   constructor(private readonly options: WebSocketOptions) {
     const { limits } = options.admission;
-    this.server = new WebSocketServer({ noServer: true, maxPayload: limits.bodyBytes, perMessageDeflate: false, handleProtocols });
+    this.server = new WebSocketServer({
+      noServer: true,
+      maxPayload: limits.bodyBytes,
+      perMessageDeflate: false,
+      // Each message in a turn of its own: many that come at once would else all be executed before the first answer leaves.
+      allowSynchronousEvents: false,
+      handleProtocols,
+    });
     this.ping = setInterval(() => this.pingAll(), PING_MS);
     this.ping.unref();
     this.forget = options.tokens.onChange(() => void this.checkTokens());
@@ -65,7 +80,7 @@ export class GraphqlWebSockets {
       onError: (_context, _id, _payload, errors) => errors.map((error) => this.format(error)),
       execute: (args) => this.answer(args as ExecutionArgs),
     });
-    this.server.on('connection', (socket: WebSocket, request: IncomingMessage) => this.serve(protocol, socket, request));
+    this.server.on('connection', (socket: WebSocket, request: IncomingMessage, head: Buffer) => this.serve(protocol, socket, request, head));
   }
 
   get connections(): number {
@@ -95,35 +110,33 @@ export class GraphqlWebSockets {
   private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const refuse = (status: string): void => {
       socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      // The caller may keep its side open.
+      setTimeout(() => socket.destroy(), REFUSED_MS).unref();
     };
     socket.on('error', () => socket.destroy());
     if (this.closing) return refuse('503 Service Unavailable');
     if (request.url?.split('?')[0] !== this.options.path) return refuse('404 Not Found');
-    if (this.server.clients.size >= this.options.admission.limits.connections) return refuse('503 Service Unavailable');
-    this.server.handleUpgrade(request, socket, head, (ws) => this.server.emit('connection', ws, request));
+    this.server.handleUpgrade(request, socket, head, (ws) => this.server.emit('connection', ws, request, head));
   }
 
-  private serve(protocol: ReturnType<typeof makeServer<Record<string, unknown>, Extra>>, socket: WebSocket, request: IncomingMessage): void {
-    const { log } = this.options;
+  private serve(protocol: Protocol<Extra>, socket: WebSocket, request: IncomingMessage, head: Buffer): void {
+    const { log, admission } = this.options;
+    const bounds = new SocketBounds(socket, request.socket, head.length, admission.limits);
     this.alive.add(socket);
     socket.on('pong', () => this.alive.add(socket));
     // A message that is too big, a frame that is none: ws closes with the fitting code by itself.
     socket.on('error', (error) => log.debug({ err: error }, 'a WebSocket failed'));
-    const extra: Extra = { socket, request };
+    const extra: Extra = { socket, request, bounds };
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
-        // Resolves when the message has left, so that a slow reader slows its own subscription and nothing else.
-        send: (data) => new Promise((resolve) => (socket.readyState === socket.OPEN ? socket.send(data, () => resolve()) : resolve())),
-        close: (code, reason) => socket.close(code, reason),
-        onMessage: (handle) => {
-          socket.on('message', (data) => {
-            handle(String(data)).catch((error: unknown) => {
-              log.error({ err: error }, 'a WebSocket message could not be handled');
-              socket.close(CLOSE.FAULT, 'internal error');
-            });
-          });
-        },
+        send: (data) => bounds.send(data),
+        close: (code = 1000, reason = '') => bounds.close(code, reason),
+        onMessage: (handle) =>
+          bounds.onMessage(handle, (error) => {
+            log.error({ err: error }, 'a WebSocket message could not be handled');
+            bounds.close(CLOSE.FAULT, 'internal error');
+          }),
       },
       extra,
     );
@@ -138,13 +151,15 @@ export class GraphqlWebSockets {
     try {
       extra.caller = await authenticate(this.options.tokens, authorization);
     } catch (error) {
-      if (error instanceof DomainError) extra.socket.close(CLOSE.UNAUTHENTICATED, `${error.code}: ${error.message}`.slice(0, 120));
+      if (error instanceof DomainError) extra.bounds.close(CLOSE.UNAUTHENTICATED, `${error.code}: ${error.message}`.slice(0, 120));
       else {
         this.format(error);
-        extra.socket.close(CLOSE.TRY_AGAIN, 'UNAVAILABLE: the token could not be checked');
+        extra.bounds.close(CLOSE.TRY_AGAIN, 'UNAVAILABLE: the token could not be checked');
       }
       return false;
     }
+    extra.bounds.acknowledged();
+    this.options.connections.recognise(extra.request.socket, extra.caller.tokenId);
     const bearer = bearerOf(authorization)!;
     this.byBearer.set(bearer, (this.byBearer.get(bearer) ?? new Set()).add(extra.socket));
     // It may have closed while its token was checked.
@@ -159,7 +174,7 @@ export class GraphqlWebSockets {
     const { admission, schema } = this.options;
     const { subscriptionsPerConnection } = admission.limits;
     if (this.closing) return [new GraphQLError('this server is stopping; connect again', { extensions: { code: 'UNAVAILABLE' } })];
-    if (Object.keys(context.subscriptions).length > subscriptionsPerConnection) {
+    if (context.extra.bounds.underWay > subscriptionsPerConnection) {
       return [
         limitExceeded(
           'subscriptionsPerConnection',
@@ -169,20 +184,28 @@ export class GraphqlWebSockets {
     }
     const admitted = admission.admit(payload);
     if ('errors' in admitted) return admitted.errors;
+    const caller = context.extra.caller!;
+    const refusal = admitted.operation.operation === 'subscription' ? undefined : this.options.answers.refusal(caller.tokenId);
+    if (refusal) return [refusal];
     return {
       schema,
       document: admitted.document,
       operationName: payload.operationName,
       variableValues: payload.variables,
-      contextValue: this.options.context(context.extra.caller!),
+      contextValue: this.options.context(caller),
     };
   }
 
   private answer(args: ExecutionArgs): ReturnType<typeof execute> {
     const started = performance.now();
+    // Until it is executed: from then on it is among what the socket has not taken.
+    const end = this.options.answers.begin((args.contextValue as ApiContext).tokenId);
     const result = execute(args);
     const operation = getOperationAST(args.document, args.operationName)?.operation ?? OperationTypeNode.QUERY;
-    const done = (failed: boolean): void => this.options.observe(operation, 'websocket', performance.now() - started, failed);
+    const done = (failed: boolean): void => {
+      end();
+      this.options.observe(operation, 'websocket', performance.now() - started, failed);
+    };
     if (result instanceof Promise)
       result.then(
         ({ errors }) => {

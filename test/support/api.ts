@@ -11,7 +11,7 @@ import { AuditService } from '../../server/access/audit.service.js';
 import { TokenResolver } from '../../server/access/token.resolver.js';
 import { TokenService } from '../../server/access/token.service.js';
 import { createSchema, type ResolverClass, ResolverInstances } from '../../server/api/create-schema.js';
-import { type ApiServer, startApi } from '../../server/api/http-server.js';
+import { type ApiOptions, type ApiServer, startApi } from '../../server/api/http-server.js';
 import type { Limits } from '../../server/api/limits.js';
 import { NodeResolver, type NodeSource } from '../../server/api/node.resolver.js';
 import { databaseReadiness } from '../../server/api/readiness.js';
@@ -44,6 +44,8 @@ export interface TestFeatures {
 export interface TestApiOptions {
   readonly features?: (parts: TestParts) => TestFeatures | Promise<TestFeatures>;
   readonly limits?: Partial<Limits>;
+  readonly connections?: ApiOptions['connections'];
+  readonly timeouts?: ApiOptions['timeouts'];
   /** Bind address as the configuration has it: it decides whether /metrics is open. */
   readonly host?: string;
   /** Over a database that the test has already; it stays when the API closes. */
@@ -72,7 +74,7 @@ export interface TestApi extends TestParts {
 /** A fence for tests without other servers. */
 export const openFence: Fence = { epoch: 1, check: async () => undefined };
 
-export async function startTestApi({ features, limits, host = '127.0.0.1', database: given }: TestApiOptions = {}): Promise<TestApi> {
+export async function startTestApi({ features, limits, connections, timeouts, host = '127.0.0.1', database: given }: TestApiOptions = {}): Promise<TestApi> {
   const database = given ?? (await createTestDatabase());
   const home = await mkdtemp(join(tmpdir(), 'pilothouse-api-'));
   const logged: Record<string, unknown>[] = [];
@@ -126,6 +128,8 @@ export async function startTestApi({ features, limits, host = '127.0.0.1', datab
     port: 0,
     routes: added.routes ?? [],
     ...(limits ? { limits } : {}),
+    ...(connections ? { connections } : {}),
+    ...(timeouts ? { timeouts } : {}),
   });
   const clients = new Set<Client>();
   const url = server.url.replace('0.0.0.0', '127.0.0.1');
