@@ -45,6 +45,8 @@ export class Connection {
   /** When that began; from the first byte of a request on for its head and its body. */
   private since: number;
   private leaving = false;
+  /** What comes belongs to a tunnel that was refused. */
+  private tunnel = false;
   /** What came is no request: said after the answers that are owed. */
   private refusal: readonly [status: number, message: string] | undefined;
   private inflating = false;
@@ -74,12 +76,13 @@ export class Connection {
   }
 
   onBegin(): void {
-    if (!this.refusal && !this.leaving) this.wait('head');
+    if (!this.deaf) this.wait('head');
   }
 
   onHead(head: RequestHead): void {
     // What still comes is forgotten.
-    if (this.refusal || this.leaving) return;
+    if (this.deaf) return;
+    this.tunnel = head.tunnel;
     this.phase = 'body';
     const exchange = new Exchange(head, this, this.options);
     this.receiving = exchange;
@@ -161,12 +164,17 @@ export class Connection {
 
   /** A piece has come, and what it holds has been told. */
   private received(bytes: number, error: ParserError | undefined): void {
-    if (this.refusal || this.leaving) return;
+    if (this.deaf) return;
     if (error) return this.malformed(error);
     if (this.waiting.length === 0) return;
     // Read on a little: that a caller is gone is seen only by reading.
     this.ahead += bytes;
     if (this.ahead > SENT_AHEAD_BYTES) this.parser.pause();
+  }
+
+  /** Nothing that comes is a request of this connection any more. */
+  private get deaf(): boolean {
+    return this.refusal !== undefined || this.leaving || this.tunnel;
   }
 
   private wait(phase: Connection['phase']): void {

@@ -16,6 +16,8 @@ export interface RequestHead {
   readonly modern: boolean;
   /** Whether the caller can take another answer over this connection. */
   readonly keepAlive: boolean;
+  /** A CONNECT: what follows on the connection is for a tunnel, and never a request. */
+  readonly tunnel: boolean;
 }
 
 /** Told of one request after the other; must not throw. */
@@ -90,6 +92,8 @@ const LOWERED_AT_MOST = 1_024;
 
 export class RequestParser {
   private readonly binding = new HTTPParser();
+  /** A CONNECT came: nothing is parsed any more. */
+  private ended = false;
   /** Headers of a head that is too long for one call; anything after a body is a trailer, and dropped. */
   private early: string[] = [];
   private earlyUrl = '';
@@ -100,7 +104,7 @@ export class RequestParser {
 
   constructor(listener: RequestListener) {
     const { binding } = this;
-    binding.initialize(REQUEST, {}, MAX_HEADER_BYTES, 0);
+    this.begin();
     binding[kOnMessageBegin] = (): void => listener.onBegin();
     binding[kOnHeaders] = (headers: string[], url: string): void => {
       this.early.push(...headers);
@@ -116,7 +120,10 @@ export class RequestParser {
         this.earlyUrl = '';
       }
       this.offered = upgrade;
-      listener.onHead({ method: methods[method]!, url: target!, headers: recordOf(all), modern: major === 1 && minor >= 1, keepAlive });
+      const tunnel = methods[method] === 'CONNECT';
+      const modern = major === 1 && minor >= 1;
+      listener.onHead({ method: methods[method]!, url: target!, headers: recordOf(all), modern, keepAlive: keepAlive && !tunnel, tunnel });
+      this.ended = tunnel;
       return GO_ON;
     };
     binding[kOnHeadersComplete] = headersComplete;
@@ -139,9 +146,8 @@ export class RequestParser {
     binding[kOnExecute] = (parsed: number | ParserError): void => {
       if (typeof parsed !== 'number') return onRead(0, parsed);
       if (!this.stopped) return onRead(parsed);
-      this.stopped = false;
       const piece = binding.getCurrentBuffer();
-      onRead(piece.length, this.parse(piece.subarray(parsed)));
+      onRead(piece.length, this.goOn(piece.subarray(parsed)));
     };
     binding.consume(this.socket._handle!);
   }
@@ -163,16 +169,23 @@ export class RequestParser {
 
   /** @returns the error that ended it: nothing more may be given to it then */
   parse(bytes: Buffer): ParserError | undefined {
-    let rest = bytes;
-    while (rest.length > 0) {
-      const parsed = this.binding.execute(rest);
-      if (typeof parsed !== 'number') return parsed;
-      // The offer is not taken.
-      if (!this.stopped) break;
-      this.stopped = false;
-      rest = rest.subarray(parsed);
-    }
-    return undefined;
+    if (bytes.length === 0) return undefined;
+    const parsed = this.binding.execute(bytes);
+    if (typeof parsed !== 'number') return parsed;
+    return this.stopped ? this.goOn(bytes.subarray(parsed)) : undefined;
+  }
+
+  /** The offer is not taken: what follows is the next request. Not so for a tunnel, which has no end. */
+  private goOn(rest: Buffer): ParserError | undefined {
+    this.stopped = false;
+    if (this.ended) return undefined;
+    // From the beginning: a parser that was offered another protocol takes whatever comes for that one, and reports no error.
+    this.begin();
+    return this.parse(rest);
+  }
+
+  private begin(): void {
+    this.binding.initialize(REQUEST, {}, MAX_HEADER_BYTES, 0);
   }
 
   /** Frees what it holds outside the heap. Never from within a listener's call. */

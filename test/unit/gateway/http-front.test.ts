@@ -279,19 +279,48 @@ describe('what RFC 9112 asks', () => {
     await soon(() => expect(caller.answers).toEqual(['200 got', '200 3:one', '200 3:two']));
   });
 
-  test.each(['h2c, in two pieces', 'h2c, in chunks', 'CONNECT'])('nothing that was sent ahead behind an offer is lost: %s', async (how) => {
+  test.each(['h2c, in two pieces', 'h2c, in chunks'])('nothing that was sent ahead behind an offer is lost: %s', async (how) => {
     const { port } = await world();
     const offer = 'Connection: Upgrade\r\nUpgrade: h2c\r\n';
     const first = {
       'h2c, in two pieces': [posting('/echo', 'one', offer).slice(0, -1), 'e'],
       'h2c, in chunks': [`POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n${offer}\r\n3\r\no`, 'ne\r\n0\r\n\r\n'],
-      CONNECT: ['CONNECT /echo HTTP/1.1\r\nHost: a\r\n', '\r\n'],
     }[how]!;
     const caller = (await Caller.to(port)).say(first[0]!);
     await sleep(50);
     caller.say(first[1]! + getting('/get') + posting('/echo', 'two'));
-    const status = how === 'CONNECT' ? /^405 / : /^200 3:one$/;
-    await soon(() => expect(caller.answers).toEqual([expect.stringMatching(status), '200 got', '200 3:two']));
+    await soon(() => expect(caller.answers).toEqual(['200 3:one', '200 got', '200 3:two']));
+  });
+
+  test.each([
+    ['in one piece', 0],
+    ['in pieces', 40],
+  ])('what follows a refused CONNECT is its tunnel, never a request: %s', async (_how, at) => {
+    const { port, calls } = await world();
+    const smuggled = posting('/echo', 'smuggled');
+    const connect = `CONNECT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: ${smuggled.length}\r\n\r\n`;
+    const caller = (await Caller.to(port)).say(posting('/echo', 'before') + connect + smuggled.slice(0, at));
+    if (at > 0) await caller.hears(/405 Method Not Allowed/);
+    caller.say(smuggled.slice(at) + getting('/get'));
+    expect(await caller.ends()).toMatch(/405 Method Not Allowed\r\n[^]*Connection: close\r\n/);
+    expect(caller.answers).toEqual(['200 6:before', expect.stringMatching(/^405 /)]);
+    expect(calls).toHaveLength(1);
+  });
+
+  test.each([
+    ['at once', true],
+    ['later', false],
+  ])('garbage after an offer that was not taken is answered 400: %s', async (_when, together) => {
+    const { port } = await world();
+    const offer = getting('/get', 'Connection: Upgrade\r\nUpgrade: h2c\r\n');
+    const garbage = '\x00\x01 this is nothing\r\n\r\n';
+    const caller = (await Caller.to(port)).say(together ? offer + garbage : offer);
+    if (!together) {
+      await caller.hears(/got$/);
+      caller.say(garbage);
+    }
+    await caller.ends();
+    expect(caller.answers).toEqual(['200 got', expect.stringMatching(/^400 .*no HTTP\/1\.1 request/)]);
   });
 
   test('headers: many, repeated, odd, and trailers', async () => {
