@@ -9,23 +9,29 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** A migrated database of its own on the test run's PostgreSQL (`global-setup.ts` starts it). */
-export async function createTestDatabase(): Promise<TestDatabase> {
+/** An empty database of its own on the test run's PostgreSQL (`global-setup.ts` starts it). */
+export async function createEmptyDatabase(): Promise<{ readonly url: string; drop(): Promise<void> }> {
   const server = process.env['PILOTHOUSE_TEST_POSTGRES'];
   if (!server) throw new Error('PILOTHOUSE_TEST_POSTGRES is unset: global-setup.ts did not run');
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   await administer(server, `CREATE DATABASE ${name}`);
   const url = new URL(server);
   url.pathname = `/${name}`;
-  const dataSource = createDataSource(url.href, 5);
+  return { url: url.href, drop: () => administer(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+}
+
+/** A migrated database of its own. */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const { url, drop } = await createEmptyDatabase();
+  const dataSource = createDataSource(url, 5);
   await dataSource.initialize();
   await migrate(dataSource);
   return {
-    url: url.href,
+    url,
     dataSource,
     drop: async () => {
       if (dataSource.isInitialized) await dataSource.destroy();
-      await administer(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+      await drop();
     },
   };
 }
