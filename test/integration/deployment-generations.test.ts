@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { readNodeId } from '../../server/api/node-id.js';
 import { PassWriter } from '../../server/deployments/pass-writer.js';
+import { LocalEngine } from '../../server/engines/local-engine.js';
 import { ReplicaFolder } from '../../server/engines/replica-folder.js';
 import { startTestApp, type TestApp } from '../support/app.js';
+import { eventually } from '../support/eventually.js';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -43,15 +45,20 @@ function beforeLaunch(work: () => Promise<unknown>): void {
   });
 }
 
-/** The settings that the READY replicas of a deployment were launched with. */
-async function launched(name: string) {
+/** The READY replicas of a deployment. */
+async function replicasOf(name: string): Promise<{ rowId: string; generation: number }[]> {
   const { deployment } = await t.graphql<{ deployment: { replicas: { nodes: { id: string; state: string; generation: number }[] } } }>(
     'query ($name: String!) { deployment(name: $name) { replicas(first: 50) { nodes { id state generation } } } }',
     { name },
   );
   const ready = deployment.replicas.nodes.filter((replica) => replica.state === 'READY');
-  return ready.map(({ id, generation }) => {
-    const folder = new ReplicaFolder(t.home, readNodeId(id)!.id);
+  return ready.map(({ id, generation }) => ({ rowId: readNodeId(id)!.id, generation }));
+}
+
+/** The settings that the READY replicas of a deployment were launched with. */
+async function launched(name: string) {
+  return (await replicasOf(name)).map(({ rowId, generation }) => {
+    const folder = new ReplicaFolder(t.home, rowId);
     const { threads, maxConcurrency } = JSON.parse(readFileSync(folder.specPath, 'utf8')) as { threads: number; maxConcurrency: number };
     const { memoryLimitBytes } = JSON.parse(readFileSync(join(folder.path, 'record.json'), 'utf8')) as { memoryLimitBytes: number | null };
     return { generation, threads, maxConcurrency, memoryLimitBytes };
@@ -69,4 +76,16 @@ test('a replica of the second of three generations runs with its own settings, n
   await t.phase('quick', 'READY');
   expect(third).toBe(3);
   expect(await launched('quick')).toEqual([{ generation: 2, threads: 2, maxConcurrency: 3, memoryLimitBytes: 512 * MiB }]);
+});
+
+test('a replica may drain as long as a request of its own generation may take, whatever the next generation says', async () => {
+  await deploy('drains', { targets: [{ model: 'digits', version }], timeoutMs: 60_000 });
+  await t.phase('drains', 'READY');
+  const [old] = await replicasOf('drains');
+  const stop = vi.spyOn(LocalEngine.prototype, 'stop');
+  await deploy('drains', { threads: 2, timeoutMs: 1_000 });
+  const graces = (): number[] => stop.mock.calls.filter(([replicaId]) => replicaId === old!.rowId).map(([, graceMs]) => graceMs);
+  await eventually(() => graces().length > 0, 'the old replica is stopped', 60_000);
+  expect(graces()).toContain(65_000);
+  await t.phase('drains', 'READY');
 });
