@@ -236,6 +236,7 @@ class PilothouseApp implements App {
       log,
       host: config.host,
       port: config.port,
+      corsOrigins: config.corsOrigins,
       routes: this.registry.routes,
       state: serverState({ dataSource: this.dataSource, events: this.events, version: VERSION, epoch: () => this.fence?.epoch }),
     });

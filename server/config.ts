@@ -27,6 +27,26 @@ const postgresUrl = z
     (url) => URL.canParse(url) || URL.canParse(url.replace('@/', '@localhost/')),
     'must be a URL that can be read: characters such as "/", "#" and "@" in a user or password are written %2F, %23 and %40',
   );
+/** As browsers write an origin: no path, no default port, lower case. */
+function originOf(text: string): string | undefined {
+  if (text === '*') return text;
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+\/?$/i.test(text) || !URL.canParse(text)) return undefined;
+  const { origin } = new URL(text);
+  // Of schemes that it does not know, such as those of apps, URL knows no origin.
+  return origin === 'null' ? text.toLowerCase().replace(/\/$/, '') : origin;
+}
+const origins = z
+  .string()
+  .transform((text) => list(text).map(originOf))
+  .refine(
+    (all): all is string[] => !all.includes(undefined),
+    'must be "*", or origins separated by commas, each a scheme and a host without a path, such as https://app.example.com',
+  );
+const list = (text: string): string[] =>
+  text
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
 /** A URL may hold a password, and is not shown. */
 const UNSHOWN = /_(URL|ENDPOINT)$/;
 
@@ -53,6 +73,7 @@ const environment = z.object({
   PILOTHOUSE_VALIDATION_MEMORY_BYTES: number(1024 ** 2).default(2 * 1024 ** 3),
   PILOTHOUSE_MAX_ARTIFACT_BYTES: number(1).default(20 * 1024 ** 3),
   PILOTHOUSE_LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  PILOTHOUSE_CORS_ORIGINS: origins.default([]),
   PILOTHOUSE_SAMPLES: oneOf(['on', 'off']).default('on'),
   PILOTHOUSE_ACCESS_LOG_SAMPLE: number(0, 1, { whole: false }).default(0.01),
   // OpenTelemetry's own variables, as far as they are ours to obey; its exporter reads the others (headers, timeout, compression) itself.
@@ -90,6 +111,8 @@ export interface Config {
   readonly workerSockets: string | undefined;
   readonly grpcFd: number | undefined;
   readonly gateways: number;
+  /** Origins whose web pages may call the control plane and the gateway, as browsers write them; `*` for every one, empty for none. */
+  readonly corsOrigins: readonly string[];
   /** Module names or paths of further runtime plugins. */
   readonly runtimes: readonly string[];
   readonly validationTimeoutMs: number;
@@ -139,9 +162,8 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     workerSockets: e.PILOTHOUSE_WORKER_SOCKETS,
     grpcFd: e.PILOTHOUSE_GRPC_FD,
     gateways: e.PILOTHOUSE_GATEWAYS,
-    runtimes: e.PILOTHOUSE_RUNTIMES.split(',')
-      .map((name) => name.trim())
-      .filter(Boolean),
+    corsOrigins: e.PILOTHOUSE_CORS_ORIGINS,
+    runtimes: list(e.PILOTHOUSE_RUNTIMES),
     validationTimeoutMs: e.PILOTHOUSE_VALIDATION_TIMEOUT_MS,
     validationMemoryBytes: e.PILOTHOUSE_VALIDATION_MEMORY_BYTES,
     maxArtifactBytes: e.PILOTHOUSE_MAX_ARTIFACT_BYTES,

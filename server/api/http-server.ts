@@ -10,6 +10,7 @@ import type { Registry } from 'prom-client';
 import type { Caller, TokenService } from '../access/token.service.js';
 import { isLoopback } from '../config.js';
 import type { EventFeed } from '../events/event-feed.js';
+import { answerOtherOrigins } from './cross-origin.js';
 import { Admission } from './admission.js';
 import { AnswersUnderWay } from './answers-under-way.js';
 import { authenticateRequest } from './authentication.js';
@@ -35,6 +36,8 @@ export interface ApiOptions {
   /** Bind address and port; port 0 means any free one. */
   readonly host: string;
   readonly port: number;
+  /** Origins whose web pages may call; none where it is left out. */
+  readonly corsOrigins?: readonly string[];
   /** Fastify plugins of features. Every route in them is authenticated: `request.caller` says who calls. */
   readonly routes?: readonly FastifyPluginAsync[];
   readonly limits?: Partial<Limits>;
@@ -97,6 +100,7 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
   fastify.addHook('onRequest', async (request, reply) => {
     markAnswer(request, reply);
   });
+  answerOtherOrigins(fastify, options.corsOrigins ?? []);
   fastify.addHook('onSend', async (_request, reply) => {
     // A connection that was busy when closing began would else stay open, idle, for as long as its client likes.
     if (closing) reply.header('connection', 'close');

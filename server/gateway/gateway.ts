@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
+import { corsPolicy } from '../cors.js';
 import { followWallClock, now } from './clock.js';
 import { ControlLink } from './control-link.js';
 import { DataPlane } from './data-plane.js';
@@ -14,7 +15,7 @@ import { httpProtocols, httpRoutes } from './protocols/http-paths.js';
 import { METRICS_ROOT, metricsProtocol } from './protocols/metrics-route.js';
 import { createObservers } from './observe/observers.js';
 import type { GrpcFront } from './protocols/grpc-server.js';
-import { HttpFront, type ListenAt } from './protocols/http-server.js';
+import { HttpFront, METHODS, type ListenAt } from './protocols/http-server.js';
 import { TextProcess } from './protocols/text-process.js';
 import { Texts } from './protocols/texts.js';
 import { ReplicaLinks } from './replica-links.js';
@@ -44,6 +45,8 @@ export interface GatewayOptions {
   readonly accessLogSample: number;
   readonly tracing: TracingConfig | undefined;
   readonly grpc: ListenAt;
+  /** Origins whose web pages may call. */
+  readonly corsOrigins: readonly string[];
   readonly serverVersion: string;
   readonly log: Logger;
 }
@@ -128,7 +131,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     metricsProtocol(() => metrics.text(), options.openMetrics),
   );
   const routes = httpRoutes(protocols);
-  const front = new HttpFront({ routes, gate, call: (context) => dataPlane.call(context), onError: (code) => errors.count('http', String(code)), log });
+  const cors = corsPolicy(options.corsOrigins, METHODS);
+  const front = new HttpFront({ routes, gate, cors, call: (context) => dataPlane.call(context), onError: (code) => errors.count('http', String(code)), log });
   const http = await front.listen(options.http);
   // Nobody is refused meanwhile where the socket is open already.
   const replicasFirst = 'fd' in options.grpc && [...router.deployments].length > 0;

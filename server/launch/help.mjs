@@ -24,6 +24,7 @@ Environment
   PILOTHOUSE_GATEWAY_AUTH   off, required   bearer tokens at the gateway: off on loopback, else required
   PILOTHOUSE_MLFLOW_DEPLOYMENT  (unset)     the deployment that answers MLflow's /invocations at the gateway's root
   PILOTHOUSE_ACCESS_LOG_SAMPLE  0.01        fraction of the requests that the gateway's access log has
+  PILOTHOUSE_CORS_ORIGINS   (unset)         origins whose web pages may call, separated by commas, or *
   OTEL_EXPORTER_OTLP_ENDPOINT   (unset)     where traces go; the other variables of OpenTelemetry apply too
   PILOTHOUSE_RUNTIMES       (unset)         module names of further runtime plugins, separated by commas
   PILOTHOUSE_SAMPLES        on              off: an empty database gets no sample models

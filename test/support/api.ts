@@ -46,6 +46,7 @@ export interface TestApiOptions {
   readonly limits?: Partial<Limits>;
   readonly connections?: ApiOptions['connections'];
   readonly timeouts?: ApiOptions['timeouts'];
+  readonly corsOrigins?: readonly string[];
   /** Bind address as the configuration has it: it decides whether /metrics is open. */
   readonly host?: string;
   /** Over a database that the test has already; it stays when the API closes. */
@@ -74,7 +75,15 @@ export interface TestApi extends TestParts {
 /** A fence for tests without other servers. */
 export const openFence: Fence = { epoch: 1, check: async () => undefined };
 
-export async function startTestApi({ features, limits, connections, timeouts, host = '127.0.0.1', database: given }: TestApiOptions = {}): Promise<TestApi> {
+export async function startTestApi({
+  features,
+  limits,
+  connections,
+  timeouts,
+  corsOrigins = [],
+  host = '127.0.0.1',
+  database: given,
+}: TestApiOptions = {}): Promise<TestApi> {
   const database = given ?? (await createTestDatabase());
   const home = await mkdtemp(join(tmpdir(), 'pilothouse-api-'));
   const logged: Record<string, unknown>[] = [];
@@ -126,6 +135,7 @@ export async function startTestApi({ features, limits, connections, timeouts, ho
     log,
     host,
     port: 0,
+    corsOrigins,
     routes: added.routes ?? [],
     ...(limits ? { limits } : {}),
     ...(connections ? { connections } : {}),

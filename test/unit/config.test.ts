@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { readConfig, unknownVariables } from '../../server/config.js';
 import { DomainError } from '../../server/errors.js';
+import { gatewayEnvironment } from '../../server/gateway-environment.js';
 import { describeUnknown } from '../../server/lifecycle/mistyped.js';
 import { checkPortsDiffer } from '../../server/lifecycle/ports.js';
 
@@ -19,6 +20,8 @@ const POSTGRES = 'DATABASE_URL must be a postgres:// or postgresql:// URL, such 
 const READABLE = 'DATABASE_URL must be a URL that can be read: characters such as "/", "#" and "@" in a user or password are written %2F, %23 and %40';
 const COLLECTOR = 'must be an http:// or https:// URL, such as http://127.0.0.1:4318';
 
+const ORIGINS = 'must be "*", or origins separated by commas, each a scheme and a host without a path, such as https://app.example.com';
+
 test.each<[NodeJS.ProcessEnv, string]>([
   [{ PILOTHOUSE_PORT: 'abc' }, `PILOTHOUSE_PORT is "abc"; it ${PORT}`],
   [{ PILOTHOUSE_PORT: '70000' }, `PILOTHOUSE_PORT is "70000"; it ${PORT}`],
@@ -35,6 +38,8 @@ test.each<[NodeJS.ProcessEnv, string]>([
   [{ PILOTHOUSE_ACCESS_LOG_SAMPLE: '1.5' }, 'PILOTHOUSE_ACCESS_LOG_SAMPLE is "1.5"; it must be a number from 0 to 1'],
   [{ OTEL_TRACES_SAMPLER_ARG: '2' }, 'OTEL_TRACES_SAMPLER_ARG is "2"; it must be a number from 0 to 1'],
   [{ PILOTHOUSE_GATEWAY_AUTH: 'on' }, 'PILOTHOUSE_GATEWAY_AUTH is "on"; it must be one of "off", "required"'],
+  [{ PILOTHOUSE_CORS_ORIGINS: 'https://app.example.com/page' }, `PILOTHOUSE_CORS_ORIGINS is "https://app.example.com/page"; it ${ORIGINS}`],
+  [{ PILOTHOUSE_CORS_ORIGINS: 'https://a.example, b.example' }, `PILOTHOUSE_CORS_ORIGINS is "https://a.example, b.example"; it ${ORIGINS}`],
   [{ PILOTHOUSE_SAMPLES: 'no' }, 'PILOTHOUSE_SAMPLES is "no"; it must be one of "on", "off"'],
   [{ PILOTHOUSE_LOG_LEVEL: 'loud' }, 'PILOTHOUSE_LOG_LEVEL is "loud"; it must be one of "trace", "debug", "info", "warn", "error", "fatal", "silent"'],
   [
@@ -64,6 +69,17 @@ test.each([
   'postgres:///x?host=%2Frun%2Fpostgresql',
 ])('%s is taken for a database', (url) => {
   expect(readConfig({ DATABASE_URL: url }).databaseUrl).toBe(url);
+});
+
+test('origins are kept as browsers write them, and gateways are told', () => {
+  expect(readConfig({}).corsOrigins).toEqual([]);
+  const given = ' https://App.Example.com:443/, http://localhost:5173,capacitor://Localhost,http://[::1]:80 ';
+  const config = readConfig({ PILOTHOUSE_CORS_ORIGINS: given });
+  expect(config.corsOrigins).toEqual(['https://app.example.com', 'http://localhost:5173', 'capacitor://localhost', 'http://[::1]']);
+  const { PILOTHOUSE_CORS_ORIGINS } = gatewayEnvironment(config, 'postgres:///x');
+  expect(readConfig({ PILOTHOUSE_CORS_ORIGINS }).corsOrigins).toEqual(config.corsOrigins);
+  expect(readConfig({ PILOTHOUSE_CORS_ORIGINS: '*' }).corsOrigins).toEqual(['*']);
+  expect(gatewayEnvironment(readConfig({}), 'postgres:///x')).not.toHaveProperty('PILOTHOUSE_CORS_ORIGINS');
 });
 
 test('numbers are read as numbers, and what is empty as not set', () => {

@@ -22,7 +22,7 @@ export class HttpError extends Error {
   override readonly name = 'HttpError';
 
   constructor(
-    readonly status: 400 | 405 | 417 | 501,
+    readonly status: 400 | 403 | 405 | 417 | 501,
     message: string,
     /** Names and values in turn. */
     readonly fields: readonly string[] = [],
@@ -45,6 +45,8 @@ export class Exchange {
   readonly body: Body;
   readonly requestId: string;
   failureText: FailureText = errorText;
+  /** What the answer carries whatever it says: names and values in turn. */
+  fields: readonly string[] = [];
   /** What the caller's leaving cancels, and the answer ends. */
   call: Call | undefined;
   answered = false;
@@ -101,6 +103,13 @@ export class Exchange {
     else this.write(answer.status, fields, text, parts, size);
   }
 
+  /** Answers 204, which has no body. */
+  sendNothing(): void {
+    if (this.gone) return;
+    this.body.abandon();
+    this.writeLines(204, [], '', undefined, 0);
+  }
+
   fail(error: unknown): void {
     this.call?.end(error);
     if (this.gone) return;
@@ -134,8 +143,12 @@ export class Exchange {
 
   /** @param size of text and binary together */
   private write(status: number, fields: readonly string[], text: string, binary: readonly Uint8Array[] | undefined, size: number): void {
+    this.writeLines(status, [...fields, 'Content-Length', String(size)], text, binary, size);
+  }
+
+  private writeLines(status: number, fields: readonly string[], text: string, binary: readonly Uint8Array[] | undefined, size: number): void {
     if (this.options.draining) this.keepAlive = false;
-    const lines = headLines(status, this.keepAlive, [...fields, 'Content-Length', String(size), 'X-Request-Id', this.requestId]);
+    const lines = headLines(status, this.keepAlive, [...fields, ...this.fields, 'X-Request-Id', this.requestId]);
     if (this.head.method === 'HEAD') this.connection.write(lines, undefined, lines.length);
     else this.connection.write(lines + text, binary, lines.length + size);
     this.answered = true;

@@ -5,6 +5,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Call, CallContext } from '../pending.js';
+import type { CorsPolicy } from '../../cors.js';
 import { GatewayError } from '../gateway-error.js';
 import { DRAIN_IDLE_MS, DRAIN_LIMIT_MS, MAX_CONNECTIONS } from '../limits.js';
 import type { TokenGate } from '../token-gate.js';
@@ -18,12 +19,16 @@ export type ListenAt = { readonly host: string; readonly port: number } | { read
 export interface HttpFrontOptions {
   readonly routes: HttpRoutes;
   readonly gate: TokenGate;
+  /** Which web pages of other origins may call; undefined for none. */
+  readonly cors?: CorsPolicy | undefined;
   readonly call: (context: CallContext) => Call;
   /** Told the status of every answer that is an error. */
   readonly onError: (status: number) => void;
   readonly log: Logger;
 }
 
+/** Of all routes. */
+export const METHODS = 'GET, HEAD, POST';
 /** Paths are few and come again and again. */
 const REMEMBERED_PATHS = 4_096;
 /** How often connections are looked at that have waited too long. */
@@ -96,6 +101,7 @@ export class HttpFront {
   }
 
   private handle(exchange: Exchange): void {
+    if (this.options.cors && this.answersBrowser(exchange, this.options.cors)) return;
     let route: HttpRoute;
     let caller = '';
     try {
@@ -113,6 +119,18 @@ export class HttpFront {
       if (error) exchange.refuseBody(error);
       else this.run(exchange, route, caller, body);
     });
+  }
+
+  /** Marks the answer for web pages of other origins. @returns whether a browser only asked, and has its answer */
+  private answersBrowser(exchange: Exchange, cors: CorsPolicy): boolean {
+    const { method, headers } = exchange.head;
+    exchange.fields = cors.fields(headers);
+    const preflight = cors.preflight(method, headers);
+    if (!preflight) return false;
+    exchange.fields = preflight.fields;
+    if (preflight.refusal === undefined) exchange.sendNothing();
+    else exchange.fail(new HttpError(403, preflight.refusal));
+    return true;
   }
 
   private run(exchange: Exchange, route: HttpRoute, caller: string, body: Buffer): void {
