@@ -14,7 +14,7 @@ import {
   type ReplicaFailure,
   type ReplicaHello,
 } from '../open-inference/frame.js';
-import { decodeRequest, encodeResponse, type InferRequest } from '../open-inference/message.js';
+import { decodeRequest, encodeTensors, responseOf, type InferRequest } from '../open-inference/message.js';
 import { assertInputs, assertOutputs, TensorError } from '../tensor.js';
 import { MAX_FRAME_BYTES, type HostSpec } from './host-spec.js';
 import { messageOf } from './error-message.js';
@@ -199,6 +199,7 @@ export class ReplicaServer {
       const draining = this.state.state === 'DRAINING';
       return fail(socket, id, { code: draining ? 'DRAINING' : 'NOT_READY', message: `the replica is ${this.state.state}`, executed: false });
     }
+    const began = performance.now();
     let request: InferRequest;
     try {
       request = decodeRequest(frame.json, frame.binary);
@@ -207,21 +208,25 @@ export class ReplicaServer {
     } catch (error) {
       return fail(socket, id, { code: 'INVALID', message: messageOf(error), executed: false });
     }
+    // Waiting for the runtime is no part of it.
+    const inputNs = nanoseconds(performance.now() - began);
     const job = this.line.add(async (signal) => {
-      await this.answer(socket, id, warm, request, signal);
+      await this.answer(socket, id, warm, request, inputNs, signal);
       jobs.delete(id);
     });
     // A job may begin at once, but it never ends in the same turn.
     jobs.set(id, job);
   }
 
-  private async answer(socket: Socket, id: number, warm: WarmModel, request: InferRequest, signal: AbortSignal): Promise<void> {
+  private async answer(socket: Socket, id: number, warm: WarmModel, request: InferRequest, inputNs: number, signal: AbortSignal): Promise<void> {
     const started = performance.now();
     try {
       const outputs = await warm.model.infer(request.inputs, request.outputs?.length ? request.outputs : undefined, signal);
-      const computeNs = Math.round((performance.now() - started) * 1e6);
+      const computed = performance.now();
       if (signal.aborted) return;
-      const message = encodeResponse({ id: request.id, parameters: { compute_ns: computeNs }, outputs });
+      const encoded = encodeTensors(outputs);
+      const parameters = { input_ns: inputNs, compute_ns: nanoseconds(computed - started), output_ns: nanoseconds(performance.now() - computed) };
+      const message = responseOf({ id: request.id, parameters }, encoded);
       const bytes = frameBytes(message);
       if (bytes <= MAX_ANSWER_BYTES) return void writeFrame(socket, id, FRAME.INFER_ANSWER, message);
       // It would end the connection, and with it what others have under way. Not the runtime's failure: that may put the replica out of use.
@@ -239,6 +244,8 @@ export class ReplicaServer {
     }
   }
 }
+
+const nanoseconds = (ms: number): number => Math.round(ms * 1e6);
 
 function epochOf(frame: Frame): number | undefined {
   try {

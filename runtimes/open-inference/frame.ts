@@ -20,7 +20,7 @@ export const FRAME = {
   DRAIN: 4,
   /** from the replica: `ReplicaHello`. */
   HELLO_ANSWER: 101,
-  /** from the replica: an OIP inference response. JSON parameters hold `compute_ns`. */
+  /** from the replica: an OIP inference response. JSON parameters hold `input_ns`, `compute_ns` and `output_ns`: reading the request, the runtime, encoding its outputs. */
   INFER_ANSWER: 102,
   /** from the replica: `ReplicaFailure`. */
   FAILURE: 103,

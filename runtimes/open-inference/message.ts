@@ -22,11 +22,17 @@ export interface InferResponse {
   readonly outputs: readonly Tensor[];
 }
 
-interface TensorHeader {
+export interface TensorHeader {
   name: string;
   datatype: string;
   shape: readonly number[];
   parameters: { binary_data_size: number };
+}
+
+/** Tensors as a message has them: what it says of each, and their bytes. */
+export interface EncodedTensors {
+  readonly headers: readonly TensorHeader[];
+  readonly binary: readonly Uint8Array[];
 }
 
 /** A message as buffers to be written one after the other: the JSON first, then each tensor, without a copy of numeric data. */
@@ -64,8 +70,12 @@ export function encodeMerged(requests: readonly InferRequest[]): EncodedMessage 
 }
 
 export function encodeResponse(response: InferResponse): EncodedMessage {
-  const { headers, binary } = encodeTensors(response.outputs);
-  return { json: Buffer.from(JSON.stringify({ id: response.id, parameters: response.parameters, outputs: headers })), binary };
+  return responseOf(response, encodeTensors(response.outputs));
+}
+
+/** The same, where the outputs are encoded already. */
+export function responseOf({ id, parameters }: Omit<InferResponse, 'outputs'>, { headers, binary }: EncodedTensors): EncodedMessage {
+  return { json: Buffer.from(JSON.stringify({ id, parameters, outputs: headers })), binary };
 }
 
 /** @throws TensorError for a header or bytes that are not a well-formed message. */
@@ -119,7 +129,7 @@ function requestHeader({ id, parameters, outputs }: { id?: string | undefined } 
   return Buffer.from(JSON.stringify({ id, parameters, inputs, outputs: outputs?.map((name) => ({ name })) }));
 }
 
-function encodeTensors(tensors: readonly Tensor[]): { headers: TensorHeader[]; binary: Uint8Array[] } {
+export function encodeTensors(tensors: readonly Tensor[]): EncodedTensors {
   const binary = tensors.map(tensorToBytes);
   const headers = tensors.map(({ name, datatype, shape }, i) => ({ name, datatype, shape, parameters: { binary_data_size: binary[i]!.byteLength } }));
   return { headers, binary };

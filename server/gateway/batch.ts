@@ -17,6 +17,8 @@ export interface BatchOwner {
 export class Batch {
   /** Along the batch dimension, as sent. */
   readonly rows: number;
+  /** What merging and sending it took, in milliseconds. */
+  sendMs = 0;
   private left: number;
   private sent: Sent | undefined;
   /** The replica has answered, or never will: there is nothing left to cancel. */

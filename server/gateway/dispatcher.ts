@@ -131,19 +131,32 @@ export class Dispatcher implements BatchOwner {
     const { now, meter } = this.options;
     const answeredAt = now();
     this.lanes.answered(batch, answeredAt);
-    const computeMs = Number(response.parameters?.['compute_ns'] ?? 0) / 1e6;
-    meter.executed(batch.rows, computeMs);
     // The replica goes on while the answers are handed out.
     this.pump();
     const { members, sentAt, rows } = batch;
+    const splitAt = now();
     const parts = members.length === 1 ? [response.outputs] : splitRows(response.outputs, members);
+    const splitMs = members.length === 1 ? 0 : now() - splitAt;
+    const inputMs = batch.sendMs + saidMs(response, 'input_ns');
+    const computeMs = saidMs(response, 'compute_ns');
+    const outputMs = saidMs(response, 'output_ns') + splitMs;
+    meter.executed(rows, { inputMs, computeMs, outputMs });
     if (!parts) {
       if (!this.unmergeable) this.options.onUnmergeable?.();
       this.unmergeable = true;
       for (const member of members) this.tryAlone(member, batch);
       return this.pump();
     }
-    const timing = { sentAt, answeredAt, computeMs, batchRows: rows, batchRequests: members.length, replicaId: batch.lane.link.identity.replicaId };
+    const timing = {
+      sentAt,
+      answeredAt,
+      inputMs,
+      computeMs,
+      outputMs,
+      batchRows: rows,
+      batchRequests: members.length,
+      replicaId: batch.lane.link.identity.replicaId,
+    };
     for (let i = 0; i < members.length; i++) {
       const member = members[i]!;
       if (member.batch !== batch) continue;
@@ -235,6 +248,7 @@ export class Dispatcher implements BatchOwner {
     const batch = new Batch(members, lane, this.options.now(), this);
     this.lanes.sent(batch);
     batch.send();
+    batch.sendMs = this.options.now() - batch.sentAt;
   }
 
   private settleFailure(pending: Pending, batch: Batch, error: Error): void {
@@ -320,11 +334,13 @@ export class Dispatcher implements BatchOwner {
 /** Counts how a request that a replica answered ended. @param failure why its caller has no answer all the same */
 export function settle({ arrivedAt, context }: Call, { meter, timing, responseBytes }: Answer, now: number, failure?: ErrorKind): void {
   if (failure !== undefined) return meter.settle(now, now - arrivedAt, failure);
-  const { sentAt, answeredAt, computeMs } = timing;
-  const stages = { queueMs: sentAt - arrivedAt, computeMs, transferMs: Math.max(0, answeredAt - sentAt - computeMs) };
-  meter.settle(now, now - arrivedAt, undefined, stages);
+  const { sentAt, inputMs, computeMs, outputMs } = timing;
+  meter.settle(now, now - arrivedAt, undefined, { queueMs: sentAt - arrivedAt, inputMs, computeMs, outputMs });
   meter.carried(context.requestBytes, responseBytes);
 }
+
+/** A time that the replica measured; a foreign one may say none. */
+const saidMs = ({ parameters }: InferResponse, name: 'input_ns' | 'compute_ns' | 'output_ns'): number => Number(parameters?.[name] ?? 0) / 1e6;
 
 /** As the meter counts it. */
 export function kindOf(error: unknown): ErrorKind {

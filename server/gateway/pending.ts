@@ -77,8 +77,10 @@ export interface Timing {
   /** When it was sent to the replica that answered. */
   readonly sentAt: number;
   readonly answeredAt: number;
-  /** What the runtime itself took for the batch the request was in. */
+  /** What reading, the runtime itself, and encoding took for the batch the request was in: `ExecutionTotals` says what counts. */
+  readonly inputMs: number;
   readonly computeMs: number;
+  readonly outputMs: number;
   /** Rows of that batch, and requests merged into it. */
   readonly batchRows: number;
   readonly batchRequests: number;

@@ -7,6 +7,16 @@ export interface DurationTotal {
   ns: number;
 }
 
+/** The parts of a batch's execution. What is left of a request's time are queues and sockets. */
+export interface ExecutionTotals {
+  /** The gateway merges and sends it, the replica reads it. */
+  readonly input: DurationTotal;
+  /** In the runtime. */
+  readonly compute: DurationTotal;
+  /** The replica encodes the outputs, the gateway cuts them apart. */
+  readonly output: DurationTotal;
+}
+
 /** The totals of one version of one deployment. */
 export interface TargetStatistics {
   /** The deployment's name, as protocols call the model. */
@@ -23,12 +33,10 @@ export interface TargetStatistics {
   readonly fail: DurationTotal;
   /** Of answered requests: waiting for a replica. */
   readonly queue: DurationTotal;
-  /** Of answered requests: from the replica's socket to the runtime and back, without the runtime itself. */
-  readonly transfer: DurationTotal;
-  /** Of answered requests: in the runtime. */
-  readonly compute: DurationTotal;
+  /** Of answered requests. */
+  readonly execution: ExecutionTotals;
   /** Executions by their rows. */
-  readonly batches: ReadonlyMap<number, DurationTotal>;
+  readonly batches: ReadonlyMap<number, ExecutionTotals>;
   /** Of a shadow: copies it answered as the primary did, copies it answered otherwise, and copies that were not sent to it. */
   shadowAgreed: number;
   shadowDisagreed: number;

@@ -3,7 +3,7 @@ import type { ErrorKind } from './error-kinds.js';
 import { batchSizeBucketOf, bucketOf } from './histogram.js';
 import { WINDOW_MS } from './limits.js';
 import { merge, openWindow, type MetricWindow } from './metric-window.js';
-import type { DurationTotal, TargetCounters, TargetStatistics } from './statistics.js';
+import type { DurationTotal, ExecutionTotals, TargetCounters, TargetStatistics } from './statistics.js';
 
 /** Rejections that took no time: in the latency histogram they would make an overloaded target look fast. */
 const WITHOUT_LATENCY: readonly ErrorKind[] = ['INVALID', 'CANCELLED', 'OVERLOADED'];
@@ -19,10 +19,15 @@ export interface OpenWindow {
 }
 
 /** Where the time of an answered request went. */
-export interface Stages {
+export interface Stages extends Execution {
   readonly queueMs: number;
+}
+
+/** Where the time of a batch went, as `ExecutionTotals` has it. */
+export interface Execution {
+  readonly inputMs: number;
   readonly computeMs: number;
-  readonly transferMs: number;
+  readonly outputMs: number;
 }
 
 /** Its calls are on the path of every request: they allocate nothing. */
@@ -111,8 +116,7 @@ export class TargetMeter {
     if (!stages) return;
     this.totals.lastInferenceAt = now;
     add(this.totals.queue, stages.queueMs);
-    add(this.totals.compute, stages.computeMs);
-    add(this.totals.transfer, stages.transferMs);
+    addExecution(this.totals.execution, stages);
     this.window.queueTime[bucketOf(stages.queueMs)]!++;
     this.window.computeTime[bucketOf(stages.computeMs)]!++;
   }
@@ -125,7 +129,7 @@ export class TargetMeter {
   }
 
   /** The runtime executed a batch. @param rows by the batch dimension; 1 without one */
-  executed(rows: number, computeMs: number): void {
+  executed(rows: number, execution: Execution): void {
     const { totals, window } = this;
     this.edits++;
     window.executions++;
@@ -137,9 +141,9 @@ export class TargetMeter {
     if (!batch) {
       const size = totals.batches.size < EXACT_BATCH_SIZES ? rows : 2 ** Math.floor(Math.log2(Math.max(rows, 1)));
       batch = totals.batches.get(size);
-      if (!batch) totals.batches.set(size, (batch = { count: 0, ns: 0 }));
+      if (!batch) totals.batches.set(size, (batch = newExecution()));
     }
-    add(batch, computeMs);
+    addExecution(batch, execution);
   }
 
   /** Requests whose copy this target, a shadow, answered as the primary did; `agreement.ts` says what that means. */
@@ -164,7 +168,7 @@ export class TargetMeter {
   counters(model: string, version: number): TargetCounters {
     const { totals, inFlight, queued, latencyMs } = this;
     const { requests, errors, latency, queueTime, computeTime, executions, rows, batchSizes, requestBytes, responseBytes } = merge(this.past, this.window);
-    const seconds = { latency: latencyMs / 1e3, queueTime: totals.queue.ns / 1e9, computeTime: totals.compute.ns / 1e9 };
+    const seconds = { latency: latencyMs / 1e3, queueTime: totals.queue.ns / 1e9, computeTime: totals.execution.compute.ns / 1e9 };
     return {
       model,
       version,
@@ -249,6 +253,8 @@ export class TargetMeter {
   }
 }
 
+const newExecution = (): ExecutionTotals => ({ input: { count: 0, ns: 0 }, compute: { count: 0, ns: 0 }, output: { count: 0, ns: 0 } });
+
 const newTotals = () => ({
   lastInferenceAt: 0,
   inferenceCount: 0,
@@ -256,13 +262,18 @@ const newTotals = () => ({
   success: { count: 0, ns: 0 },
   fail: { count: 0, ns: 0 },
   queue: { count: 0, ns: 0 },
-  transfer: { count: 0, ns: 0 },
-  compute: { count: 0, ns: 0 },
-  batches: new Map<number, DurationTotal>(),
+  execution: newExecution(),
+  batches: new Map<number, ExecutionTotals>(),
   shadowAgreed: 0,
   shadowDisagreed: 0,
   shadowDropped: 0,
 });
+
+function addExecution({ input, compute, output }: ExecutionTotals, { inputMs, computeMs, outputMs }: Execution): void {
+  add(input, inputMs);
+  add(compute, computeMs);
+  add(output, outputMs);
+}
 
 function add(total: DurationTotal, ms: number): void {
   total.count++;

@@ -87,6 +87,30 @@ describe('Triton', () => {
     expect(((await gateway.request('/v2/models/stats')).body['model_stats'] as unknown[]).length).toBe(4);
   });
 
+  test('statistics say what input, runtime and output took, each measured by itself', async () => {
+    type Total = { count: number; ns: number };
+    type Parts = Record<'compute_input' | 'compute_infer' | 'compute_output', Total>;
+    const statisticsOf = async () =>
+      (
+        (await gateway.request('/v2/models/vision.text/stats')).body['model_stats'] as {
+          inference_stats: Parts & Record<'success' | 'queue', Total>;
+          batch_stats: Parts[];
+        }[]
+      )[0]!;
+    // Strings are packed and unpacked one by one: enough of them take a while.
+    const inputs = [{ name: 'x', datatype: 'BYTES', shape: [2_000], data: Array.from({ length: 2_000 }, (_, i) => `${i}`) }];
+    for (let i = 0; i < 3; i++) expect((await gateway.infer('vision.text', { inputs })).status).toBe(200);
+    const { inference_stats: parts, batch_stats: batches } = await statisticsOf();
+    const { compute_input: input, compute_infer: infer, compute_output: output, success, queue } = parts;
+    expect([input.count, infer.count, output.count]).toEqual([success.count, success.count, success.count]);
+    expect(input.ns).not.toBe(output.ns);
+    for (const { ns } of [input, infer, output]) expect(ns).toBeGreaterThan(0);
+    expect(queue.ns + input.ns + infer.ns + output.ns).toBeLessThanOrEqual(success.ns);
+    // None of them was merged.
+    for (const part of ['compute_input', 'compute_infer', 'compute_output'] as const)
+      expect(batches.reduce((sum, batch) => sum + batch[part].ns, 0)).toBe(parts[part].ns);
+  });
+
   test('classification: the highest of each row, as text, in JSON and binary', async () => {
     const body = (parameters: object) => ({ ...four([0.25, 3, 'NaN', 3, -1, -2, -3, -4], 2), outputs: [{ name: 'y', parameters }] });
     expect(JSON.parse(await post('/v2/models/row/infer', body({ classification: 2 })))).toMatchObject({

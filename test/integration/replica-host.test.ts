@@ -66,7 +66,10 @@ describe('a replica process', () => {
     const answer = await connection.infer({ ...ask('x', [2, 4]), id: 'r1', outputs: ['y'] });
     expect(answer).toMatchObject({ id: 'r1', outputs: [{ name: 'y', datatype: 'FP32', shape: [1, 2], data: Float32Array.of(4.5, 7.5) }] });
     expect(answer.parameters?.['compute_ns']).toBeGreaterThan(1000);
-    expect(Number.isSafeInteger(answer.parameters?.['compute_ns'])).toBe(true);
+    for (const name of ['input_ns', 'compute_ns', 'output_ns']) {
+      expect(Number.isSafeInteger(answer.parameters?.[name])).toBe(true);
+      expect(answer.parameters?.[name]).toBeGreaterThan(0);
+    }
   });
 
   it('refuses what does not fit the signature, before the model sees it, and goes on', async () => {

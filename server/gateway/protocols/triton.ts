@@ -4,7 +4,7 @@
  */
 import type { TensorSpec } from '../../../runtimes/tensor.js';
 import type { DataPlane } from '../data-plane.js';
-import type { DurationTotal, TargetStatistics } from '../statistics.js';
+import type { DurationTotal, ExecutionTotals, TargetStatistics } from '../statistics.js';
 
 /** Triton's names of what both REST and gRPC have. */
 export const EXTENSIONS: readonly string[] = ['classification', 'model_configuration', 'model_repository', 'parameters', 'statistics'];
@@ -45,10 +45,10 @@ export function modelStatistics(dataPlane: DataPlane, name?: string, version?: n
 
 const none: DurationTotal = { count: 0, ns: 0 };
 
+const executionOf = ({ input, compute, output }: ExecutionTotals) => ({ compute_input: input, compute_infer: compute, compute_output: output });
+
 function statisticsOf(of: TargetStatistics): Record<string, unknown> {
-  // The gateway sees one way to the runtime and back; Triton splits it in two.
-  const half = { count: of.transfer.count, ns: Math.round(of.transfer.ns / 2) };
-  const inference = { success: of.success, fail: of.fail, queue: of.queue, compute_input: half, compute_infer: of.compute, compute_output: half };
+  const inference = { success: of.success, fail: of.fail, queue: of.queue, ...executionOf(of.execution) };
   return {
     name: of.model,
     version: String(of.version),
@@ -56,6 +56,6 @@ function statisticsOf(of: TargetStatistics): Record<string, unknown> {
     inference_count: of.inferenceCount,
     execution_count: of.executionCount,
     inference_stats: { ...inference, cache_hit: none, cache_miss: none },
-    batch_stats: [...of.batches].map(([rows, compute]) => ({ batch_size: rows, compute_input: none, compute_infer: compute, compute_output: none })),
+    batch_stats: [...of.batches].map(([rows, execution]) => ({ batch_size: rows, ...executionOf(execution) })),
   };
 }

@@ -16,7 +16,7 @@ afterEach(() => rmSync(home, { recursive: true, force: true }));
 
 function outcome(requestId: string, more: Partial<RequestOutcome> = {}): RequestOutcome {
   const call = new Call(T, { requestId, protocol: 'oip-rest', caller: 'abcdef0123456789', headers: { authorization: 'Bearer secret' }, requestBytes: 120 });
-  const timing = { sentAt: T + 2, answeredAt: T + 9, computeMs: 5.25, batchRows: 8, batchRequests: 4, replicaId: 'r1' };
+  const timing = { sentAt: T + 2, answeredAt: T + 9, inputMs: 0.5, computeMs: 5.25, outputMs: 0.25, batchRows: 8, batchRequests: 4, replicaId: 'r1' };
   return { call, model: 'digits', version: 3, endedAt: T + 10, failure: undefined, timing, responseBytes: 40, ...more };
 }
 const failed = (requestId: string, failure: RequestOutcome['failure'], endedAt = T + 10): RequestOutcome =>

@@ -90,7 +90,8 @@ function submit(sent: InferRequest, { caller = '', timeoutMs = 60_000 } = {}) {
   };
 }
 
-const answer = (link: FakeLink, at = 0) => link.end(at, { parameters: { compute_ns: 2e6 }, outputs: model(link.sent[at]!.request) });
+const answer = (link: FakeLink, at = 0) =>
+  link.end(at, { parameters: { input_ns: 3e5, compute_ns: 2e6, output_ns: 1e5 }, outputs: model(link.sent[at]!.request) });
 /** What each message under way holds, by the marks of its rows. */
 const shown = (link: FakeLink) =>
   link.sent.map(({ request: each }) =>
@@ -118,11 +119,14 @@ describe('what is merged', () => {
     answer(link);
     await turn();
     expect(waiting.map(({ outcome }) => (outcome as Answer).timing)).toMatchObject([
-      ...Array(4).fill({ batchRows: 4, batchRequests: 4, computeMs: 2 }),
+      ...Array(4).fill({ batchRows: 4, batchRequests: 4, inputMs: 0.3, computeMs: 2, outputMs: 0.1 }),
       { batchRows: 1, batchRequests: 1 },
     ]);
     expect(meter.statistics('m', 1)).toMatchObject({ inferenceCount: 6, executionCount: 3, success: { count: 6 }, queue: { count: 6 } });
-    expect([...meter.statistics('m', 1).batches].map(([rows, { count }]) => [rows, count])).toEqual([
+    // The clock stands still: what is counted is what the replica measured.
+    const times = { input: { count: 6, ns: 6 * 3e5 }, compute: { count: 6, ns: 6 * 2e6 }, output: { count: 6, ns: 6 * 1e5 } };
+    expect(meter.statistics('m', 1).execution).toEqual(times);
+    expect([...meter.statistics('m', 1).batches].map(([rows, { compute }]) => [rows, compute.count])).toEqual([
       [1, 2],
       [4, 1],
     ]);

@@ -76,10 +76,10 @@ describe('one target', () => {
 
   test('counts where the time of answered requests went, the batches they were in, and their bytes', () => {
     const target = new Meter().target('d', 'v', T);
-    const stages = { queueMs: 3, computeMs: 40, transferMs: 1 };
+    const stages = { queueMs: 3, inputMs: 1, computeMs: 40, outputMs: 0.5 };
     for (const at of [1000, 6000]) {
       for (let i = 0; i < 4; i++) target.enter(T + at);
-      target.executed(3, 40);
+      target.executed(3, { inputMs: 1, computeMs: 40, outputMs: 0.5 });
       for (let i = 0; i < 3; i++) {
         target.leave(T + at + 44, 44, undefined, stages);
         target.carried(100, 20);
@@ -100,7 +100,11 @@ describe('one target', () => {
     expect(counters.seconds.latency).toBeCloseTo((6 * 44 + 2 * 50) / 1000);
     expect(counters.seconds.queueTime).toBeCloseTo((6 * 3) / 1000);
     expect(counters.seconds.computeTime).toBeCloseTo((6 * 40) / 1000);
-    expect(target.statistics('m', 7)).toMatchObject({ inferenceCount: 6, executionCount: 2, success: { count: 6 }, fail: { count: 2 } });
+    const statistics = target.statistics('m', 7);
+    expect(statistics).toMatchObject({ inferenceCount: 6, executionCount: 2, success: { count: 6 }, fail: { count: 2 } });
+    const times = (count: number) => ({ input: { count, ns: count * 1e6 }, compute: { count, ns: count * 40e6 }, output: { count, ns: count * 0.5e6 } });
+    expect(statistics.execution).toEqual(times(6));
+    expect([...statistics.batches]).toEqual([[3, times(2)]]);
   });
 
   test('what is rejected counts, and is no latency, in totals as in windows', () => {
@@ -115,12 +119,12 @@ describe('one target', () => {
 
   test('counts as many batch sizes as callers can think of in bounded memory', () => {
     const target = new Meter().target('d', 'v', T);
-    for (let rows = 1; rows <= 10_000; rows++) target.executed(rows, 1);
+    for (let rows = 1; rows <= 10_000; rows++) target.executed(rows, { inputMs: 0, computeMs: 1, outputMs: 0 });
     const { batches, inferenceCount, executionCount } = target.statistics('m', 1);
     expect([inferenceCount, executionCount]).toEqual([50_005_000, 10_000]);
-    expect(total([...batches.values()].map(({ count }) => count))).toBe(10_000);
+    expect(total([...batches.values()].map(({ compute }) => compute.count))).toBe(10_000);
     expect(batches.size).toBeLessThan(300);
-    expect(batches.get(100)!.count).toBe(1);
+    expect(batches.get(100)!.compute.count).toBe(1);
   });
 
   test('a target without a route is forgotten once its last window is written', () => {

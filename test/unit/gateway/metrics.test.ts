@@ -17,9 +17,9 @@ const T = 1_000_000_000_000;
 function usedTarget() {
   const meter = new Meter().target('d', 'v', T);
   for (let i = 0; i < 11; i++) meter.enter(T + 1);
-  for (let i = 0; i < 5; i++) meter.executed(2, 30);
+  for (let i = 0; i < 5; i++) meter.executed(2, { inputMs: 1, computeMs: 30, outputMs: 1 });
   for (let i = 0; i < 10; i++) {
-    meter.leave(T + 50, 49, undefined, { queueMs: 10, computeMs: 30, transferMs: 9 });
+    meter.leave(T + 50, 49, undefined, { queueMs: 10, inputMs: 4, computeMs: 30, outputMs: 5 });
     meter.carried(100, 7);
   }
   meter.leave(T + 60, 59, 'RUNTIME_FAILED');

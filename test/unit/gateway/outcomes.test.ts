@@ -81,8 +81,8 @@ afterEach(async () => {
 const post = async (path: string, body: string): Promise<number> => (await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', body })).status;
 /** Of the one target. */
 function counted() {
-  const { success, fail, compute } = plane.statistics('m')[0]!;
-  return { success, fail, compute };
+  const { success, fail, execution } = plane.statistics('m')[0]!;
+  return { success, fail, compute: execution.compute };
 }
 const none = { count: 0, ns: 0 };
 
