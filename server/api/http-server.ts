@@ -83,6 +83,7 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
   await apollo.start();
   const fastify = Fastify({
     logger: false,
+    routerOptions: { ignoreTrailingSlash: true },
     bodyLimit: admission.limits.bodyBytes,
     // Of a whole request: `limitRequests` has it, since a big artifact may take its time.
     requestTimeout: 0,

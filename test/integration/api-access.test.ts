@@ -124,6 +124,15 @@ test('health, readiness and the landing page are open; metrics only on loopback'
   }
 });
 
+test('a slash at the end of a path says nothing', async () => {
+  for (const path of ['/healthz/', '/readyz/', '/metrics/']) expect({ path, status: (await fetch(api.url + path)).status }).toEqual({ path, status: 200 });
+  const query = JSON.stringify({ query: '{ __typename }' });
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${api.token}` };
+  const [plain, slash] = await Promise.all(['/graphql', '/graphql/'].map((path) => fetch(api.url + path, { method: 'POST', headers, body: query })));
+  expect(slash!.status).toBe(200);
+  expect(await slash!.json()).toEqual(await plain!.json());
+});
+
 test('faults are masked, logged under an id, and the id is answered; refusals are told', async () => {
   for (const [query, logged] of [
     ['{ fault }', 'hunter2'],
