@@ -47,7 +47,7 @@ export function encodeRequest(request: InferRequest): EncodedMessage {
 }
 
 /**
- * Several requests as one, their inputs joined along the first dimension. They must have the same inputs in the same order, which
+ * Several requests as one, their inputs joined by name along the first dimension. They must have the same inputs, which
  * differ in nothing but the first dimension, and the same outputs and parameters. An id of theirs is left out.
  */
 export function encodeMerged(requests: readonly InferRequest[]): EncodedMessage {
@@ -58,7 +58,7 @@ export function encodeMerged(requests: readonly InferRequest[]): EncodedMessage 
     let rows = 0;
     let size = 0;
     for (const { inputs } of requests) {
-      const tensor = inputs[i]!;
+      const tensor = inputs[i]!.name === name ? inputs[i]! : inputs.find((input) => input.name === name)!;
       const bytes = tensorToBytes(tensor);
       rows += tensor.shape[0]!;
       size += bytes.byteLength;

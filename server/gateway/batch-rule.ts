@@ -48,7 +48,8 @@ export class BatchRule {
   }
 
   private inOrder(inputs: InferRequest['inputs']): boolean {
-    for (let i = 0; i < inputs.length; i++) if (inputs[i]!.name !== this.signature.inputs[i]?.name) return false;
+    if (inputs.length !== this.signature.inputs.length) return false;
+    for (let i = 0; i < inputs.length; i++) if (inputs[i]!.name !== this.signature.inputs[i]!.name) return false;
     return true;
   }
 }

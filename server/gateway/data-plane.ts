@@ -2,17 +2,17 @@
  * What the gateway does, free of any transport: protocols decode, call one function here, and encode. Checks, deadlines, timing
  * and failure counts live here and below, in one place for all of them.
  */
-import type { InferRequest } from '../../runtimes/open-inference/message.js';
-import { TensorError, type TensorSpec } from '../../runtimes/tensor.js';
+import type { InferRequest, Parameters } from '../../runtimes/open-inference/message.js';
+import type { TensorSpec } from '../../runtimes/tensor.js';
 import { kindOf, settle } from './dispatcher.js';
-import { fitShapes } from './fit-shape.js';
 import { GatewayError } from './gateway-error.js';
 import { MAX_TIMEOUT_MS } from './limits.js';
 import type { RequestObserver } from './observer.js';
 import { Call, type Answer, type CallContext, type Witness } from './pending.js';
+import { readFor, type Decode } from './reading.js';
 import type { TargetRoute } from './route.js';
 import type { TargetStatistics } from './statistics.js';
-import { assertRequest, type Router, type Target } from './router.js';
+import type { Router, Target } from './router.js';
 import { mirror } from './shadows.js';
 
 export interface ModelMetadata {
@@ -123,12 +123,11 @@ export class DataPlane implements Witness {
 
   /**
    * Answers one inference. What the protocol makes of the answer is part of it: it ends with `call.end`.
-   * @param decode makes the request for a target, whose signature it may be read by; a TensorError it throws is the caller's mistake and
-   *   counted as such
+   * @param decode may be called more than once: a request that waits may go to another target than it was read for first
    * @param picked by `pick`; where it is gone, or nothing was picked, the request goes to another
    * @throws GatewayError
    */
-  infer(call: Call, name: string, version: number | undefined, decode: (route: TargetRoute) => InferRequest, picked?: Target): Promise<Answer> {
+  infer(call: Call, name: string, version: number | undefined, decode: Decode, picked?: Target): Promise<Answer> {
     call.model = name;
     try {
       return this.answer(call, name, version, decode, picked);
@@ -148,13 +147,7 @@ export class DataPlane implements Witness {
     observe({ call, model, version: answer?.version, endedAt, failure, timing: answer?.timing, responseBytes: answer?.responseBytes ?? 0 });
   }
 
-  private answer(
-    call: Call,
-    name: string,
-    version: number | undefined,
-    decode: (route: TargetRoute) => InferRequest,
-    picked: Target | undefined,
-  ): Promise<Answer> {
+  private answer(call: Call, name: string, version: number | undefined, decode: Decode, picked: Target | undefined): Promise<Answer> {
     const { router, now } = this.options;
     const deployment = router.find(name);
     // Before the request is read: versions may have other names for their inputs, and its protocol none.
@@ -162,13 +155,17 @@ export class DataPlane implements Witness {
     let request: InferRequest;
     let timeoutMs: number;
     try {
-      const decoded = decode(target.route);
-      request = fitShapes(withoutOwn(decoded), target.route.signature);
-      timeoutMs = timeoutOf(decoded.parameters?.['timeout'], deployment.route.timeoutMs, call.context.timeoutMs);
-      assertRequest(target, request.inputs, request.outputs);
+      let parameters: Parameters | undefined;
+      request = readFor(target.route, (route) => {
+        const decoded = decode(route);
+        ({ parameters } = decoded);
+        return decoded;
+      });
+      timeoutMs = timeoutOf(parameters?.['timeout'], deployment.route.timeoutMs, call.context.timeoutMs);
     } catch (error) {
       throw this.refused(target, call, error);
     }
+    call.decode = decode;
     if (deployment.shadows.length === 0) return target.dispatcher.submit(call, request, timeoutMs, version);
     const answer = target.dispatcher.submit(call, request, timeoutMs, version, () => mirror(deployment, target, call, request, answer, now));
     return answer;
@@ -176,19 +173,11 @@ export class DataPlane implements Witness {
 
   /** Why a request did not get as far as a target's line, counted at the target that would have served it. */
   private refused({ meter }: Target, { arrivedAt }: Call, error: unknown): Error {
-    if (!(error instanceof TensorError) && !(error instanceof GatewayError)) return error as Error;
-    const refusal = error instanceof TensorError ? new GatewayError('INVALID', error.message) : error;
+    if (!(error instanceof GatewayError)) return error as Error;
     const now = this.options.now();
-    meter.reject(now, kindOf(refusal), now - arrivedAt);
-    return refusal;
+    meter.reject(now, kindOf(error), now - arrivedAt);
+    return error;
   }
-}
-
-/** What goes on to a replica. The caller's id stays here, because frames are told apart by their own, and so does its timeout. */
-function withoutOwn({ inputs, outputs, parameters }: InferRequest): InferRequest {
-  if (!parameters) return outputs ? { inputs, outputs } : { inputs };
-  const { timeout: _, ...others } = parameters;
-  return { inputs, ...(outputs && { outputs }), ...(Object.keys(others).length > 0 && { parameters: others }) };
 }
 
 /** The request parameter `timeout` is in microseconds, as Triton has it; zero means none. A protocol's own deadline is never exceeded. */

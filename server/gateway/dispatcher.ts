@@ -93,8 +93,12 @@ export class Dispatcher implements BatchOwner {
     });
   }
 
-  /** Takes over a request that waited elsewhere, ahead of those that came later. Its place in the budget is not asked for again. */
+  /**
+   * Takes over a request that waited elsewhere, ahead of those that came later. Its place in the budget is not asked for again.
+   * @param pending whose request was read again for this target
+   */
   adopt(pending: Pending): void {
+    this.measure(pending);
     this.accept(pending);
     this.queue.join(pending);
     this.pump();
@@ -202,14 +206,11 @@ export class Dispatcher implements BatchOwner {
 
   /** @returns whether it was accepted */
   private enter(pending: Pending): boolean {
-    const { call, request, timeoutMs } = pending;
+    const { call, timeoutMs } = pending;
     if (call.cancelled) return this.refuse(pending, new GatewayError('CANCELLED', 'the caller is gone'));
     if (pending.deadline <= this.options.now())
       return this.refuse(pending, new GatewayError('DEADLINE_EXCEEDED', `the deadline of ${timeoutMs} ms passed before the request could be sent`));
-    const rows = this.batching?.rowsOf(request);
-    pending.rows = rows ?? 1;
-    pending.key = this.unmergeable ? undefined : this.batching?.keyOf(request, rows);
-    pending.bytes = tensorBytes(request.inputs);
+    this.measure(pending);
     const { queue } = this;
     let full = queue.fullBecause(pending.bytes);
     // Those that are only held back for company need not be.
@@ -229,6 +230,15 @@ export class Dispatcher implements BatchOwner {
     // Whoever waits is looked at again when a replica is free; here only where one is, and somebody was held back for company.
     if (lane || this.hold.active) this.pump();
     return true;
+  }
+
+  /** What the request is for this target: how large, and whom it may be merged with. */
+  private measure(pending: Pending): void {
+    const { request, alone, suspect } = pending;
+    const rows = this.batching?.rowsOf(request);
+    pending.rows = rows ?? 1;
+    pending.key = this.unmergeable || alone || suspect ? undefined : this.batching?.keyOf(request, rows);
+    pending.bytes = tensorBytes(request.inputs);
   }
 
   private accept(pending: Pending): void {
@@ -277,6 +287,7 @@ export class Dispatcher implements BatchOwner {
 
   private tryAlone(pending: Pending, batch: Batch): void {
     if (pending.batch !== batch) return;
+    pending.alone = true;
     pending.key = undefined;
     this.comeBack(pending);
   }

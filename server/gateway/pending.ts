@@ -1,6 +1,7 @@
 /** A request on its way through the gateway, and the line it waits in. */
 import { GatewayError } from './gateway-error.js';
 import type { TargetMeter } from './meter.js';
+import type { Decode } from './reading.js';
 import type { InferRequest, InferResponse } from '../../runtimes/open-inference/message.js';
 
 /** What a protocol knows of a request beside the tensors. */
@@ -39,6 +40,8 @@ export class Call {
   answer: Answer | undefined;
   /** The model whose inference this is; undefined of any other call, and of one that has ended. */
   model: string | undefined;
+  /** Reads the request again, for another version than it was read for first. */
+  decode: Decode | undefined;
   private listener: (() => void) | undefined;
 
   /**
@@ -106,6 +109,8 @@ export class Pending {
   done = false;
   /** It was under way when a replica crashed: it is tried again once, alone, with a replica for itself. */
   suspect = false;
+  /** It was in a merged message that failed as a whole: it is not merged again. */
+  alone = false;
   /** Rows along the batch dimension; 1 for a request without one. */
   rows = 1;
   /** Requests with the same key may be merged; undefined for one that goes alone. */
@@ -123,10 +128,13 @@ export class Pending {
   readonly byKey = new Place(this);
   readonly byDeadline = new Place(this);
 
-  /** @param version the version the caller asked for by number; undefined lets the weights decide */
+  /**
+   * @param request as the version reads it that it waits for
+   * @param version the version the caller asked for by number; undefined lets the weights decide
+   */
   constructor(
     readonly call: Call,
-    readonly request: InferRequest,
+    public request: InferRequest,
     readonly version: number | undefined,
     readonly timeoutMs: number,
     readonly resolve: (answer: Answer) => void,

@@ -2,14 +2,14 @@
  * The route table in force: which deployment a model name means, and which of its targets a request goes to. A new table is
  * swapped in at once, between two requests; what the old one still has under way is finished by it.
  */
-import { assertInputs, assertOutputs, type Tensor } from '../../runtimes/tensor.js';
 import { BatchRule } from './batch-rule.js';
 import type { QueueBudget } from './dispatch-queue.js';
-import { Dispatcher } from './dispatcher.js';
+import { Dispatcher, kindOf } from './dispatcher.js';
 import { GatewayError } from './gateway-error.js';
 import type { Lane, Link } from './lane.js';
 import type { Meter, TargetMeter } from './meter.js';
 import type { CallContext, Pending } from './pending.js';
+import { readFor } from './reading.js';
 import type { ReplicaRoute, RouteDocument, TargetRoute } from './route.js';
 import { pickByKey, pickWeighted } from './weighted.js';
 
@@ -127,7 +127,7 @@ export class Router {
           meter: targetMeter,
           budget,
           now,
-          reroute: (pending) => this.reroute(route.deploymentId, pending),
+          reroute: (pending) => this.reroute(route.deploymentId, pending, targetRoute.versionNumber),
           ...(onStanding && { onStanding }),
           onUnmergeable: () => onUnmergeable?.(route.name, targetRoute.versionNumber),
         });
@@ -157,18 +157,25 @@ export class Router {
     }
   }
 
-  /** Sends a request that waited for a target that is gone to what serves its deployment now. */
-  private reroute(deploymentId: string, pending: Pending): void {
+  /** Sends a request that waited for a target that is gone, of the version `from`, to what serves its deployment now. */
+  private reroute(deploymentId: string, pending: Pending, from: number): void {
+    let target: Target;
     try {
       const deployment = this.byId.get(deploymentId);
       if (!deployment) throw new GatewayError('NOT_FOUND', 'the deployment was deleted while the request waited');
-      const target = this.pick(deployment, pending.version, pending.call.context.headers);
-      assertRequest(target, pending.request.inputs, pending.request.outputs);
-      target.dispatcher.adopt(pending);
+      target = this.pick(deployment, pending.version, pending.call.context.headers);
     } catch (error) {
-      pending.done = true;
-      pending.reject(error as Error);
+      return refuse(pending, error as Error);
     }
+    const { call, request } = pending;
+    try {
+      pending.request = readFor(target.route, call.decode ?? (() => request));
+    } catch (error) {
+      const now = this.options.now();
+      target.meter.reject(now, kindOf(error), now - call.arrivedAt);
+      return refuse(pending, afterMove(error as Error, from, target.route.versionNumber));
+    }
+    target.dispatcher.adopt(pending);
   }
 
   private targetOf({ route, targets }: Deployment, version: number): Target {
@@ -179,14 +186,16 @@ export class Router {
   }
 }
 
-/** @throws GatewayError INVALID when the request does not fit the target's signature */
-export function assertRequest({ route }: Pick<Target, 'route'>, inputs: readonly Tensor[], outputs: readonly string[] | undefined): void {
-  try {
-    assertInputs(route.signature, inputs);
-    if (outputs) assertOutputs(route.signature, outputs);
-  } catch (error) {
-    throw new GatewayError('INVALID', (error as Error).message);
-  }
+function refuse(pending: Pending, error: Error): void {
+  pending.done = true;
+  pending.reject(error);
+}
+
+/** The caller knows nothing of the move: the request was right when it came. */
+function afterMove(error: Error, from: number, to: number): Error {
+  if (!(error instanceof GatewayError) || error.kind !== 'INVALID') return error;
+  const message = `version ${to} took the place of version ${from} while the request waited, and it does not fit version ${to}: ${error.message}`;
+  return new GatewayError('INVALID', message);
 }
 
 /** An empty header names nobody. */

@@ -20,6 +20,8 @@ export class FakeLink implements Link {
   readonly cancelled: FakeMessage[] = [];
   /** Most messages that were ever under way at a time. */
   busiest = 0;
+  /** The first dimension of the first input of every message so far. */
+  readonly rowsSent: (number | undefined)[] = [];
 
   constructor(replicaId = 'r') {
     this.identity = { replicaId, address: `unix:/${replicaId}`, versionDigest: 'd' };
@@ -28,6 +30,7 @@ export class FakeLink implements Link {
   send({ json, binary }: EncodedMessage, reply: Reply): Sent {
     const message = { request: decodeRequest(json, Buffer.concat(binary)), reply };
     this.sent.push(message);
+    this.rowsSent.push(message.request.inputs[0]?.shape[0]);
     this.busiest = Math.max(this.busiest, this.sent.length);
     return {
       cancel: () => {

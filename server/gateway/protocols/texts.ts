@@ -1,9 +1,11 @@
 /** Inferences whose request and answer are text. What is long is read and written in processes beside this one. */
+import { isDeepStrictEqual } from 'node:util';
 import { TensorError } from '../../../runtimes/tensor.js';
 import type { DataPlane } from '../data-plane.js';
 import { GatewayError } from '../gateway-error.js';
 import { MAX_ELEMENTS_WRITTEN_HERE, MAX_ELEMENTS_WRITTEN_SOON, MAX_TEXT_READ_HERE, MAX_TEXT_READ_SOON } from '../limits.js';
 import type { Answer, Call } from '../pending.js';
+import { readAlike } from '../reading.js';
 import type { TargetRoute } from '../route.js';
 import type { Target } from '../router.js';
 import type { HttpAnswer } from './http-route.js';
@@ -71,19 +73,24 @@ export class Texts {
     }
   }
 
-  /** @returns what gives the request: what was wrong with it is to be counted as what is read here */
+  /** @returns what gives the request to versions that read it alike: what was wrong with it is to be counted as what is read here */
   private async readElsewhere<N extends TextProtocolName>(
     protocol: N,
     { call, model, body }: TextCall,
     longest: boolean,
     context: (route: TargetRoute) => ContextOf<N>,
     { route }: Target,
-  ): Promise<() => Reading<FormOf<N>>> {
+  ): Promise<(route: TargetRoute) => Reading<FormOf<N>>> {
     try {
       // What deadline the text itself asks for is not known before it is read.
       const deadline = this.dataPlane.deadline(call, model);
-      const reading = await this.processes[longest ? 'longest' : 'long'].read(protocol, context(route), body, call, deadline);
-      return () => reading;
+      const read = context(route);
+      const reading = await this.processes[longest ? 'longest' : 'long'].read(protocol, read, body, call, deadline);
+      return (other) => {
+        if (other === route || readAlike(other.signature.inputs, route.signature.inputs) || isDeepStrictEqual(context(other), read)) return reading;
+        const message = `the request is a long text that was read for version ${route.versionNumber}; version ${other.versionNumber} has other inputs and serves now: send it again`;
+        throw new GatewayError('UNAVAILABLE', message, 1);
+      };
     } catch (error) {
       return () => {
         throw error;

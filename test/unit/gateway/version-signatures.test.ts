@@ -69,6 +69,8 @@ function world(targets: readonly TargetRoute[], reading: () => Promise<void> = (
   return {
     predict: (body: string, path = 'v1/models/sig:predict') => post(tensorFlowServingRest(plane, texts), path, body),
     invoke: (body: string, type?: string) => post(mlflowRest(plane, texts, undefined), 'deployments/sig/invocations', body, type),
+    /** Requests for the version wait. */
+    stop: (number: number) => void (linkTo({ replicaId: `r${number}` }).usable = false),
     swap: (next: readonly TargetRoute[]) => router.apply([{ ...deployment, targets: next }]),
     statistics: () => plane.statistics('sig').map(({ success, fail }) => [success.count, fail.count]),
   };
@@ -111,4 +113,42 @@ test('a long text is read again where its version is gone meanwhile, and not whe
   expect([await predict(long), readings]).toEqual(['{"predictions":["FP64 q"]}', 3]);
   during = [() => swap([])];
   expect(await predict(long)).toBe('model "sig" sends its traffic nowhere at present');
+});
+
+test('one that waits is read again for the version that takes the place of its own', async () => {
+  const { predict, invoke, stop, swap, statistics } = world([OLD]);
+  stop(1);
+  const waiting = [predict(BODIES.rows), predict(BODIES.columns), invoke(BODIES.csv, 'text/csv')];
+  swap([NEW]);
+  expect((await Promise.all(waiting)).map((text) => /FP\d\d [pq]/.exec(text)?.[0] ?? text)).toEqual(['FP64 q', 'FP64 q', 'FP64 q']);
+  expect(statistics()).toEqual([[3, 0]]);
+});
+
+test('a long text that waits goes on where its reading is right, and is to be sent again elsewhere', async () => {
+  const { predict, stop, swap } = world([OLD]);
+  stop(1);
+  const waits = async (next: TargetRoute): Promise<string> => {
+    swap([OLD]);
+    const answer = predict(long);
+    // It has been read, and waits.
+    await new Promise(setImmediate);
+    swap([next]);
+    return answer;
+  };
+  const { signature } = OLD;
+  const alike = version(3, 'p', 'FP32', { signature: { inputs: signature.inputs, outputs: [{ name: 'y', datatype: 'BYTES', shape: [-1, -1] }] } });
+  expect(await waits(alike)).toBe('{"predictions":["FP32 p"]}');
+  expect(await waits(NEW)).toBe('the request is a long text that was read for version 1; version 2 has other inputs and serves now: send it again');
+});
+
+test("a shadow's copy is read by the shadow's signature", async () => {
+  const { predict, statistics } = world([OLD, version(2, 'q', 'FP64', { weight: 0, shadowPercent: 100 })]);
+  expect(await predict(BODIES.rows)).toBe('{"predictions":["FP32 p"]}');
+  // What is read elsewhere is read once.
+  expect(await predict(long)).toBe('{"predictions":["FP32 p"]}');
+  await new Promise(setImmediate);
+  expect(statistics()).toEqual([
+    [2, 0],
+    [1, 0],
+  ]);
 });
