@@ -86,6 +86,8 @@ function runner({ core }: Library, model: GraphModel, names: string[]): Run {
 /** The caller disposes every output. So a weight, which the model keeps, is handed out as a clone, and so is a tensor that has two names. */
 const named = (names: readonly string[], results: TfTensor | TfTensor[], weights: ReadonlySet<number>): Map<string, TfTensor> => {
   const list = Array.isArray(results) ? results : [results];
+  const missing = names.find((_, i) => !list[i]);
+  if (missing !== undefined) throw new ModelLoadError(`the graph gives nothing for the output "${missing}" of its signature`);
   return new Map(names.map((name, i) => [name, weights.has(list[i]!.id) || list.indexOf(list[i]!) !== i ? list[i]!.clone() : list[i]!]));
 };
 
@@ -94,8 +96,12 @@ function inputSpecs(model: GraphModel, artifacts: io.ModelArtifacts): TensorSpec
   const nodes = new Map(model.inputs.map((node) => [node.name, node]));
   const signature = signatureOf(model, 'inputs').filter(([, value]) => value.resourceId === undefined);
   const declared: readonly Declared[] = signature.length > 0 ? signature : model.inputs.map(({ name }) => [name, { name }]);
+  const first = new Map<string, string>();
   return declared.flatMap(([name, value]) => {
     const node = nodes.get(nodeOf(value));
+    const other = first.get(nodeOf(value));
+    if (other !== undefined) throw new ModelLoadError(`the inputs "${other}" and "${name}" of the signature are one tensor, ${nodeOf(value)}`);
+    first.set(nodeOf(value), name);
     // What the converter replaced by a constant is no input any more.
     if (!node) return [];
     const dimensions = node.shape ?? dimensionsOf(value);

@@ -269,6 +269,18 @@ export function tfjsGraphModels(plugin: RuntimePlugin, backend: string): void {
       await expect(load).rejects.toThrow(/^input "x" is of type DT_INT16, which TensorFlow\.js cannot carry/);
     });
 
+    it('refuses two inputs that are one tensor, and an output that is none', async () => {
+      const nodes = [placeholder('x', [-1]), operation('y', 'Neg', ['x'])];
+      const x = value('x:0', [-1]);
+      const load = (signature: object) => plugin.load(modelFolder('tfjs-graph', graphModel(nodes, { signature })), options, never);
+      await expect(load({ inputs: { a: x, b: x }, outputs: { y: value('y:0', [-1]) } })).rejects.toThrow(
+        'the inputs "a" and "b" of the signature are one tensor, x',
+      );
+      await expect(load({ inputs: { x }, outputs: { third: { name: 'y:2' } } })).rejects.toThrow(
+        'the graph gives nothing for the output "third" of its signature',
+      );
+    });
+
     it('refuses two models in one version, by name', async () => {
       const one = String(graphModel([placeholder('x', [-1]), operation('y', 'Neg', ['x'])])['model.json']);
       const load = plugin.load(modelFolder('tfjs-graph', { 'cats.json': one, 'dogs.json': one }), options, never);
