@@ -37,6 +37,13 @@ export interface ModelArtifact {
 export interface LoadOptions {
   /** How many threads one inference may use. */
   readonly threads: number;
+  /**
+   * The backend that validated the version: no other may compute, since its answers and how they depend on one another would differ. `load`
+   * throws where it is not available. null: validated before that was recorded. Absent: the plugin's choice, which is recorded.
+   */
+  readonly backend?: string | null | undefined;
+  /** The folder of native builds that PILOTHOUSE_TFJS_NODE_CACHE names, where it is set. */
+  readonly nativeCache?: string | undefined;
   /** A line for the replica's log. */
   readonly log: (line: string) => void;
 }
@@ -44,8 +51,10 @@ export interface LoadOptions {
 /** A model in memory, ready to answer. */
 export interface LoadedModel {
   readonly signature: Signature;
-  /** What computes, as it is shown on the replica: `cpu`, `tensorflow`, `wasm`... */
+  /** What computes: `cpu`, `tensorflow`, `wasm`... It is recorded on the version, and replicas are told to use the same. */
   readonly backend: string;
+  /** Name and version of the library behind it, for people to read. */
+  readonly library?: string | undefined;
   /**
    * Answers one request.
    * @param inputs one tensor for each input of the signature, already checked against it.

@@ -142,6 +142,7 @@ class PilothouseApp implements App {
       home: config.home,
       artifacts: this.registry.store,
       runtimes: this.registry.modules,
+      nativeCache: config.tfjsNodeCache,
       environment: childEnvironment(),
       epochScope,
     });

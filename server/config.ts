@@ -69,6 +69,7 @@ const environment = z.object({
   PILOTHOUSE_GRPC_FD: number(3).optional(),
   PILOTHOUSE_GATEWAYS: number(1, 64).default(1),
   PILOTHOUSE_RUNTIMES: z.string().default(''),
+  PILOTHOUSE_TFJS_NODE_CACHE: z.string().min(1).optional(),
   PILOTHOUSE_VALIDATION_TIMEOUT_MS: number(100).default(60_000),
   PILOTHOUSE_VALIDATION_MEMORY_BYTES: number(1024 ** 2).default(2 * 1024 ** 3),
   PILOTHOUSE_MAX_ARTIFACT_BYTES: number(1).default(20 * 1024 ** 3),
@@ -115,6 +116,8 @@ export interface Config {
   readonly corsOrigins: readonly string[];
   /** Module names or paths of further runtime plugins. */
   readonly runtimes: readonly string[];
+  /** Absolute path of the folder of native TensorFlow builds; undefined: what `npm run build:tfjs-node` of this installation made, if it did. */
+  readonly tfjsNodeCache: string | undefined;
   readonly validationTimeoutMs: number;
   readonly validationMemoryBytes: number;
   readonly maxArtifactBytes: number;
@@ -164,6 +167,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     gateways: e.PILOTHOUSE_GATEWAYS,
     corsOrigins: e.PILOTHOUSE_CORS_ORIGINS,
     runtimes: list(e.PILOTHOUSE_RUNTIMES),
+    tfjsNodeCache: e.PILOTHOUSE_TFJS_NODE_CACHE === undefined ? undefined : resolve(e.PILOTHOUSE_TFJS_NODE_CACHE),
     validationTimeoutMs: e.PILOTHOUSE_VALIDATION_TIMEOUT_MS,
     validationMemoryBytes: e.PILOTHOUSE_VALIDATION_MEMORY_BYTES,
     maxArtifactBytes: e.PILOTHOUSE_MAX_ARTIFACT_BYTES,
@@ -177,7 +181,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
 /** What processes of Pilothouse tell one another. */
 const INTERNAL = /^PILOTHOUSE_((HTTP|GRPC)_FD|WORKER|WORKER_SOCKETS|BUILD)$/;
 /** What the repository's own scripts and tests read. */
-const OF_SCRIPTS = /^PILOTHOUSE_(TEST_\w+|BENCH_CACHE|TFJS_NODE_CACHE|(HTTP|GRPC)_ADDRESS)$/;
+const OF_SCRIPTS = /^PILOTHOUSE_(TEST_\w+|BENCH_CACHE|(HTTP|GRPC)_ADDRESS)$/;
 
 /** The variables of ours that are set and that nothing reads, and those that there are: a name that was mistyped changes nothing, silently. */
 export function unknownVariables(env: NodeJS.ProcessEnv = process.env): { unknown: string[]; known: string[] } {

@@ -1,6 +1,7 @@
 /** What a replica process is told, as JSON in a file. */
 import { readFileSync } from 'node:fs';
 import type { SampleTensor } from '../sample.js';
+import type { Signature } from '../tensor.js';
 
 export interface HostSpec {
   readonly replicaId: string;
@@ -22,6 +23,12 @@ export interface HostSpec {
   readonly socketPath: string;
   /** Outside plugin modules: names, or absolute paths. */
   readonly runtimes: readonly string[];
+  /** The backend that validated the version; null where that was not recorded. Absent in files of older servers, as the next two. */
+  readonly backend?: string | null;
+  /** PILOTHOUSE_TFJS_NODE_CACHE; null where it is not set. */
+  readonly nativeCache?: string | null;
+  /** What validation read of the model. */
+  readonly signature?: Signature | null;
   /** The leader's epoch at the start. A DRAIN with a lower one than was ever seen is refused. */
   readonly epoch: number;
 }
@@ -49,6 +56,9 @@ const FIELDS: Readonly<Record<keyof HostSpec, (value: unknown) => boolean>> = {
   maxConcurrency: isPositive,
   socketPath: isText,
   runtimes: isTextList,
+  backend: isTextOrNothing,
+  nativeCache: isTextOrNothing,
+  signature: (value) => value == null || typeof value === 'object',
   epoch: Number.isSafeInteger,
 };
 
@@ -64,6 +74,10 @@ export function readHostSpec(path: string): HostSpec {
 
 function isText(value: unknown): boolean {
   return typeof value === 'string' && value !== '';
+}
+
+function isTextOrNothing(value: unknown): boolean {
+  return value == null || isText(value);
 }
 
 function isTextList(value: unknown): boolean {

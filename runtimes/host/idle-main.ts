@@ -1,5 +1,5 @@
 /**
- * `idle-main.js <runtime> <threads> [outside modules…]`: loads a runtime without a model and prints what that takes, as its last
+ * `idle-main.js <RuntimeOfProcess as JSON>`: loads a runtime without a model and prints what that takes, as its last
  * line `idle <bytes that RLIMIT_DATA counts> <resident bytes>`. See `server/engines/limits.ts`.
  */
 import { readFileSync } from 'node:fs';
@@ -7,10 +7,19 @@ import { loadPlugin } from '../catalog.js';
 // Not used here, but part of every replica's idle memory.
 import './replica-server.js';
 
-const [runtime = '', threads = '1', ...modules] = process.argv.slice(2);
+/** What `server/engines/limits.ts` knows of a process. */
+interface IdleRequest {
+  readonly runtime: string;
+  readonly threads?: number;
+  readonly outsideModules?: readonly string[];
+  readonly backend?: string | null;
+  readonly nativeCache?: string;
+}
+
+const { runtime, threads = 1, outsideModules = [], backend, nativeCache } = JSON.parse(process.argv[2]!) as IdleRequest;
 try {
-  const plugin = await loadPlugin(runtime, modules);
-  await plugin.preload?.({ threads: Number(threads), log: (line) => console.error(line) });
+  const plugin = await loadPlugin(runtime, outsideModules);
+  await plugin.preload?.({ threads, backend, nativeCache, log: (line) => console.error(line) });
 } catch (error) {
   // A runtime that does not load is the failure of its versions; what is measured then is Node alone.
   console.error(error instanceof Error ? error.message : error);

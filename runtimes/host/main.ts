@@ -54,7 +54,7 @@ try {
   // Whoever connected already is answered before a load that may hold this thread for long.
   await setImmediate();
   try {
-    const warm = await warmModel(spec, abort.signal, log);
+    const warm = await warmModel({ ...spec, backend: spec.backend ?? null }, abort.signal, log);
     ready = true;
     serveAsUsual();
     server.ready(warm);

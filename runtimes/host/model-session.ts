@@ -2,6 +2,7 @@
 import { loadPlugin } from '../catalog.js';
 import type { LoadedModel, ModelArtifact } from '../contract.js';
 import { inputsFromSignature, tensorFromSample, type SampleTensor } from '../sample.js';
+import { underRecordedNames } from './recorded-names.js';
 import { assertInputs, assertTensor, TensorError, type Signature, type Tensor } from '../tensor.js';
 
 export interface ModelRequest {
@@ -12,6 +13,11 @@ export interface ModelRequest {
   readonly sample: readonly SampleTensor[] | null;
   readonly threads: number;
   readonly runtimes: readonly string[];
+  /** See `LoadOptions.backend`. */
+  readonly backend?: string | null | undefined;
+  readonly nativeCache?: string | null | undefined;
+  /** What validation read, whose names a version keeps; null or absent where there is nothing to keep. */
+  readonly signature?: Signature | null | undefined;
 }
 
 export interface WarmModel {
@@ -32,13 +38,24 @@ export async function warmModel(request: ModelRequest, signal: AbortSignal, log:
   const started = performance.now();
   const plugin = await loadPlugin(request.runtime, request.runtimes);
   const artifact: ModelArtifact = { folder: request.folder, files: request.files, format: request.format };
-  const model = await plugin.load(artifact, { threads: request.threads, log }, signal);
+  const { threads, backend, nativeCache } = request;
+  const loaded = await plugin.load(artifact, { threads, log, backend, nativeCache: nativeCache ?? undefined }, signal);
+  const model = underRecordedNames(loaded, request.signature);
   const loadMs = performance.now() - started;
   assertSignature(model.signature);
   const inputs = sampleInputs(model.signature, request.sample);
   const outputs = await model.infer(inputs, undefined, signal);
   assertAnswer(model.signature, outputs);
+  // After an inference: a backend may have found only then that it cannot compute the model.
+  assertBackend(model, backend);
   return { model, loadMs, inputs, outputs };
+}
+
+function assertBackend({ backend }: LoadedModel, pinned: string | null | undefined): void {
+  if (pinned == null || backend === pinned) return;
+  throw new Error(
+    `the version was validated on the backend ${pinned}, and here ${backend} computes it; register the version again to have it validated on ${backend}`,
+  );
 }
 
 function sampleInputs(signature: Signature, sample: readonly SampleTensor[] | null): Tensor[] {

@@ -26,6 +26,8 @@ export type ValidateReport =
       readonly ok: true;
       readonly signature: Signature;
       readonly backend: string;
+      /** Name and version of the library behind it, where the plugin says them. */
+      readonly library?: string | undefined;
       readonly memoryBytes: number;
       readonly loadMs: number;
       readonly outputs: readonly AnsweredTensor[];
@@ -50,8 +52,8 @@ async function validate(request: ValidateRequest): Promise<void> {
     process.exit(0);
   }
   const { model, loadMs, inputs, outputs } = warm;
-  const { signature, backend } = model;
-  report({ ok: true, signature, backend, memoryBytes: process.memoryUsage.rss(), loadMs, outputs: outputs.map(answered) });
+  const { signature, backend, library } = model;
+  report({ ok: true, signature, backend, library, memoryBytes: process.memoryUsage.rss(), loadMs, outputs: outputs.map(answered) });
   report(await rowIndependence(signature, inputs, untilTrap(model)));
   process.exit(0);
 }

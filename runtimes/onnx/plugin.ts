@@ -40,14 +40,16 @@ export default plugin;
 
 class OnnxModel implements LoadedModel {
   readonly backend = 'cpu';
+  readonly library: string;
   private readonly outputNames: readonly string[];
   private readonly memory = new AlignedMemory();
 
   constructor(
-    private readonly library: Library,
+    private readonly runtime: Library,
     private readonly session: InferenceSession,
     readonly signature: Signature,
   ) {
+    this.library = `ONNX Runtime ${runtime.env.versions.common}`;
     this.outputNames = signature.outputs.map((output) => output.name);
   }
 
@@ -58,7 +60,7 @@ class OnnxModel implements LoadedModel {
     const memory = this.memory.take(inputs);
     try {
       const feeds: Record<string, ReturnType<typeof toOnnx>> = {};
-      for (const input of inputs) feeds[input.name] = toOnnx(this.library.Tensor, input, memory);
+      for (const input of inputs) feeds[input.name] = toOnnx(this.runtime.Tensor, input, memory);
       const results = await this.session.run(feeds, wanted);
       return wanted.map((name) => fromOnnx(name, results[name]!));
     } finally {

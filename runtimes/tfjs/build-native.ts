@@ -1,16 +1,17 @@
 /**
  * `npm run build:tfjs-node`: makes the native TensorFlow binding of @tensorflow/tfjs-node from registry packages alone, where
  * its own download host is out of reach. TensorFlow's libraries and headers come from its Python wheel, the binding's sources
- * from the npm package; everything is pinned by hash. about half a minute and 900 MB; done already, it returns at once.
+ * from the npm package; everything is pinned by hash. It takes about half a minute and 900 MB; done already, it returns at once. Either way this
+ * installation uses the build from then on.
  */
 import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, sep } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { bindingOf, NATIVE_PINS, nativeFolder } from './native-cache.js';
+import { bindingOf, chooseCache, NATIVE_PINS, nativeBuild, sharedCache } from './native-cache.js';
 
 const run = promisify(execFile);
 // A command of its own, before there is any Config; its children inherit the environment.
@@ -45,8 +46,14 @@ try {
 }
 
 async function main(): Promise<void> {
-  const { folder, bindingPath } = nativeFolder(environment);
-  if (existsSync(bindingPath)) return say(`is there already: ${folder}`);
+  const cache = resolve(environment['PILOTHOUSE_TFJS_NODE_CACHE'] || sharedCache());
+  const { folder, bindingPath } = nativeBuild(cache);
+  if (existsSync(bindingPath)) say(`is there already: ${folder}`);
+  else await build(folder, bindingPath);
+  chooseCache(cache);
+}
+
+async function build(folder: string, bindingPath: string): Promise<void> {
   await assertPossible();
   await mkdir(dirname(folder), { recursive: true });
   // Aside, and named when it is whole: a build that was interrupted, or another at the same time, is never seen.

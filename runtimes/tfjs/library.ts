@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import util from 'node:util';
 import type { LoadOptions } from '../contract.js';
-import { bindingOf, nativeFolder } from './native-cache.js';
+import { bindingOf, chosenBuild, sharedBuild } from './native-cache.js';
 
 export type Core = typeof import('@tensorflow/tfjs-core');
 export type Layers = typeof import('@tensorflow/tfjs-layers');
@@ -63,8 +63,9 @@ const require = createRequire(import.meta.url);
  * @throws Error that says why each of them could not
  */
 export async function loadLibrary(allowed: readonly Backend[], options: LoadOptions): Promise<Library> {
+  const { backend: pinned } = options;
   const refusals: string[] = [];
-  for (const backend of BACKENDS.filter((name) => allowed.includes(name))) {
+  for (const backend of BACKENDS.filter((name) => allowed.includes(name) && (pinned == null || name === pinned))) {
     try {
       const library = backend === 'tensorflow' ? loadNative(options) : await loadJavaScript(backend);
       // A backend that cannot start is replaced by another without a word.
@@ -76,11 +77,23 @@ export async function loadLibrary(allowed: readonly Backend[], options: LoadOpti
       refusals.push(`${backend}: ${(error instanceof Error ? error.message : String(error)).split('\n')[0]}`);
     }
   }
-  throw new Error(`no TensorFlow.js backend loads: ${refusals.join('; ')}`);
+  if (pinned == null) throw new Error(`no TensorFlow.js backend loads: ${refusals.join('; ')}`);
+  const reasons = refusals.length > 0 ? refusals.join('; ') : `${pinned}: the runtime does not have it`;
+  throw new Error(
+    `the version was validated on the backend ${pinned}, which is not available here: ${reasons}. Make it available, or register the version again to have it validated on what there is`,
+  );
 }
 
-function loadNative({ threads }: LoadOptions): Library {
-  const path = nativePackage();
+/** Name and version of what computes. */
+export function libraryOf(core: Core): string {
+  if (core.getBackend() !== 'tensorflow') return `TensorFlow.js ${core.version_core}`;
+  const { binding } = core.backend() as unknown as { readonly binding: { readonly TF_Version: string } };
+  return `TensorFlow ${binding.TF_Version} (tfjs-node ${core.version_core})`;
+}
+
+function loadNative(options: LoadOptions): Library {
+  const { threads } = options;
+  const path = nativePackage(options);
   if (path === undefined) throw new Error(NATIVE_MISSING);
   restoreUtil();
   setEnvironment({ TF_CPP_MIN_LOG_LEVEL: '2', TF_NUM_INTRAOP_THREADS: String(threads), TF_NUM_INTEROP_THREADS: '1', OMP_NUM_THREADS: String(threads) });
@@ -90,21 +103,19 @@ function loadNative({ threads }: LoadOptions): Library {
 }
 
 export const NATIVE_MISSING =
-  'the native TensorFlow binding is not there; `npm run build:tfjs-node` makes it from registry packages (Linux x64, about half a minute), ' +
-  'or install @tensorflow/tfjs-node beside Pilothouse with its install script allowed';
+  'this installation has no native TensorFlow; `npm run build:tfjs-node` builds it from registry packages (Linux x64, about half a minute), ' +
+  'PILOTHOUSE_TFJS_NODE_CACHE names the folder of a build, or install @tensorflow/tfjs-node beside Pilothouse with its install script allowed';
 
-/** A package that was installed with its binding, else the one of the build cache. */
-function nativePackage(): string | undefined {
+/** A package that was installed with its binding, else the build that this installation chose. */
+function nativePackage({ backend, nativeCache }: LoadOptions): string | undefined {
   try {
     const installed = dirname(require.resolve('@tensorflow/tfjs-node/package.json'));
     if (existsSync(bindingOf(installed))) return installed;
   } catch {
     // Not installed, which is usual.
   }
-  // A replica has no Config: where the cache lies comes to it, and to the build script, with the environment it inherits.
-  // eslint-disable-next-line no-restricted-properties
-  const { bindingPath, packagePath } = nativeFolder(process.env);
-  return existsSync(bindingPath) ? packagePath : undefined;
+  // A version that was validated before backends were recorded goes on with what servers took then.
+  return (chosenBuild(nativeCache) ?? (backend === null ? sharedBuild() : undefined))?.packagePath;
 }
 
 /** Functions that Node 23 took away and on which nearly every operation of @tensorflow/tfjs-node 4.22 rests. */

@@ -1,10 +1,12 @@
 /**
- * Where the native TensorFlow binding lies that `npm run build:tfjs-node` makes, and what it is made of. It is kept outside
- * `node_modules`, because `npm ci` would delete it there, under a name that changes with everything it is made of.
+ * Where the native TensorFlow binding lies that `npm run build:tfjs-node` makes, what it is made of, and which build this installation uses. It is
+ * kept outside `node_modules`, because `npm ci` would delete it there, under a name that changes with everything it is made of.
  */
 import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** Everything the build takes in, by hash. A change of any makes another folder. */
 export const NATIVE_PINS = {
@@ -18,7 +20,7 @@ export const NATIVE_PINS = {
   recipe: 1,
 } as const;
 
-export interface NativeFolder {
+export interface NativeBuild {
   /** Absolute path of the finished build, there or not. */
   readonly folder: string;
   /** The package to be loaded by path. */
@@ -27,16 +29,58 @@ export interface NativeFolder {
   readonly bindingPath: string;
 }
 
-/** @param environment `PILOTHOUSE_TFJS_NODE_CACHE` is the folder of all builds; default `~/.cache/pilothouse/tfjs-node`. */
-export function nativeFolder(environment: Readonly<Record<string, string | undefined>>): NativeFolder {
-  const root = environment['PILOTHOUSE_TFJS_NODE_CACHE'] || join(homedir(), '.cache', 'pilothouse', 'tfjs-node');
+/** The folder of all builds, unless PILOTHOUSE_TFJS_NODE_CACHE names another. Every checkout of this user shares it. */
+export const sharedCache = (): string => join(homedir(), '.cache', 'pilothouse', 'tfjs-node');
+
+/** @param cache the folder of all builds */
+export function nativeBuild(cache: string): NativeBuild {
   const key = createHash('sha256')
     .update(JSON.stringify([NATIVE_PINS, process.platform, process.arch]))
     .digest('hex')
     .slice(0, 16);
-  const folder = join(root, key);
+  const folder = join(cache, key);
   const packagePath = join(folder, 'node_modules', '@tensorflow', 'tfjs-node');
   return { folder, packagePath, bindingPath: bindingOf(packagePath) };
 }
 
 export const bindingOf = (packagePath: string): string => join(packagePath, 'lib', `napi-v${NATIVE_PINS.napiVersion}`, 'tfjs_binding.node');
+
+/** In dist/, which no build of Pilothouse empties and which belongs to one checkout. */
+const MARKER = join(rootOf(dirname(fileURLToPath(import.meta.url))), 'dist', '.tfjs-node.json');
+
+/** Says that this installation uses the builds of this folder: written by the build, also where one was there already. */
+export function chooseCache(cache: string, marker = MARKER): void {
+  writeFileSync(marker, `${JSON.stringify({ cache })}\n`);
+}
+
+/**
+ * The build that this installation was told to use: by configuration, else by `npm run build:tfjs-node`. A build that another checkout left in
+ * the shared cache is not taken: it would change what computes here, and with it answers, without a word.
+ * @param configured PILOTHOUSE_TFJS_NODE_CACHE
+ */
+export function chosenBuild(configured: string | undefined, marker = MARKER): NativeBuild | undefined {
+  const cache = configured ?? markedCache(marker);
+  return cache === undefined ? undefined : finished(cache);
+}
+
+/** The build in the shared cache, whoever made it: what was taken before installations chose. */
+export const sharedBuild = (): NativeBuild | undefined => finished(sharedCache());
+
+function finished(cache: string): NativeBuild | undefined {
+  const build = nativeBuild(cache);
+  return existsSync(build.bindingPath) ? build : undefined;
+}
+
+function markedCache(marker: string): string | undefined {
+  try {
+    const { cache } = JSON.parse(readFileSync(marker, 'utf8')) as { cache?: unknown };
+    return typeof cache === 'string' ? cache : undefined;
+  } catch {
+    // Nothing was built from here, which is usual.
+    return undefined;
+  }
+}
+
+function rootOf(folder: string): string {
+  return existsSync(join(folder, 'package.json')) ? folder : rootOf(dirname(folder));
+}

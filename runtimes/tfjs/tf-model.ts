@@ -2,7 +2,7 @@
 import type { Tensor as TfTensor } from '@tensorflow/tfjs-core';
 import type { LoadedModel } from '../contract.js';
 import type { Signature } from '../tensor.js';
-import type { Library } from './library.js';
+import { libraryOf, type Library } from './library.js';
 import { fromTf, toTf } from './tensors.js';
 
 export type Feeds = ReadonlyMap<string, TfTensor>;
@@ -21,6 +21,9 @@ export function loadedModel(library: Library, model: TfModel): LoadedModel {
     signature,
     get backend() {
       return core.getBackend();
+    },
+    get library() {
+      return libraryOf(core);
     },
     async infer(inputs, requestedOutputs, signal) {
       signal.throwIfAborted();

@@ -12,12 +12,14 @@ import { settingsOf, templateOf } from './template.js';
 export function replicaSpec(
   row: Pick<ReplicaEntity, 'id' | 'deploymentId' | 'versionId' | 'template' | 'generation'>,
   snapshot: Pick<Snapshot, 'specs' | 'deployment'>,
-  version: Pick<VersionEntity, 'digest' | 'runtime' | 'format' | 'sample'>,
+  version: Pick<VersionEntity, 'digest' | 'runtime' | 'format' | 'sample' | 'backend' | 'signature'>,
   files: ReplicaSpec['files'],
 ): ReplicaSpec {
   const spec = specOf(snapshot, row.generation);
   if (templateOf(spec) !== row.template)
     throw new Error(`the settings of generation ${row.generation} have the template ${templateOf(spec)}; the replica has ${row.template}`);
-  const { digest: versionDigest, runtime, format, sample } = version;
-  return { replicaId: row.id, deploymentId: row.deploymentId, versionId: row.versionId, versionDigest, runtime, format, files, sample, ...settingsOf(spec) };
+  const { digest: versionDigest, runtime, format, sample, signature } = version;
+  const backend = version.backend?.name ?? null;
+  const { deploymentId, versionId } = row;
+  return { replicaId: row.id, deploymentId, versionId, versionDigest, runtime, format, files, sample, backend, signature, ...settingsOf(spec) };
 }

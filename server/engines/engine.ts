@@ -16,6 +16,10 @@ export interface ReplicaSpec {
   readonly files: readonly { readonly path: string; readonly digest: string }[];
   /** The request whose answer makes the replica READY; null to make one from the signature. */
   readonly sample: readonly SampleTensor[] | null;
+  /** The backend that validated the version, which alone may compute; null where that was not recorded. */
+  readonly backend: string | null;
+  /** What validation read of the model: the replica keeps its names. */
+  readonly signature: Signature | null;
   readonly threads: number;
   /** Inferences the replica works on at a time. */
   readonly maxConcurrency: number;

@@ -32,6 +32,9 @@ export interface RuntimeOfProcess {
   readonly threads?: number;
   /** Outside plugin modules, as configured. */
   readonly outsideModules?: readonly string[];
+  /** The backend that it has to use; see `LoadOptions`. Each needs other memory. */
+  readonly backend?: string | null | undefined;
+  readonly nativeCache?: string | undefined;
 }
 
 export interface MemoryBudget extends RuntimeOfProcess {
@@ -43,9 +46,10 @@ const measured = new Map<string, Promise<IdleMemory>>();
 
 /** Measured by a process of its own at the first call (about 0.15 s, native TensorFlow 0.6 s), remembered from then on. */
 export function idleMemory(of: RuntimeOfProcess): Promise<IdleMemory> {
-  const key = JSON.stringify([of.runtime, of.threads ?? 1, of.outsideModules ?? []]);
+  const { runtime, threads = 1, outsideModules = [], backend, nativeCache } = of;
+  const key = JSON.stringify({ runtime, threads, outsideModules, backend, nativeCache });
   let known = measured.get(key);
-  if (!known) measured.set(key, (known = measure(of)));
+  if (!known) measured.set(key, (known = measure(key)));
   return known;
 }
 
@@ -109,8 +113,8 @@ export async function watchMemory(pid: number, budget: MemoryBudget, onExceeded:
   return () => clearInterval(timer);
 }
 
-async function measure(of: RuntimeOfProcess): Promise<IdleMemory> {
-  const args = [program('runtimes/host/idle-main'), of.runtime, String(of.threads ?? 1), ...(of.outsideModules ?? [])];
+async function measure(request: string): Promise<IdleMemory> {
+  const args = [program('runtimes/host/idle-main'), request];
   const printed = await new Promise<string>((resolve) => {
     const env = processEnvironment(childEnvironment());
     execFile(process.execPath, args, { env, timeout: MEASURE_TIMEOUT_MS, killSignal: 'SIGKILL' }, (_error, stdout) => resolve(stdout));

@@ -24,6 +24,8 @@ export interface LocalEngineOptions {
   readonly artifacts: ArtifactSource;
   /** Outside runtime plugins, as configured. */
   readonly runtimes: readonly string[];
+  /** PILOTHOUSE_TFJS_NODE_CACHE. */
+  readonly nativeCache?: string | undefined;
   /** The server's environment: a few harmless variables of it reach the replicas. */
   readonly environment: NodeJS.ProcessEnv;
   /** What leader epochs count in: the database's own id, where a home may see more than one. */
@@ -195,8 +197,8 @@ export class LocalEngine implements ReplicaEngine {
     this.tell(replicaId);
   }
 
-  private budget({ runtime, threads }: Pick<ReplicaSpec, 'runtime' | 'threads'>, memoryBytes: number | null): MemoryBudget {
-    return { runtime, threads, outsideModules: this.outsideModules(), memoryBytes };
+  private budget({ runtime, threads, backend = null }: Pick<HostSpec, 'runtime' | 'threads' | 'backend'>, memoryBytes: number | null): MemoryBudget {
+    return { runtime, threads, backend, nativeCache: this.options.nativeCache, outsideModules: this.outsideModules(), memoryBytes };
   }
 
   private async forget(replicaId: string, versionDigest: string): Promise<void> {
@@ -232,9 +234,10 @@ export class LocalEngine implements ReplicaEngine {
   }
 
   private hostSpec(spec: ReplicaSpec, epoch: number): HostSpec {
-    const { replicaId, versionDigest, runtime, format, sample, threads, maxConcurrency } = spec;
+    const { replicaId, versionDigest, runtime, format, sample, backend, signature, threads, maxConcurrency } = spec;
     return {
-      ...{ replicaId, versionDigest, runtime, format, sample, threads, maxConcurrency, epoch },
+      ...{ replicaId, versionDigest, runtime, format, sample, backend, signature, threads, maxConcurrency, epoch },
+      nativeCache: this.options.nativeCache ?? null,
       folder: this.versions.folderOf(versionDigest),
       files: spec.files.map((file) => file.path),
       socketPath: socketPath(this.options.home, replicaId),

@@ -27,6 +27,7 @@ Environment
   PILOTHOUSE_CORS_ORIGINS   (unset)         origins whose web pages may call, separated by commas, or *
   OTEL_EXPORTER_OTLP_ENDPOINT   (unset)     where traces go; the other variables of OpenTelemetry apply too
   PILOTHOUSE_RUNTIMES       (unset)         module names of further runtime plugins, separated by commas
+  PILOTHOUSE_TFJS_NODE_CACHE  (unset)       folder of builds of native TensorFlow, instead of this installation's own
   PILOTHOUSE_SAMPLES        on              off: an empty database gets no sample models
   PILOTHOUSE_LOG_LEVEL      info            trace, debug, info, warn, error, fatal or silent
   PILOTHOUSE_VALIDATION_TIMEOUT_MS    60000         how long the validation of a version may take

@@ -55,6 +55,14 @@ export interface Lineage {
   readonly source?: { readonly uri: string; readonly revision?: string };
 }
 
+/** What a model computes with. */
+export interface VersionBackend {
+  /** As the runtime plugin calls it. */
+  readonly name: string;
+  /** Name and version of the library behind it; null where the plugin does not say. */
+  readonly library: string | null;
+}
+
 /** An immutable version of a model. Only the columns that validation fills are ever written again, once. */
 @Entity('version')
 @Unique(['modelId', 'number'])
@@ -83,6 +91,8 @@ export class VersionEntity {
   @Column('jsonb', { nullable: true }) signature!: Signature | null;
   /** Whether a row's answer depends on the rows beside it, as validation found; null unless READY. */
   @Column('jsonb', { nullable: true }) rowIndependence!: RowIndependence | null;
+  /** What computed in validation, and alone may compute from then on; null unless READY, and where it was validated before this was recorded. */
+  @Column('jsonb', { nullable: true }) backend!: VersionBackend | null;
   /** Resident memory of the validating process after its inference. */
   @Column({ ...bigintColumn, nullable: true }) memoryBytes!: number | null;
   @Column('double precision', { nullable: true }) loadMs!: number | null;

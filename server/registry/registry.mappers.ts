@@ -14,7 +14,7 @@ export function toModel({ id, name, description, generation, createdBy, createdA
 }
 
 export function toVersion(row: VersionEntity): VersionType {
-  const { id, number, state, reason, logTail, description, format, runtime, digest, signature, rowIndependence, lineage, sample, loadMs } = row;
+  const { id, number, state, reason, logTail, description, format, runtime, digest, signature, rowIndependence, backend, lineage, sample, loadMs } = row;
   const { createdBy, createdAt, validatedAt } = row;
   return Object.assign(new VersionType(), {
     id: toNodeId('Version', id),
@@ -28,6 +28,7 @@ export function toVersion(row: VersionEntity): VersionType {
     digest,
     signature,
     rowIndependence,
+    backend,
     lineage,
     sample,
     loadMs,

@@ -23,7 +23,7 @@ import { VersionEventResolver, VersionResolver } from './version.resolver.js';
 import { VersionService } from './version.service.js';
 
 export interface RegistryOptions {
-  readonly config: Pick<Config, 'home' | 'runtimes' | 'maxArtifactBytes' | 'validationTimeoutMs' | 'validationMemoryBytes'>;
+  readonly config: Pick<Config, 'home' | 'runtimes' | 'tfjsNodeCache' | 'maxArtifactBytes' | 'validationTimeoutMs' | 'validationMemoryBytes'>;
   readonly dataSource: DataSource;
   readonly work: UnitOfWork;
   readonly log: Logger;
@@ -82,6 +82,7 @@ export async function createRegistry({
     log,
     folder: join(config.home, 'validation'),
     outsideModules: modules,
+    nativeCache: config.tfjsNodeCache,
     timeoutMs: config.validationTimeoutMs,
     memoryBytes: config.validationMemoryBytes,
     ...(scanMs !== undefined && { scanMs }),

@@ -42,6 +42,16 @@ export class RowIndependenceType {
   @Field(() => String, { description: 'What it rests on: what was compared, or where a difference was seen.' }) reason!: string;
 }
 
+@ObjectType('Backend', { description: 'What a model computes with.' })
+export class BackendType {
+  @Field(() => String, { description: 'As the runtime plugin calls it: `cpu`, `wasm`, `tensorflow`...' }) name!: string;
+  @Field(() => String, {
+    nullable: true,
+    description: 'Name and version of the library behind it when the version was validated; null where the plugin does not say.',
+  })
+  library!: string | null;
+}
+
 @ObjectType('Project', { implements: NodeType, description: 'The tenancy boundary: everything below belongs to one project.' })
 export class ProjectType extends NodeType {
   @Field(() => String, { description: 'Unique.' }) name!: string;
@@ -147,6 +157,12 @@ export class VersionType extends NodeType {
   signature!: SignatureType | null;
   @Field(() => RowIndependenceType, { nullable: true, description: "Whether a row's answer depends on the rows beside it; null unless READY." })
   rowIndependence!: RowIndependenceType | null;
+  @Field(() => BackendType, {
+    nullable: true,
+    description:
+      'What computed in validation. Replicas use the same backend and no other: one that is not available is why they fail. null unless READY, and for versions that were validated before Pilothouse recorded it, whose replicas use the fastest backend there is.',
+  })
+  backend!: BackendType | null;
   @Field(() => LineageType, { description: 'Where it comes from.' }) lineage!: LineageType;
   @Field(() => [SampleTensorType], {
     nullable: true,

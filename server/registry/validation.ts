@@ -35,6 +35,8 @@ export interface ValidationRequest {
   readonly threads?: number;
   /** Outside plugin modules: names or absolute paths. */
   readonly outsideModules: readonly string[];
+  /** PILOTHOUSE_TFJS_NODE_CACHE. */
+  readonly nativeCache?: string | undefined;
   readonly timeoutMs: number;
   /** What the model may use on top of the idle runtime. */
   readonly memoryBytes: number;
@@ -47,6 +49,8 @@ export type ValidationResult =
       readonly state: 'READY';
       readonly signature: Signature;
       readonly backend: string;
+      /** Name and version of the library behind it, where the plugin says them. */
+      readonly library?: string | undefined;
       /** Resident memory after the inference. */
       readonly memoryBytes: number;
       readonly loadMs: number;
@@ -76,17 +80,18 @@ export async function validateVersion(request: ValidationRequest): Promise<Valid
       reason: `the file path "${escaping}" is not relative to the version's folder, with forward slashes and without "." and ".."`,
       logTail: '',
     };
-  const budget: MemoryBudget = { runtime: request.runtime, threads: request.threads, outsideModules: request.outsideModules, memoryBytes: request.memoryBytes };
+  const { runtime, threads, outsideModules, nativeCache, memoryBytes: limit } = request;
+  const budget: MemoryBudget = { runtime, threads, outsideModules, nativeCache, memoryBytes: limit };
   const ending = await runProcess(request, budget);
   request.signal?.throwIfAborted();
   const [first = '', second = ''] = ending.report.split('\n');
   const report = parseLine<ValidateReport>(first);
   if (report?.ok) {
-    const { signature, backend, memoryBytes, loadMs, outputs } = report;
+    const { signature, backend, library, memoryBytes, loadMs, outputs } = report;
     // The version has answered: what became of the process since then says nothing against it.
     const reason = `the rows could not be compared: ${reasonOf(request, ending, undefined)}`;
     const rowIndependence = parseLine<RowIndependence>(second) ?? { verdict: 'UNKNOWN', reason };
-    return { state: 'READY', signature, backend, memoryBytes, loadMs, outputs, rowIndependence };
+    return { state: 'READY', signature, backend, library, memoryBytes, loadMs, outputs, rowIndependence };
   }
   return { state: 'REJECTED', reason: reasonOf(request, ending, report?.reason), logTail: ending.logTail };
 }
@@ -127,8 +132,8 @@ async function runProcess(request: ValidationRequest, budget: MemoryBudget): Pro
 
 const REPORT = 3;
 
-function toProcess({ runtime, format, folder, files, sample, threads, outsideModules }: ValidationRequest): ValidateRequest {
-  return { runtime, format, folder, files, sample, threads: threads ?? 1, runtimes: outsideModules };
+function toProcess({ runtime, format, folder, files, sample, threads, outsideModules, nativeCache }: ValidationRequest): ValidateRequest {
+  return { runtime, format, folder, files, sample, threads: threads ?? 1, runtimes: outsideModules, nativeCache };
 }
 
 /** The timeout ends it; this ends one whose server was killed meanwhile, and that nobody watches. */

@@ -11,7 +11,7 @@ import type { QueryRunner } from 'typeorm';
 import type { UnitOfWork } from '../database/unit-of-work.js';
 import { DomainError } from '../errors.js';
 import type { ArtifactStore } from './artifact-store.js';
-import { ModelEntity, VersionEntity, VersionFileEntity } from './registry.entities.js';
+import { ModelEntity, type VersionBackend, VersionEntity, VersionFileEntity } from './registry.entities.js';
 import { checkJson } from './texts.js';
 import type { ValidationRequest, ValidationResult } from './validation.js';
 
@@ -23,6 +23,8 @@ export interface ValidatorOptions {
   readonly folder: string;
   /** Outside runtime plugins: names, or absolute paths. */
   readonly outsideModules: readonly string[];
+  /** PILOTHOUSE_TFJS_NODE_CACHE. */
+  readonly nativeCache?: string | undefined;
   readonly timeoutMs: number;
   readonly memoryBytes: number;
   readonly log: Logger;
@@ -137,7 +139,7 @@ export class VersionValidator {
   }
 
   private async judge(version: VersionEntity, folder: string): Promise<ValidationResult> {
-    const { work, store, validate, outsideModules, timeoutMs, memoryBytes } = this.options;
+    const { work, store, validate, outsideModules, nativeCache, timeoutMs, memoryBytes } = this.options;
     const files = await work.dataSource.manager.find(VersionFileEntity, { where: { versionId: version.id }, order: { path: 'ASC' } });
     await mkdir(folder, { recursive: true, mode: 0o700 });
     try {
@@ -159,6 +161,7 @@ export class VersionValidator {
       runtime,
       sample,
       outsideModules,
+      nativeCache,
       timeoutMs,
       memoryBytes,
       signal: this.stopping.signal,
@@ -177,6 +180,7 @@ export class VersionValidator {
         ? {
             signature: result.signature as never,
             rowIndependence: storedVerdict(result.rowIndependence),
+            backend: storedBackend(result),
             memoryBytes: Math.round(result.memoryBytes),
             loadMs: result.loadMs,
             logTail: null,
@@ -239,6 +243,12 @@ function storable(result: ValidationResult & { state: 'READY' }): ValidationResu
 
 /** The reason quotes the model: its names and its texts. */
 const storedVerdict = ({ verdict, reason }: RowIndependence): RowIndependence => ({ verdict, reason: tidy(reason, MAX_REASON) });
+
+/** The plugin's own texts too. */
+const storedBackend = ({ backend, library }: ValidationResult & { state: 'READY' }): VersionBackend => ({
+  name: tidy(backend, MAX_REASON),
+  library: library === undefined ? null : tidy(library, MAX_REASON),
+});
 
 /** Text of any process as PostgreSQL can keep it: the end of it where it is long. */
 function tidy(text: string, max: number): string {

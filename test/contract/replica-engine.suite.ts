@@ -61,6 +61,8 @@ export function describeReplicaEngine(name: string, open: () => Promise<EngineHa
         format: 'engine-test',
         files,
         sample: [{ name: 'command', datatype: 'BYTES', shape: [1], data: ['echo'] }],
+        backend: null,
+        signature: null,
         threads: 1,
         maxConcurrency: 2,
         memoryLimitBytes: null,

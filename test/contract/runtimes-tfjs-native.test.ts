@@ -1,22 +1,21 @@
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import util from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
-import { nativeFolder } from '../../runtimes/tfjs/native-cache.js';
+import { chosenBuild } from '../../runtimes/tfjs/native-cache.js';
 import { createTfjsPlugin } from '../../runtimes/tfjs/plugin.js';
 import type { Tensor } from '../../runtimes/tensor.js';
 import { modelFolder, removeModelFolders } from '../support/models/folder.js';
 import { arithmeticSavedModel, castSavedModel, denseSavedModel, identitySavedModel } from '../support/models/tensorflow.js';
 import { tfjsContract } from './runtimes-tfjs.suite.js';
-import { never, options, runtimeContract } from './runtimes.suite.js';
+import { nativeCache, never, options, runtimeContract } from './runtimes.suite.js';
 
-const { bindingPath, packagePath } = nativeFolder(process.env);
+const build = chosenBuild(nativeCache);
 const require = createRequire(import.meta.url);
 
-if (existsSync(bindingPath)) native();
-else describe.skip('tfjs on tensorflow: the binding is not built (npm run build:tfjs-node)', () => it('has nothing to run', () => undefined));
+if (build) native(build.packagePath);
+else describe.skip('tfjs on tensorflow: this installation has none (npm run build:tfjs-node)', () => it('has nothing to run', () => undefined));
 
-function native(): void {
+function native(packagePath: string): void {
   // The library is also called directly here, and then by its own path.
   (util as unknown as Record<string, unknown>)['isNullOrUndefined'] ??= (value: unknown) => value === null || value === undefined;
   tfjsContract('tensorflow', packagePath);

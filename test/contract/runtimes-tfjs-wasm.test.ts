@@ -15,6 +15,39 @@ describe('tfjs without native TensorFlow', () => {
     await expect(load).rejects.toThrow(/SavedModel needs native TensorFlow: .*`npm run build:tfjs-node`.*convert the model/);
   });
 
+  it('computes with the backend that validated the version, also where a faster one is there', async () => {
+    const artifact = () => modelFolder('tfjs-graph', graphModel([placeholder('x', [-1]), operation('y', 'Neg', ['x'])]));
+    for (const backend of ['cpu', 'wasm', 'cpu']) {
+      const model = await plugin.load(artifact(), { ...options, backend }, never);
+      expect(model).toMatchObject({ backend, library: expect.stringMatching(/^TensorFlow\.js \d+\.\d+\.\d+$/) as string });
+      expect(await model.infer([fp32('x', [1], [3])], undefined, never)).toEqual([fp32('y', [1], [-3])]);
+      await model.dispose();
+    }
+  });
+
+  it.each([
+    [
+      'tensorflow',
+      /^the version was validated on the backend tensorflow, which is not available here: tensorflow: the runtime does not have it\. Make it available, or register/,
+    ],
+    ['webgpu', /^the version was validated on the backend webgpu, which is not available here/],
+  ])('refuses a version that was validated on %s, and says so', async (backend, message) => {
+    const load = plugin.load(modelFolder('tfjs-graph', graphModel([placeholder('x', [-1]), operation('y', 'Neg', ['x'])])), { ...options, backend }, never);
+    await expect(load).rejects.toThrow(message);
+  });
+
+  it('says how to get native TensorFlow to a version that was validated on it', async () => {
+    const nativeCache = '/no/such/cache';
+    const load = createTfjsPlugin().load(
+      modelFolder('tfjs-graph', graphModel([placeholder('x', [-1]), operation('y', 'Neg', ['x'])])),
+      { ...options, backend: 'tensorflow', nativeCache },
+      never,
+    );
+    await expect(load).rejects.toThrow(
+      /validated on the backend tensorflow, .*`npm run build:tfjs-node`.*PILOTHOUSE_TFJS_NODE_CACHE.*or register the version again/,
+    );
+  });
+
   it('goes on in plain JavaScript, and says so, where WebAssembly lacks an operation', async () => {
     // einsum('ij,jk->ik'): the equation is base64, as protobuf's JSON has bytes.
     const einsum = operation('y', 'Einsum', ['x', 'x'], {

@@ -1,4 +1,5 @@
 /** What every runtime plugin must do, on every backend: one suite, run by a file for each (they cannot share a process). */
+import { resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { LoadedModel, ModelArtifact, RuntimePlugin } from '../../runtimes/contract.js';
 import { assertTensor, type Tensor } from '../../runtimes/tensor.js';
@@ -23,7 +24,9 @@ export interface ContractCase {
 }
 
 export const never = new AbortController().signal;
-export const options = { threads: 1, log: () => undefined };
+/** Where the tests of native TensorFlow find a build that is not this installation's own. */
+export const nativeCache = process.env['PILOTHOUSE_TFJS_NODE_CACHE'] ? resolve(process.env['PILOTHOUSE_TFJS_NODE_CACHE']) : undefined;
+export const options = { threads: 1, log: () => undefined, nativeCache };
 
 export const fp32 = (name: string, shape: readonly number[], values: readonly number[]): Tensor => ({
   name,

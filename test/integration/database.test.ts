@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { UnitOfWork } from '../../server/database/unit-of-work.js';
 import { Notifier } from '../../server/database/notifications.js';
-import { ProjectEntity } from '../../server/registry/registry.entities.js';
+import { ProjectEntity, VersionEntity } from '../../server/registry/registry.entities.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { migrate } from '../../server/database/data-source.js';
 import { pageOf } from '../../server/database/pagination.js';
 
 let db: TestDatabase;
@@ -14,6 +15,27 @@ afterAll(() => db.drop());
 test('entities and migrations agree: nothing is left to generate', async () => {
   const { upQueries } = await db.dataSource.driver.createSchemaBuilder().log();
   expect(upQueries.map((q) => q.query)).toEqual([]);
+});
+
+test('a version of the release before is kept, and has no backend', async () => {
+  const old = await createTestDatabase();
+  try {
+    const { dataSource } = old;
+    const hasBackend = async (): Promise<boolean> =>
+      (await dataSource.query(`SELECT FROM information_schema.columns WHERE table_name = 'version' AND column_name = 'backend'`)).length > 0;
+    while (await hasBackend()) await dataSource.undoLastMigration();
+    const id = '00000000-0000-4000-8000-000000000002';
+    await dataSource.query(`INSERT INTO project (id, name, created_by, created_at) VALUES ($1, 'p', 't', now())`, [id]);
+    await dataSource.query(`INSERT INTO model (id, project_id, name, created_by, created_at) VALUES ($1, $1, 'm', 't', now())`, [id]);
+    await dataSource.query(
+      `INSERT INTO version (id, model_id, number, format, runtime, digest, lineage, state, created_by, created_at) VALUES ($1, $1, 1, 'onnx', 'onnx', 'd', '{}', 'READY', 't', now())`,
+      [id],
+    );
+    await migrate(dataSource);
+    expect(await dataSource.manager.findOneBy(VersionEntity, { id })).toMatchObject({ state: 'READY', digest: 'd', backend: null });
+  } finally {
+    await old.drop();
+  }
 });
 
 test('a change that fails leaves no row, event or audit entry', async () => {

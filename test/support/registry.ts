@@ -56,7 +56,14 @@ export async function createTestRegistry({
   log = pino({ level: 'silent' }),
 }: TestRegistryOptions): Promise<TestRegistry> {
   const home = given ?? (await mkdtemp(join(tmpdir(), 'registry-')));
-  const config = { home, runtimes: [], maxArtifactBytes: 50 * 1024 ** 2, validationTimeoutMs: 30_000, validationMemoryBytes: 1024 ** 3 };
+  const config = {
+    home,
+    runtimes: [],
+    tfjsNodeCache: undefined,
+    maxArtifactBytes: 50 * 1024 ** 2,
+    validationTimeoutMs: 30_000,
+    validationMemoryBytes: 1024 ** 3,
+  };
   const registry = await createRegistry({ config, dataSource: work.dataSource, work, log, scanMs, ...(validate && { validate }) });
   await registry.projects.ensureDefault('system:test');
   return {

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { readConfig, unknownVariables } from '../../server/config.js';
 import { DomainError } from '../../server/errors.js';
@@ -107,6 +108,11 @@ test.each<[NodeJS.ProcessEnv, string]>([
 
 test('ports that differ, and any number of free ones, are taken', () => {
   for (const port of ['', '0']) checkPortsDiffer(readConfig({ PILOTHOUSE_PORT: port, PILOTHOUSE_HTTP_PORT: port, PILOTHOUSE_GRPC_PORT: port }));
+});
+
+test('a folder is relative to where the server runs, and replicas run elsewhere', () => {
+  expect(readConfig({ PILOTHOUSE_TFJS_NODE_CACHE: 'builds' }).tfjsNodeCache).toBe(resolve('builds'));
+  expect(readConfig({}).tfjsNodeCache).toBeUndefined();
 });
 
 test('variables that nothing reads are told of, with the one that was meant', () => {

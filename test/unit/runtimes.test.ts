@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RuntimeTrapError, trapMessage } from '../../runtimes/contract.js';
 import { parseAddress } from '../../runtimes/open-inference/address.js';
 import { inputsFromSignature, sampleFromTensor, tensorFromSample } from '../../runtimes/sample.js';
 import { assertInputs, assertTensor, DATATYPES } from '../../runtimes/tensor.js';
-import { NATIVE_PINS, nativeFolder } from '../../runtimes/tfjs/native-cache.js';
+import { chooseCache, chosenBuild, NATIVE_PINS, nativeBuild, sharedCache } from '../../runtimes/tfjs/native-cache.js';
 
 describe('requests made from a signature', () => {
   it.each(DATATYPES)('fit it for %s, with 1 for what may vary', (datatype) => {
@@ -47,9 +49,39 @@ describe('the cache of the native TensorFlow binding', () => {
     expect(Object.values(packages).some((entry) => entry.resolved !== undefined)).toBe(false);
   });
 
-  it('lies where the environment says, else below the home', () => {
-    expect(nativeFolder({ PILOTHOUSE_TFJS_NODE_CACHE: '/cache' }).folder).toMatch(/^\/cache\/[0-9a-f]{16}$/);
-    expect(nativeFolder({}).folder).toMatch(/\/\.cache\/pilothouse\/tfjs-node\/[0-9a-f]{16}$/);
+  describe('is used', () => {
+    let folder: string;
+    let marker: string;
+    beforeEach(() => {
+      folder = mkdtempSync(join(tmpdir(), 'ph-native-'));
+      marker = join(folder, '.tfjs-node.json');
+    });
+    afterEach(() => rmSync(folder, { recursive: true }));
+    /** The folder of builds, with a whole one in it. */
+    const built = (name: string): string => {
+      const cache = join(folder, name);
+      const { bindingPath } = nativeBuild(cache);
+      mkdirSync(dirname(bindingPath), { recursive: true });
+      writeFileSync(bindingPath, '');
+      return cache;
+    };
+
+    it('where the configuration names it, or this installation built it; the first goes first', () => {
+      const [own, configured] = [built('own'), built('configured')];
+      chooseCache(own, marker);
+      expect(chosenBuild(undefined, marker)?.folder).toMatch(/\/own\/[0-9a-f]{16}$/);
+      expect(chosenBuild(configured, marker)?.folder).toMatch(/\/configured\/[0-9a-f]{16}$/);
+      expect(chosenBuild(join(folder, 'empty'), marker)).toBeUndefined();
+    });
+
+    it('not where another checkout built it, nor where it was removed since', () => {
+      expect(sharedCache()).toMatch(/\/\.cache\/pilothouse\/tfjs-node$/);
+      expect(chosenBuild(undefined, marker)).toBeUndefined();
+      chooseCache(join(folder, 'gone'), marker);
+      expect(chosenBuild(undefined, marker)).toBeUndefined();
+      writeFileSync(marker, 'cut of');
+      expect(chosenBuild(undefined, marker)).toBeUndefined();
+    });
   });
 });
 

@@ -86,6 +86,7 @@ test('READY: what was found is on the version, with its events and audit entries
     signature: READY.state === 'READY' && READY.signature,
     rowIndependence: { verdict: 'INDEPENDENT', reason: 'the test says so' },
     memoryBytes: 5_000_000_000,
+    backend: { name: 'cpu', library: null },
     loadMs: 12.5,
     validatedAt: expect.any(Date),
   });

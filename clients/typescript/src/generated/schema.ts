@@ -205,6 +205,14 @@ export type AuditEntryEdge = {
   readonly node: AuditEntry;
 };
 
+/** What a model computes with. */
+export type Backend = {
+  /** Name and version of the library behind it when the version was validated; null where the plugin does not say. */
+  readonly library?: Maybe<Scalars['String']['output']>;
+  /** As the runtime plugin calls it: `cpu`, `wasm`, `tensorflow`... */
+  readonly name: Scalars['String']['output'];
+};
+
 /** How many batches had so many rows. */
 export type BatchSizeCount = {
   /** The most rows of these batches, a power of two; each has more than half of it. null for those beyond the largest, 4096. */
@@ -2104,6 +2112,8 @@ export type UserError = {
 
 /** An immutable version of a model. */
 export type Version = Node & {
+  /** What computed in validation. Replicas use the same backend and no other: one that is not available is why they fail. null unless READY, and for versions that were validated before Pilothouse recorded it, whose replicas use the fastest backend there is. */
+  readonly backend?: Maybe<Backend>;
   /** The versions that were made from it, newest first. */
   readonly children: VersionConnection;
   /** When it was created. */

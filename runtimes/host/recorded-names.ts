@@ -1,0 +1,48 @@
+/**
+ * A version keeps the names it was validated with: callers use them, and so do routes. A later release of a plugin may read other names from the
+ * same files. Its model then goes by the recorded ones.
+ */
+import type { LoadedModel } from '../contract.js';
+import type { Signature, Tensor, TensorSpec } from '../tensor.js';
+
+/** The model itself unless the recorded signature has the same tensors under other names. */
+export function underRecordedNames(model: LoadedModel, recorded: Signature | null | undefined): LoadedModel {
+  const own = model.signature;
+  if (!recorded || !differOnlyInNames(recorded, own)) return model;
+  const inputName = renaming(recorded.inputs, own.inputs);
+  const [ownOutput, recordedOutput] = [renaming(recorded.outputs, own.outputs), renaming(own.outputs, recorded.outputs)];
+  return {
+    signature: recorded,
+    get backend() {
+      return model.backend;
+    },
+    get library() {
+      return model.library;
+    },
+    async infer(inputs, requestedOutputs, signal) {
+      const outputs = await model.infer(renamed(inputs, inputName), requestedOutputs?.map(ownOutput), signal);
+      return renamed(outputs, recordedOutput);
+    },
+    ...(model.memoryBytes && { memoryBytes: () => model.memoryBytes!() }),
+    dispose: () => model.dispose(),
+  };
+}
+
+function differOnlyInNames(a: Signature, b: Signature): boolean {
+  const same = JSON.stringify(a) === JSON.stringify(b);
+  return !same && areRenamed(a.inputs, b.inputs) && areRenamed(a.outputs, b.outputs);
+}
+
+/** Whether each tensor is like the other's in its place, and called the same or by a name that the other does not have: tensors in another order are not renamed. */
+function areRenamed(a: readonly TensorSpec[], b: readonly TensorSpec[]): boolean {
+  const has = (specs: readonly TensorSpec[], name: string) => specs.some((spec) => spec.name === name);
+  const like = (x: TensorSpec, y: TensorSpec) => x.datatype === y.datatype && x.shape.join() === y.shape.join();
+  return a.length === b.length && a.every((x, i) => like(x, b[i]!) && (x.name === b[i]!.name || (!has(b, x.name) && !has(a, b[i]!.name))));
+}
+
+function renaming(from: readonly TensorSpec[], to: readonly TensorSpec[]): (name: string) => string {
+  const names = new Map(from.map(({ name }, i) => [name, to[i]!.name]));
+  return (name) => names.get(name)!;
+}
+
+const renamed = (tensors: readonly Tensor[], rename: (name: string) => string): Tensor[] => tensors.map((tensor) => ({ ...tensor, name: rename(tensor.name) }));
