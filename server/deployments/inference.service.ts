@@ -100,7 +100,7 @@ function fieldOf(status: number, reason: string): readonly string[] {
   if (status === 404) return ['deployment'];
   if (status === 413) return ['inputs'];
   if (status !== 400) return [];
-  if (/^inputs?\b/.test(reason)) return ['inputs'];
+  if (/^(inputs?\b|the model cannot compute)/.test(reason)) return ['inputs'];
   if (/^outputs?\b/.test(reason)) return ['outputs'];
   return reason.includes("cannot be a model's name") ? ['deployment'] : [];
 }

@@ -177,14 +177,14 @@ describe('a deployment', () => {
     expect(infer).toEqual({ outputs: null, userErrors: [{ code, message: expect.stringMatching(message), field: ['input', ...field.split('.')] }] });
   });
 
-  test('infer tells a model that fails on a request from one that is away', async () => {
+  test('infer refuses a request that the model cannot compute, with what the runtime says', async () => {
     const { infer } = await t.graphql<{ infer: unknown }>(
       'mutation ($input: InferInput!) { infer(input: $input) { outputs { name } userErrors { code message field } } }',
       { input: { deployment: { name: 'digits' }, inputs: [{ ...PIXELS, shape: [0, 64], data: [] }] } },
     );
     expect(infer).toEqual({
       outputs: null,
-      userErrors: [{ code: 'FAILED_PRECONDITION', message: expect.stringContaining("the model's runtime failed"), field: ['input'] }],
+      userErrors: [{ code: 'INVALID', message: expect.stringMatching(/^the model cannot compute this request: ./), field: ['input', 'inputs'] }],
     });
   });
 

@@ -1,5 +1,5 @@
 /** The gateway's rooms in this process, over real replicas and sockets: here every answer's batch can be seen. */
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { InferRequest } from '../../runtimes/open-inference/message.js';
 import type { Tensor } from '../../runtimes/tensor.js';
 import { now } from '../../server/gateway/clock.js';
@@ -13,6 +13,9 @@ import { Router } from '../../server/gateway/router.js';
 import { eventually } from '../support/eventually.js';
 import { callAt, COMMAND_MODEL, GatewayBench, onnx, routeOf, targetOf } from '../support/gateway.js';
 import { floats, initializer, node, onnxModel, tensorValue } from '../support/models/onnx.js';
+
+// Each test starts processes that load a runtime.
+vi.setConfig({ testTimeout: 120_000 });
 
 let bench: GatewayBench;
 let links: ReplicaLinks;
@@ -189,6 +192,33 @@ test('requests that the model cannot compute take no replica out of use; one tha
   });
   await eventually(() => replicas.filter(({ process }) => process.signalCode === 'SIGKILL').length === 1, 'the end of the ruined one');
   for (let i = 0; i < 10; i++) expect(textOf(await infer(command('a')))).toEqual(['a']);
+});
+
+test("a mistake that only the graph notices is the caller's: it gets onnxruntime's words, and no replica goes out of use", async () => {
+  const gather = onnxModel({
+    nodes: [node('Gather', ['table', 'i'], ['y'])],
+    inputs: [tensorValue({ name: 'i', type: 'INT64', shape: ['n'] })],
+    outputs: [tensorValue({ name: 'y', type: 'FP32', shape: ['n'] })],
+    initializers: [initializer('table', 'FP32', [3], floats(10, 20, 30))],
+  });
+  const replicas = await Promise.all([1, 2, 3].map(() => bench.replica(onnx(gather))));
+  await serve(routeOf([targetOf(replicas, { batching })], { maxConcurrency: 1 }));
+  const at = (...indices: number[]): InferRequest => ({
+    inputs: [{ name: 'i', datatype: 'INT64', shape: [indices.length], data: BigInt64Array.from(indices, BigInt) }],
+  });
+  // Ten rounds, in each of which bad requests are merged with good ones.
+  for (let round = 0; round < 10; round++) {
+    const bad = [1, 2, 3, 4].map(() => infer(at(7)).catch((error: GatewayError) => error));
+    const good = [0, 1, 2].map((index) => infer(at(index)));
+    for (const error of await Promise.all(bad))
+      expect(error).toMatchObject({
+        kind: 'INVALID',
+        message: expect.stringMatching(/^the model cannot compute this request: .*idx=7 must be within.*\[-3,2\]/),
+      });
+    expect((await Promise.all(good)).map(({ response }) => Array.from(response.outputs[0]!.data as Float32Array))).toEqual([[10], [20], [30]]);
+  }
+  expect(standings).toEqual([]);
+  for (const replica of replicas) expect((await replica.hello()).state).toBe('READY');
 });
 
 test('a replica that hangs is ejected while the other serves, and serves again when it is back', async () => {

@@ -39,6 +39,7 @@ test.each([
   [404, 'NOT_FOUND', ['deployment'], 'model "m" is unknown: no deployment of that name is routed'],
   [413, 'LIMIT_EXCEEDED', ['inputs'], 'the body is larger than 64 MiB'],
   [429, 'UNAVAILABLE', [], '1 requests wait already in this gateway process; the deployment has a limit of 1 for each'],
+  [400, 'INVALID', ['inputs'], 'the model cannot compute this request: index 7 of 3'],
   [500, 'FAILED_PRECONDITION', [], "the model's runtime failed: division by zero"],
   [500, 'FAILED_PRECONDITION', [], "the replica's answer is malformed: no list of tensors"],
   [502, 'FAILED_PRECONDITION', [], 'the replica died while it worked on this request'],
