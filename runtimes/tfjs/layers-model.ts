@@ -58,8 +58,12 @@ function call(
 
 function specsOf(kind: 'input' | 'output', tensors: readonly SymbolicTensor[]): TensorSpec[] {
   const names = uniqueNames(tensors.map((tensor) => tensor.sourceLayer.name));
-  return tensors.map((tensor, i) => ({ name: names[i]!, datatype: datatypeOf(kind, names[i]!, tensor.dtype), shape: shapeOf(tensor.shape) }));
+  return tensors.map((tensor, i) => ({ name: names[i]!, datatype: datatypeOf(kind, names[i]!, typeName(tensor.dtype)), shape: shapeOf(tensor.shape) }));
 }
+
+/** Where Keras trained with mixed precision, a type is a policy with a name of its own. */
+const typeName = (dtype: unknown): string =>
+  typeof dtype === 'string' ? dtype : ((dtype as { config?: { name?: string } }).config?.name ?? 'that is not known');
 
 /**
  * As Keras names inputs and outputs: each by its layer, and from the second of one layer on with a number. Not `inputNames` and

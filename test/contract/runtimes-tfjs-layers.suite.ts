@@ -171,6 +171,17 @@ export function tfjsLayersModels(plugin: RuntimePlugin, library: () => Tf, backe
       await model.dispose();
     });
 
+    it.each([
+      ['float64', 'float64'],
+      ['mixed_float16', { class_name: 'Policy', config: { name: 'mixed_float16' } }],
+    ])('refuses an input of %s, which TensorFlow.js takes no values for', async (name, dtype) => {
+      const layers = [{ class_name: 'Activation', config: { name: 'y', activation: 'relu', batch_input_shape: [null, 2], dtype } }];
+      const modelTopology = { keras_version: '2.9.0', model_config: { class_name: 'Sequential', config: { name: 's', layers } } };
+      const files = { 'model.json': JSON.stringify({ format: 'layers-model', modelTopology, weightsManifest: [] }) };
+      const load = plugin.load(modelFolder('tfjs-layers', files), options, never);
+      await expect(load).rejects.toThrow(`input "y_input" is of type ${name}, which TensorFlow.js cannot carry`);
+    });
+
     it('refuses what Keras 3 writes, and says what can be done', async () => {
       const topology = {
         class_name: 'Sequential',
