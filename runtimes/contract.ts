@@ -62,6 +62,8 @@ export interface LoadedModel {
    * @param signal aborts what can still be aborted; a plugin whose library cannot be interrupted may ignore it.
    */
   infer(inputs: readonly Tensor[], requestedOutputs: readonly string[] | undefined, signal: AbortSignal): Promise<Tensor[]>;
+  /** Optional: sizes of the weights that meet the inputs first. A request made from the signature tries them for dimensions that may vary. */
+  readonly sizeHints?: readonly number[];
   /** Bytes the model holds, where the library tells. */
   memoryBytes?(): number;
   dispose(): Promise<void>;

@@ -41,11 +41,18 @@ export interface Tensor {
   readonly data: TensorData;
 }
 
-/** What a model says of one input or output. -1 stands for a dimension that may vary. */
+/** What a model says of one input or output. */
 export interface TensorSpec {
   readonly name: string;
   readonly datatype: Datatype;
-  readonly shape: readonly number[];
+  /** -1 stands for a dimension that may vary; null where the model does not say how many dimensions there are. */
+  readonly shape: readonly number[] | null;
+  /** Names that the model gives to dimensions that may vary, by axis. Those of one name are meant to have one size; not every runtime insists. */
+  readonly symbols?: readonly (string | null)[];
+  /** An input with a default: a request may leave it out. */
+  readonly optional?: boolean;
+  /** Of an input: what a request made from the signature has to have here, where ones were not answered. */
+  readonly sampleShape?: readonly number[];
 }
 
 /** Inputs and outputs of a model, in the model's own order. */
@@ -152,7 +159,7 @@ export function assertTensor(tensor: Tensor): void {
 }
 
 /**
- * Checks a request's inputs against a signature: every input there, once, none unknown, datatype and shape as declared.
+ * Checks a request's inputs against a signature: every input there unless it is optional, once, none unknown, datatype and shape as declared.
  * @throws TensorError that names the input, what it is and what it should be.
  */
 export function assertInputs(signature: Signature, inputs: readonly Tensor[]): void {
@@ -167,10 +174,10 @@ export function assertInputs(signature: Signature, inputs: readonly Tensor[]): v
     if (tensor.datatype !== spec.datatype) throw new TensorError(`input "${tensor.name}" is ${tensor.datatype}; the model takes ${spec.datatype}`);
     if (!fitsShape(tensor.shape, spec.shape))
       throw new TensorError(
-        `input "${tensor.name}" has shape [${tensor.shape.join(', ')}]; the model takes [${spec.shape.join(', ')}], where -1 may be any size`,
+        `input "${tensor.name}" has shape [${tensor.shape.join(', ')}]; the model takes [${spec.shape!.join(', ')}], where -1 may be any size`,
       );
   }
-  for (const name of declared.keys()) if (!seen.has(name)) throw new TensorError(`input "${name}" is missing`);
+  for (const { name, optional } of signature.inputs) if (!optional && !seen.has(name)) throw new TensorError(`input "${name}" is missing`);
 }
 
 /** The common case of `assertInputs`, in the signature's own order: it is on the path of every request. */
@@ -178,8 +185,9 @@ function fitsSpec(tensor: Tensor, spec: TensorSpec): boolean {
   return tensor.name === spec.name && tensor.datatype === spec.datatype && fitsShape(tensor.shape, spec.shape);
 }
 
-/** @param wanted of a signature, where -1 may be any size */
-export function fitsShape(shape: readonly number[], wanted: readonly number[]): boolean {
+/** @param wanted of a signature, where -1 may be any size, and null any shape */
+export function fitsShape(shape: readonly number[], wanted: readonly number[] | null): boolean {
+  if (wanted === null) return true;
   if (shape.length !== wanted.length) return false;
   for (let i = 0; i < wanted.length; i++) if (wanted[i] !== -1 && wanted[i] !== shape[i]) return false;
   return true;

@@ -1,7 +1,8 @@
 /** From a version's files to a model that has answered once: what a replica and a validation both do. */
 import { loadPlugin } from '../catalog.js';
 import type { LoadedModel, ModelArtifact } from '../contract.js';
-import { inputsFromSignature, tensorFromSample, type SampleTensor } from '../sample.js';
+import { tensorFromSample, type SampleTensor } from '../sample.js';
+import { answerMadeUp, answerRecorded, type Answered } from './made-up-sample.js';
 import { underRecordedNames } from './recorded-names.js';
 import { assertInputs, assertTensor, TensorError, type Signature, type Tensor } from '../tensor.js';
 
@@ -22,6 +23,8 @@ export interface ModelRequest {
 
 export interface WarmModel {
   readonly model: LoadedModel;
+  /** The model's, with the shapes of a request made from it. */
+  readonly signature: Signature;
   /** From the import of the plugin to the model in memory. */
   readonly loadMs: number;
   /** What the model was asked: the sample, or a request made from its signature. */
@@ -43,12 +46,11 @@ export async function warmModel(request: ModelRequest, signal: AbortSignal, log:
   const model = underRecordedNames(loaded, request.signature);
   const loadMs = performance.now() - started;
   assertSignature(model.signature);
-  const inputs = sampleInputs(model.signature, request.sample);
-  const outputs = await model.infer(inputs, undefined, signal);
-  assertAnswer(model.signature, outputs);
+  const { signature, inputs, outputs } = await answer(model, request, signal);
+  assertAnswer(signature, outputs);
   // After an inference: a backend may have found only then that it cannot compute the model.
   assertBackend(model, backend);
-  return { model, loadMs, inputs, outputs };
+  return { model, signature, loadMs, inputs, outputs };
 }
 
 function assertBackend({ backend }: LoadedModel, pinned: string | null | undefined): void {
@@ -58,8 +60,18 @@ function assertBackend({ backend }: LoadedModel, pinned: string | null | undefin
   );
 }
 
-function sampleInputs(signature: Signature, sample: readonly SampleTensor[] | null): Tensor[] {
-  if (sample === null) return inputsFromSignature(signature);
+async function answer(model: LoadedModel, { sample, signature }: ModelRequest, signal: AbortSignal): Promise<Answered> {
+  if (sample !== null) return answerSample(model, sample, signal);
+  return signature ? answerRecorded(model, signature, signal) : answerMadeUp(model, signal);
+}
+
+async function answerSample(model: LoadedModel, sample: readonly SampleTensor[], signal: AbortSignal): Promise<Answered> {
+  const { signature } = model;
+  const inputs = sampleInputs(signature, sample);
+  return { signature, inputs, outputs: await model.infer(inputs, undefined, signal) };
+}
+
+function sampleInputs(signature: Signature, sample: readonly SampleTensor[]): Tensor[] {
   try {
     const inputs = sample.map((tensor, i) => tensorFromSample(tensor, `sample[${i}]`));
     assertInputs(signature, inputs);

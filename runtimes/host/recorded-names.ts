@@ -36,7 +36,7 @@ function differOnlyInNames(a: Signature, b: Signature): boolean {
 /** Whether each tensor is like the other's in its place, and called the same or by a name that the other does not have: tensors in another order are not renamed. */
 function areRenamed(a: readonly TensorSpec[], b: readonly TensorSpec[]): boolean {
   const has = (specs: readonly TensorSpec[], name: string) => specs.some((spec) => spec.name === name);
-  const like = (x: TensorSpec, y: TensorSpec) => x.datatype === y.datatype && x.shape.join() === y.shape.join();
+  const like = (x: TensorSpec, y: TensorSpec) => x.datatype === y.datatype && String(x.shape) === String(y.shape);
   return a.length === b.length && a.every((x, i) => like(x, b[i]!) && (x.name === b[i]!.name || (!has(b, x.name) && !has(a, b[i]!.name))));
 }
 

@@ -131,7 +131,7 @@ export class ReplicaServer {
       pid: process.pid,
       ...this.state,
       runtime,
-      ...(this.warm && { backend: this.warm.model.backend, signature: this.warm.model.signature, loadMs: this.warm.loadMs }),
+      ...(this.warm && { backend: this.warm.model.backend, signature: this.warm.signature, loadMs: this.warm.loadMs }),
       memoryBytes: process.memoryUsage.rss(),
       inFlight: this.line.size,
     };

@@ -35,8 +35,11 @@ interface Trial {
 
 /** Sends the sample's rows alone, together and beside large neighbours. Never throws: what fails here says nothing against the version. */
 export async function rowIndependence(signature: Signature, sample: readonly Tensor[], infer: Infer): Promise<RowIndependence> {
+  // Requests that give an input that may be left out are never merged.
+  const inputs = signature.inputs.filter(({ optional }) => !optional);
+  const required = sample.filter(({ name }) => inputs.some((spec) => spec.name === name));
   try {
-    return await compareRows(signature, sample, infer);
+    return await compareRows({ ...signature, inputs }, required, infer);
   } catch (error) {
     return unknown(messageOf(error));
   }
@@ -100,8 +103,11 @@ function fixedReason({ inputs, outputs }: Signature, sample: readonly Tensor[]):
     ['output', outputs],
   ] as const) {
     if (specs.length === 0) return `the model has no ${kind}`;
-    const other = specs.find((spec) => spec.shape[0] !== -1);
-    if (other) return `${kind} "${other.name}" has the shape [${other.shape.join(', ')}], which does not begin with a dimension of any size`;
+    const other = specs.find(({ shape }) => shape !== null && shape[0] !== -1);
+    if (other) return `${kind} "${other.name}" has the shape [${other.shape!.join(', ')}], which does not begin with a dimension of any size`;
+    const open = specs.find(({ shape }) => shape === null);
+    // Of an output, the answers tell.
+    if (open && kind === 'input') return `input "${open.name}" may have any number of dimensions, so that none is known to be that of the rows`;
   }
   const [first] = sample;
   const other = sample.find((tensor) => tensor.shape[0] !== first!.shape[0]);

@@ -11,6 +11,7 @@ import type { Signature, Tensor } from '../tensor.js';
 import { trapMessage, type LoadedModel } from '../contract.js';
 import { runInBackground } from './cpu-share.js';
 import { reasonOf } from './error-message.js';
+import { NoSampleError } from './made-up-sample.js';
 import { warmModel, type ModelRequest, type WarmModel } from './model-session.js';
 import { rowIndependence, type Infer, type RowIndependence } from './row-independence.js';
 
@@ -32,7 +33,12 @@ export type ValidateReport =
       readonly loadMs: number;
       readonly outputs: readonly AnsweredTensor[];
     }
-  | { readonly ok: false; readonly reason: string };
+  | {
+      readonly ok: false;
+      readonly reason: string;
+      /** The reason quotes one of several errors that requests made from the signature met: none of them alone tells why. */
+      readonly noSample: boolean;
+    };
 
 const REPORT_DESCRIPTOR = 3;
 const MAX_ELEMENTS = 4096;
@@ -48,11 +54,11 @@ async function validate(request: ValidateRequest): Promise<void> {
   try {
     warm = await warmModel(request, signal, (line) => console.error(line));
   } catch (error) {
-    report({ ok: false, reason: reasonOf(error) });
+    report({ ok: false, reason: reasonOf(error), noSample: error instanceof NoSampleError && !error.alike });
     process.exit(0);
   }
-  const { model, loadMs, inputs, outputs } = warm;
-  const { signature, backend, library } = model;
+  const { model, signature, loadMs, inputs, outputs } = warm;
+  const { backend, library } = model;
   report({ ok: true, signature, backend, library, memoryBytes: process.memoryUsage.rss(), loadMs, outputs: outputs.map(answered) });
   report(await rowIndependence(signature, inputs, untilTrap(model)));
   process.exit(0);

@@ -2,9 +2,11 @@
 import { join } from 'node:path';
 import type { InferenceSession } from 'onnxruntime-node';
 import { CONTRACT_VERSION, ModelLoadError, type LoadedModel, type LoadOptions, type ModelArtifact, type RuntimePlugin } from '../contract.js';
-import type { Signature, Tensor, TensorSpec } from '../tensor.js';
+import { TensorError, type Signature, type Tensor, type TensorSpec } from '../tensor.js';
 import { AlignedMemory } from './aligned-memory.js';
 import { datatypeOf, fromOnnx, supportedTypes, toOnnx, unsupportedName } from './datatypes.js';
+import { readGraph, type GraphFacts } from './graph.js';
+import { dimensionConflict } from './shared-dimensions.js';
 
 type Library = typeof import('onnxruntime-node');
 
@@ -31,8 +33,10 @@ const plugin: RuntimePlugin = {
   async load(artifact, options, signal) {
     const library = await importLibrary();
     signal.throwIfAborted();
-    const session = await createSession(library, join(artifact.folder, modelFile(artifact)), options);
-    return new OnnxModel(library, session, readSignature(session));
+    const path = join(artifact.folder, modelFile(artifact));
+    const session = await createSession(library, path, options);
+    const graph = readGraph(path);
+    return new OnnxModel(library, session, readSignature(session, graph), graph.sizeHints);
   },
 };
 
@@ -48,6 +52,7 @@ class OnnxModel implements LoadedModel {
     private readonly runtime: Library,
     private readonly session: InferenceSession,
     readonly signature: Signature,
+    readonly sizeHints: readonly number[],
   ) {
     this.library = `ONNX Runtime ${runtime.env.versions.common}`;
     this.outputNames = signature.outputs.map((output) => output.name);
@@ -63,6 +68,10 @@ class OnnxModel implements LoadedModel {
       for (const input of inputs) feeds[input.name] = toOnnx(this.runtime.Tensor, input, memory);
       const results = await this.session.run(feeds, wanted);
       return wanted.map((name) => fromOnnx(name, results[name]!));
+    } catch (error) {
+      const conflict = error instanceof TensorError ? undefined : dimensionConflict(this.signature, inputs);
+      if (conflict === undefined) throw error;
+      throw new TensorError(`${conflict}: ${messageOf(error)}`, { cause: error });
     } finally {
       this.memory.giveBack(memory);
     }
@@ -99,7 +108,7 @@ async function createSession(library: Library, path: string, options: LoadOption
   try {
     return await library.InferenceSession.create(path, sessionOptions(options));
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = messageOf(cause);
     const number = /^Unsupported data type: (\d+)$/.exec(message)?.[1];
     if (number === undefined) throw new ModelLoadError(message, { cause });
     throw new ModelLoadError(`an input or output is of datatype ${unsupportedName(number)}, which cannot be carried; supported are ${supportedTypes()}`, {
@@ -108,14 +117,14 @@ async function createSession(library: Library, path: string, options: LoadOption
   }
 }
 
-function readSignature(session: InferenceSession): Signature {
+function readSignature(session: InferenceSession, graph: GraphFacts): Signature {
   return {
-    inputs: session.inputMetadata.map((value) => tensorSpec('input', value)),
-    outputs: session.outputMetadata.map((value) => tensorSpec('output', value)),
+    inputs: session.inputMetadata.map((value) => tensorSpec('input', value, graph)),
+    outputs: session.outputMetadata.map((value) => tensorSpec('output', value, graph)),
   };
 }
 
-function tensorSpec(kind: 'input' | 'output', value: InferenceSession.ValueMetadata): TensorSpec {
+function tensorSpec(kind: 'input' | 'output', value: InferenceSession.ValueMetadata, { withoutShape }: GraphFacts): TensorSpec {
   if (!value.isTensor) {
     throw new ModelLoadError(
       `${kind} "${value.name}" is a sequence, a map or an optional, and only tensors can be carried; export the model with tensors (skl2onnx: options={'zipmap': False})`,
@@ -123,6 +132,13 @@ function tensorSpec(kind: 'input' | 'output', value: InferenceSession.ValueMetad
   }
   const datatype = datatypeOf(value.type);
   if (!datatype) throw new ModelLoadError(`${kind} "${value.name}" is of datatype ${value.type}, which cannot be carried; supported are ${supportedTypes()}`);
-  // The library gives a name, or nothing, for a dimension that may vary.
-  return { name: value.name, datatype, shape: value.shape.map((dimension) => (typeof dimension === 'number' && dimension >= 0 ? dimension : -1)) };
+  const { name, shape } = value;
+  // The library has the same for a scalar and for what has no shape, unless it could infer one.
+  if (shape.length === 0 && withoutShape.has(name)) return { name, datatype, shape: null };
+  // It gives a name, or nothing, for a dimension that may vary.
+  const symbols = shape.map((dimension) => (typeof dimension === 'string' && dimension !== '' ? dimension : null));
+  const dimensions = shape.map((dimension) => (typeof dimension === 'number' && dimension >= 0 ? dimension : -1));
+  return { name, datatype, shape: dimensions, ...(symbols.some((symbol) => symbol !== null) && { symbols }) };
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -14,7 +14,7 @@ interface Answer {
 /** Two inferences, with 1 and with 2 for every dimension that may vary: what differs in their answers varies. */
 export async function probeOutputs(library: Library, inputs: readonly TensorSpec[], run: TfModel['run']): Promise<TensorSpec[]> {
   const once = await probe(library, inputs, run, 1);
-  const varies = inputs.some((input) => input.shape.includes(-1));
+  const varies = inputs.some((input) => input.shape?.includes(-1));
   // Some models take no second row, and then nothing varies.
   const twice = varies ? await probe(library, inputs, run, 2).catch(() => once) : once;
   return once.map(({ name, dtype, shape }, i) => ({
@@ -32,7 +32,7 @@ async function probe(library: Library, inputs: readonly TensorSpec[], run: TfMod
 }
 
 function ones(core: Core, { name, datatype, shape }: TensorSpec, size: number): TfTensor {
-  const concrete = shape.map((dimension) => (dimension === -1 ? size : dimension));
+  const concrete = (shape ?? []).map((dimension) => (dimension === -1 ? size : dimension));
   const count = elementCount(concrete);
   if (datatype === 'BYTES') return toTf(core, { name, datatype, shape: concrete, data: Array.from({ length: count }, () => new Uint8Array(0)) });
   const data = allocate(datatype, count);

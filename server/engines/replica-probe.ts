@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { MAX_FRAME_BYTES, type HostSpec } from '../../runtimes/host/host-spec.js';
 import { ReplicaConnection, ReplicaError } from '../../runtimes/open-inference/connection.js';
 import type { ReplicaHello } from '../../runtimes/open-inference/frame.js';
-import { inputsFromSignature, tensorFromSample } from '../../runtimes/sample.js';
+import { inputsFromSignature } from '../../runtimes/made-up-requests.js';
+import { tensorFromSample } from '../../runtimes/sample.js';
 
 const CONNECT_TIMEOUT_MS = 2_000;
 

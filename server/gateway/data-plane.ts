@@ -19,8 +19,13 @@ export interface ModelMetadata {
   readonly name: string;
   readonly versions: readonly string[];
   readonly platform: string;
-  readonly inputs: readonly TensorSpec[];
-  readonly outputs: readonly TensorSpec[];
+  readonly inputs: readonly TensorMetadata[];
+  readonly outputs: readonly TensorMetadata[];
+}
+
+export interface TensorMetadata extends Pick<TensorSpec, 'name' | 'datatype' | 'shape'> {
+  /** Only what is true: `unknown_rank`, where the model does not say how many dimensions there are, and `optional`. */
+  readonly parameters?: Readonly<Record<string, true>>;
 }
 
 export interface DataPlaneOptions {
@@ -61,7 +66,7 @@ export class DataPlane implements Witness {
     const { route } = router.representative(deployment, version);
     const versions = version === undefined ? deployment.route.targets.map((target) => String(target.versionNumber)) : [String(version)];
     const { inputs, outputs } = route.signature;
-    return { name, versions, platform: `${route.runtime}_${route.format}`, inputs, outputs };
+    return { name, versions, platform: `${route.runtime}_${route.format}`, inputs: inputs.map(metadataOf), outputs: outputs.map(metadataOf) };
   }
 
   /** The route of the target that a name and a version stand for. @throws GatewayError NOT_FOUND, UNAVAILABLE */
@@ -187,4 +192,9 @@ function timeoutOf(timeout: unknown, policyMs: number, protocolMs: number | unde
     throw new GatewayError('INVALID', `parameter "timeout" is ${JSON.stringify(timeout)}; it must be a whole number of microseconds`);
   }
   return Math.min(timeout / 1000, MAX_TIMEOUT_MS, protocolMs ?? Infinity);
+}
+
+function metadataOf({ name, datatype, shape, optional }: TensorSpec): TensorMetadata {
+  const parameters = { ...(shape === null && { unknown_rank: true as const }), ...(optional && { optional: true as const }) };
+  return { name, datatype, shape, ...(Object.keys(parameters).length > 0 && { parameters }) };
 }

@@ -14,7 +14,7 @@ export function fitShapes(request: InferRequest, { inputs: specs }: Signature): 
     const { name, shape } = tensor;
     if (shape[shape.length - 1] !== 1) continue;
     const spec = specs[i]?.name === name ? specs[i] : specs.find((candidate) => candidate.name === name);
-    if (spec?.shape.length !== shape.length - 1) continue;
+    if (spec?.shape?.length !== shape.length - 1) continue;
     const fitted = shape.slice(0, -1);
     if (!fitsShape(fitted, spec.shape)) continue;
     changed ??= request.inputs.slice();

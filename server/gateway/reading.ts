@@ -29,7 +29,7 @@ export function readAlike(a: readonly TensorSpec[], b: readonly TensorSpec[]): b
 }
 
 function sameSpec(a: TensorSpec, b: TensorSpec): boolean {
-  return a.name === b.name && a.datatype === b.datatype && a.shape.length === b.shape.length && a.shape.every((dimension, i) => dimension === b.shape[i]);
+  return a.name === b.name && a.datatype === b.datatype && a.optional === b.optional && String(a.shape) === String(b.shape);
 }
 
 /** What goes on to a replica. The caller's id stays here, because frames are told apart by their own, and so does its timeout. */

@@ -96,7 +96,7 @@ export class CreateVersionInput {
   @Field(() => [SampleTensorInput], {
     nullable: true,
     description:
-      'A request that it can answer, one tensor for each input: validation and readiness probes send it. Made from the signature where it is left out.',
+      'A request that it can answer, one tensor for each input: validation and readiness probes send it. Where it is left out, requests of several sizes are made from the signature; a model that answers none of them is REJECTED and needs a sample.',
   })
   sample?: SampleTensorInput[] | null;
   @Field(() => String, IDEMPOTENCY_KEY) idempotencyKey?: string | null;

@@ -1,8 +1,9 @@
 /** Rows to GraphQL objects. */
+import type { TensorSpec } from '../../runtimes/tensor.js';
 import { toNodeId } from '../api/node-id.js';
 import { artifactId } from './digest.js';
 import type { ArtifactEntity, ModelEntity, ProjectEntity, VersionEntity } from './registry.entities.js';
-import { ArtifactType, ModelType, ProjectType, VersionFileType, VersionType } from './registry.types.js';
+import { ArtifactType, ModelType, ProjectType, TensorSpecType, VersionFileType, VersionType } from './registry.types.js';
 import type { SizedVersionFile } from './version.service.js';
 
 export function toProject({ id, name, description, generation, createdBy, createdAt }: ProjectEntity): ProjectType {
@@ -26,7 +27,7 @@ export function toVersion(row: VersionEntity): VersionType {
     format,
     runtime,
     digest,
-    signature,
+    signature: signature && { inputs: signature.inputs.map(toTensorSpec), outputs: signature.outputs.map(toTensorSpec) },
     rowIndependence,
     backend,
     lineage,
@@ -40,6 +41,10 @@ export function toVersion(row: VersionEntity): VersionType {
     modelRowId: row.modelId,
     parentRowId: row.parentId,
   });
+}
+
+function toTensorSpec({ name, datatype, shape, optional = false }: TensorSpec): TensorSpecType {
+  return Object.assign(new TensorSpecType(), { name, datatype, shape, optional });
 }
 
 export function toArtifact({ digest, sizeBytes, createdBy, createdAt }: ArtifactEntity): ArtifactType {

@@ -99,12 +99,15 @@ export class TensorSpecType {
   @Field(() => String, { description: 'Its name in requests and answers.' }) name!: string;
   @Field(() => String, { description: 'Datatype by its Open Inference Protocol name: BOOL, INT8 to INT64, UINT8 to UINT64, FP16, FP32, FP64 or BYTES.' })
   datatype!: string;
-  @Field(() => [Int], { description: 'Dimensions; -1 may be any size.' }) shape!: readonly number[];
+  @Field(() => [Int], { nullable: true, description: 'Dimensions; -1 may be any size. null where the model does not say how many dimensions there are.' })
+  shape!: readonly number[] | null;
+  @Field(() => Boolean, { description: 'Whether a request may leave it out, because the model has a default for it. Always false for an output.' })
+  optional!: boolean;
 }
 
 @ObjectType('Signature', { description: 'What a model takes and gives, in its own order.' })
 export class SignatureType {
-  @Field(() => [TensorSpecType], { description: 'What it takes: all of them, in every request.' }) inputs!: readonly TensorSpecType[];
+  @Field(() => [TensorSpecType], { description: 'What it takes: in every request all of them that are not optional.' }) inputs!: readonly TensorSpecType[];
   @Field(() => [TensorSpecType], { description: 'What it gives; a request may ask for some of them only.' }) outputs!: readonly TensorSpecType[];
 }
 

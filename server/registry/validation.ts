@@ -89,11 +89,12 @@ export async function validateVersion(request: ValidationRequest): Promise<Valid
   if (report?.ok) {
     const { signature, backend, library, memoryBytes, loadMs, outputs } = report;
     // The version has answered: what became of the process since then says nothing against it.
-    const reason = `the rows could not be compared: ${reasonOf(request, ending, undefined)}`;
+    const reason = withoutFolder(`the rows could not be compared: ${reasonOf(request, ending, undefined)}`, request.folder);
     const rowIndependence = parseLine<RowIndependence>(second) ?? { verdict: 'UNKNOWN', reason };
     return { state: 'READY', signature, backend, library, memoryBytes, loadMs, outputs, rowIndependence };
   }
-  return { state: 'REJECTED', reason: reasonOf(request, ending, report?.reason), logTail: ending.logTail };
+  const reason = report?.noSample === true && ending.stopped === undefined ? report.reason : reasonOf(request, ending, report?.reason);
+  return { state: 'REJECTED', reason: withoutFolder(reason, request.folder), logTail: withoutFolder(ending.logTail, request.folder) };
 }
 
 async function runProcess(request: ValidationRequest, budget: MemoryBudget): Promise<Ending> {
@@ -216,8 +217,11 @@ function reasonOf(request: ValidationRequest, ending: Ending, reported: string |
   return looksOutOfMemory(ending.logTail) ? outOfMemory(request, how) : how;
 }
 
+/** The folder is gone when somebody reads of it: its files are told by the names that the version has for them. */
+const withoutFolder = (text: string, folder: string): string => text.replaceAll(`${folder}/`, '').replaceAll(folder, "the version's folder");
+
 const looksOutOfMemory = (text: string): boolean =>
-  /bad_?alloc|out of memory|cannot allocate|allocation fail|failed to allocate|memory access out of bounds|could not allocate/i.test(text);
+  /bad_?alloc|out of memory|cannot allocate|allocation fail|failed to allocate|could not allocate/i.test(text);
 
 const outOfMemory = ({ memoryBytes }: ValidationRequest, how: string): string =>
   `the model needs more memory than the ${memoryBytes} bytes it may use (PILOTHOUSE_VALIDATION_MEMORY_BYTES): ${how}`;

@@ -112,7 +112,7 @@ describe('onnx tensors', () => {
 
   it.each(values)('%s keeps every bit, there and back', async (datatype, data) => {
     const model = await load({ 'model.onnx': identityModel(datatype, ['n']) });
-    expect(model.signature.inputs).toEqual([{ name: 'x', datatype, shape: [-1] }]);
+    expect(model.signature.inputs).toEqual([{ name: 'x', datatype, shape: [-1], symbols: ['n'] }]);
     for (const [shape, part] of [
       [[2], data],
       [[0], data.slice(0, 0)],

@@ -140,7 +140,7 @@ const bytes = (data: unknown): number[] => [...(data as Float32Array)];
 
 function requestOf(inputs: readonly TensorSpec[], rows: number): Tensor[] {
   return inputs.map(({ name, datatype, shape }) => {
-    const concrete = shape.map((dimension) => (dimension === -1 ? rows : dimension));
+    const concrete = shape!.map((dimension) => (dimension === -1 ? rows : dimension));
     const data = allocate(datatype as 'FP32' | 'INT32', elementCount(concrete));
     data.forEach((_, i) => (data[i] = datatype === 'INT32' ? i % 9 : Math.sin(i * 1.3 + name.length)));
     return { name, datatype, shape: concrete, data };

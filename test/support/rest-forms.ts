@@ -112,7 +112,7 @@ function tensorOf({ name, datatype, shape: declared }: TensorSpec, value: unknow
   const unwrapped = unwrap(value);
   const shape: number[] = [];
   for (let inner = unwrapped; Array.isArray(inner); inner = inner[0] as unknown) shape.push(inner.length);
-  if (shape.includes(0)) shape.push(...declared.slice(shape.length));
+  if (shape.includes(0)) shape.push(...declared!.slice(shape.length));
   return tensorFromJson({ name, datatype, shape, data: unwrapped }, 'outputs');
 }
 

@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RuntimeTrapError, trapMessage } from '../../runtimes/contract.js';
 import { parseAddress } from '../../runtimes/open-inference/address.js';
-import { inputsFromSignature, sampleFromTensor, tensorFromSample } from '../../runtimes/sample.js';
+import { inputsFromSignature } from '../../runtimes/made-up-requests.js';
+import { sampleFromTensor, tensorFromSample } from '../../runtimes/sample.js';
 import { assertInputs, assertTensor, DATATYPES } from '../../runtimes/tensor.js';
 import { chooseCache, chosenBuild, NATIVE_PINS, nativeBuild, sharedCache } from '../../runtimes/tfjs/native-cache.js';
 

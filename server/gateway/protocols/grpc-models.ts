@@ -1,5 +1,6 @@
 /** What the Open Inference Protocol's other calls say of the server and its models, over gRPC. */
 import { status, type MethodDefinition, type ServiceDefinition, type UntypedHandleCall } from '@grpc/grpc-js';
+import type { TensorMetadata } from '../data-plane.js';
 import { GatewayError } from '../gateway-error.js';
 import type { GrpcOptions } from './grpc-call.js';
 import { unary } from './grpc-service.js';
@@ -24,7 +25,10 @@ export function modelCalls(options: GrpcOptions, service: ServiceDefinition): Re
     ServerReady: open('ServerReady', () => ({ ready: dataPlane.ready() })),
     ModelReady: open<ModelRequest>('ModelReady', (request) => ({ ready: isReady(options, request) })),
     ServerMetadata: closed('ServerMetadata', () => dataPlane.serverMetadata(EXTENSIONS)),
-    ModelMetadata: closed<ModelRequest>('ModelMetadata', (request) => dataPlane.modelMetadata(...nameAndVersion(request))),
+    ModelMetadata: closed<ModelRequest>('ModelMetadata', (request) => {
+      const metadata = dataPlane.modelMetadata(...nameAndVersion(request));
+      return { ...metadata, inputs: metadata.inputs.map(tensorMetadata), outputs: metadata.outputs.map(tensorMetadata) };
+    }),
     ModelConfig: closed<ModelRequest>('ModelConfig', (request) => ({ config: modelConfig(dataPlane, ...nameAndVersion(request)) })),
     ModelStatistics: closed<ModelRequest>('ModelStatistics', (request) =>
       request.name === '' ? modelStatistics(dataPlane) : modelStatistics(dataPlane, ...nameAndVersion(request)),
@@ -33,6 +37,12 @@ export function modelCalls(options: GrpcOptions, service: ServiceDefinition): Re
     RepositoryModelLoad: closed('RepositoryModelLoad', refuse),
     RepositoryModelUnload: closed('RepositoryModelUnload', refuse),
   };
+}
+
+/** The protocol's lists cannot be null. */
+function tensorMetadata({ shape, parameters = {}, ...rest }: TensorMetadata): object {
+  const typed = Object.entries(parameters).map(([name, value]) => [name, { bool_param: value }]);
+  return { ...rest, shape: shape ?? [], parameters: Object.fromEntries(typed) };
 }
 
 /** As in Triton, a model that is unknown is one that is not ready. */

@@ -2,7 +2,7 @@
 import { ElementError } from '../../../runtimes/open-inference/json-elements.js';
 import { objectOf } from '../../../runtimes/open-inference/rest-request.js';
 import { TensorError, type Datatype, type Signature, type Tensor, type TensorSpec } from '../../../runtimes/tensor.js';
-import { tensorByValue } from './signature-values.js';
+import { onlyInput, tensorByValue } from './signature-values.js';
 
 export interface Frame {
   /** undefined where the columns have no names. */
@@ -53,8 +53,8 @@ export function frameFromRecords(value: unknown): Frame {
 export function tensorsOfFrame(frame: Frame, { inputs }: Signature, convert: (cell: unknown, datatype: Datatype) => unknown): Tensor[] {
   const { columns } = frame;
   if (columns?.some((column) => inputs.some(({ name }) => name === column))) return byName(columns, frame, inputs, convert);
-  const [only] = inputs;
-  if (inputs.length === 1 && only!.shape.length === 2) return [matrix(only!, frame, convert)];
+  const only = onlyInput(inputs);
+  if (only?.shape?.length === 2) return [matrix(only, frame, convert)];
   const wanted = inputs.map(({ name }) => `"${name}"`).join(', ');
   throw new TensorError(`the columns ${shown(columns)} are no inputs of the model; it takes ${wanted}`);
 }
@@ -67,7 +67,7 @@ function byName(columns: readonly string[], frame: Frame, inputs: readonly Tenso
     const cells = frame.rows.map((row) => convert(row[at], spec.datatype));
     const single = cells.every((cell) => !Array.isArray(cell));
     // A column of single values for an input that has a second dimension.
-    const wrapped = spec.shape.length === 2 && single;
+    const wrapped = spec.shape?.length === 2 && single;
     return placed(
       () => tensorByValue(spec, wrapped ? cells.map((cell) => [cell]) : cells, 'column'),
       (element) => (single ? placeOf(frame, element, column) : undefined),
@@ -78,7 +78,7 @@ function byName(columns: readonly string[], frame: Frame, inputs: readonly Tenso
 function matrix(spec: TensorSpec, frame: Frame, convert: (cell: unknown, datatype: Datatype) => unknown): Tensor {
   const { columns, rows } = frame;
   const width = columns?.length ?? rows[0]?.length;
-  const wanted = spec.shape[1]!;
+  const wanted = spec.shape![1]!;
   if (width !== undefined && wanted !== -1 && width !== wanted)
     throw new TensorError(`there are ${width} columns, ${shown(columns)}; input "${spec.name}" takes ${wanted}`);
   return placed(

@@ -1,5 +1,4 @@
 /** The Open Inference Protocol over REST, with Triton's extensions: paths, and one call on the data plane for an inference. */
-import type { TensorSpec } from '../../../runtimes/tensor.js';
 import type { DataPlane } from '../data-plane.js';
 import { errorText, json, routesOf, type HttpProtocol, type HttpRoute } from './http-route.js';
 import { nameOf, versionOf } from './model-name.js';
@@ -70,7 +69,7 @@ function modelRoute(dataPlane: DataPlane, texts: Texts, [segment, ...rest]: read
 const metadataRoute = (dataPlane: DataPlane, name: string, version: number | undefined): HttpRoute =>
   get(() => {
     const { inputs, outputs, ...rest } = dataPlane.modelMetadata(name, version);
-    return json(200, { ...rest, inputs: inputs.map(specOf), outputs: outputs.map(specOf) });
+    return json(200, { ...rest, inputs, outputs });
   });
 
 const readyRoute = (dataPlane: DataPlane, name: string, version: number | undefined): HttpRoute =>
@@ -89,5 +88,3 @@ const inferRoute = (texts: Texts, model: string, version: number | undefined): H
     const headerLength = call.context.headers[HEADER_LENGTH] as string | undefined;
     return texts.infer('open-inference', { call, model, version, body, textBytes: Number(headerLength) || body.length }, () => ({ headerLength }));
   });
-
-const specOf = ({ name, datatype, shape }: TensorSpec): unknown => ({ name, datatype, shape });

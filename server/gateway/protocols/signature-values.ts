@@ -15,16 +15,17 @@ const MAX_RANK = 64;
  */
 export function tensorsByRow({ inputs }: Signature, instances: unknown, path = 'instances'): Tensor[] {
   if (!Array.isArray(instances)) throw new TensorError(`"${path}" must be an array of rows`);
-  const [only] = inputs;
-  const named = instances.length > 0 ? isNamed(instances[0]) : inputs.length !== 1;
-  if (inputs.length === 1 && !named) return [tensorByValue(only!, instances, path)];
+  const only = onlyInput(inputs);
+  const named = instances.length > 0 ? isNamed(instances[0]) : only === undefined;
+  if (only && !named) return [tensorByValue(only, instances, path)];
   const rows = instances.map((row: unknown, i) => {
     if (!isNamed(row))
       throw new TensorError(`${path}[${i}] must be an object with a value for each input of the model: ${inputs.map(({ name }) => `"${name}"`).join(', ')}`);
     assertKnown(inputs, row, `${path}[${i}]`);
     return row;
   });
-  return inputs.map((spec) => {
+  const given = inputs.filter(({ name, optional }) => !optional || rows.some((row) => Object.hasOwn(row, name)));
+  return given.map((spec) => {
     const column = rows.map((row, i) => {
       if (!Object.hasOwn(row, spec.name)) throw new TensorError(`${path}[${i}]: input "${spec.name}" is missing`);
       return row[spec.name];
@@ -44,11 +45,18 @@ export const areNamedRows = (inputs: unknown): boolean => Array.isArray(inputs) 
  * @throws TensorError
  */
 export function tensorsByColumn({ inputs }: Signature, values: unknown, path = 'inputs'): Tensor[] {
-  if (inputs.length === 1 && !isNamed(values)) return [tensorByValue(inputs[0]!, values, path)];
+  const only = onlyInput(inputs);
+  if (only && !isNamed(values)) return [tensorByValue(only, values, path)];
   const columns = objectOf(values, `"${path}"`);
   assertKnown(inputs, columns, `"${path}"`);
   // What is missing is told where every request is checked against the signature.
   return inputs.filter(({ name }) => Object.hasOwn(columns, name)).map((spec) => tensorByValue(spec, columns[spec.name], path));
+}
+
+/** The one input that a request has to give; undefined where there are several. */
+export function onlyInput(inputs: readonly TensorSpec[]): TensorSpec | undefined {
+  const required = inputs.length === 1 ? inputs : inputs.filter(({ optional }) => !optional);
+  return required.length === 1 ? required[0] : undefined;
 }
 
 /** A tensor whose shape is that of the nested arrays. @throws TensorError for ragged ones, and elements that do not fit the datatype */
@@ -64,7 +72,7 @@ function shapeOf(value: unknown, spec: TensorSpec): number[] {
   for (let at = value; Array.isArray(at) && shape.length <= MAX_RANK; at = at[0] as unknown) {
     shape.push(at.length);
     if (at.length > 0) continue;
-    for (const dimension of spec.shape.slice(shape.length)) shape.push(Math.max(dimension, 0));
+    for (const dimension of spec.shape?.slice(shape.length) ?? []) shape.push(Math.max(dimension, 0));
     break;
   }
   return shape;

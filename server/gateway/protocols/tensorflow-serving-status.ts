@@ -30,8 +30,8 @@ export function signatureMetadata(dataPlane: DataPlane, name: string, version: n
 function specsOf(specs: readonly TensorSpec[]): Record<string, unknown> {
   return Object.fromEntries(
     specs.map(({ name, datatype, shape }) => {
-      const dim = shape.map((size) => ({ size: String(size), name: '' }));
-      return [name, { dtype: DTYPE[datatype] ?? `DT_${datatype}`, tensor_shape: { dim, unknown_rank: false }, name }];
+      const dim = (shape ?? []).map((size) => ({ size: String(size), name: '' }));
+      return [name, { dtype: DTYPE[datatype] ?? `DT_${datatype}`, tensor_shape: { dim, unknown_rank: shape === null }, name }];
     }),
   );
 }

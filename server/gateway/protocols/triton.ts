@@ -18,13 +18,14 @@ const dataType = (datatype: TensorSpec['datatype']): string => `TYPE_${datatype 
  */
 export function modelConfig(dataPlane: DataPlane, name: string, version?: number): Record<string, unknown> {
   const { signature, runtime, format, batching } = dataPlane.targetRoute(name, version);
-  const specOf = (spec: TensorSpec) => ({ name: spec.name, data_type: dataType(spec.datatype), dims: batching ? spec.shape.slice(1) : spec.shape });
+  // There is no word for an unknown number of dimensions: no dimensions are told then.
+  const specOf = ({ name, datatype, shape }: TensorSpec) => ({ name, data_type: dataType(datatype), dims: (shape ?? []).slice(batching ? 1 : 0) });
   return {
     name,
     platform: `${runtime}_${format}`,
     backend: runtime,
     max_batch_size: batching?.maxBatchSize ?? 0,
-    input: signature.inputs.map(specOf),
+    input: signature.inputs.map((spec) => ({ ...specOf(spec), ...(spec.optional && { optional: true }) })),
     output: signature.outputs.map(specOf),
     ...(batching && { dynamic_batching: { preferred_batch_size: [], max_queue_delay_microseconds: Math.round(batching.maxDelayMs * 1000) } }),
   };

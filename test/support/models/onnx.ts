@@ -13,7 +13,8 @@ export type Dimension = number | string;
 export interface Value {
   readonly name: string;
   readonly type: OnnxType;
-  readonly shape: readonly Dimension[];
+  /** null: the value has a type and no shape. */
+  readonly shape: readonly Dimension[] | null;
 }
 
 export interface Attribute {
@@ -24,6 +25,7 @@ export interface Attribute {
 }
 
 const typeProto = ({ type, shape }: Omit<Value, 'name'>): Buffer => {
+  if (shape === null) return message([1, message([1, ONNX_TYPE[type]])]);
   const dims = shape.map((dim) => message([1, typeof dim === 'number' ? message([1, dim]) : message([2, dim])]));
   return message([1, message([1, ONNX_TYPE[type]], [2, Buffer.concat(dims)])]);
 };

@@ -33,7 +33,7 @@ function echo(link: FakeLink, { inputs }: Signature): void {
   while (link.inFlight > 0) {
     const { request } = link.sent[0]!;
     expect(
-      request.inputs.map(({ name, datatype, shape }) => ({ name, datatype, shape: [inputs[0]!.shape[0] === -1 ? -1 : shape[0], ...shape.slice(1)] })),
+      request.inputs.map(({ name, datatype, shape }) => ({ name, datatype, shape: [inputs[0]!.shape![0] === -1 ? -1 : shape[0], ...shape.slice(1)] })),
     ).toEqual(inputs);
     link.end(0, { outputs: request.inputs.map((tensor) => ({ ...tensor, name: `of ${tensor.name}` })) });
   }
@@ -172,7 +172,7 @@ test('whatever the other version lists, every caller gets its own numbers under 
         const before = list.map(({ name, datatype, width }) => spec(name, datatype, width));
         const after = permuted(
           before.map((each, i): TensorSpec => {
-            const shape = fixedRows ? [1, ...each.shape.slice(1)] : each.shape;
+            const shape = fixedRows ? [1, ...each.shape!.slice(1)] : each.shape;
             return { name: i === renamed ? 'z' : each.name, datatype: i === retyped ? (each.datatype === 'FP32' ? 'INT32' : 'FP32') : each.datatype, shape };
           }),
           order,
@@ -181,7 +181,7 @@ test('whatever the other version lists, every caller gets its own numbers under 
         const valueOf = (who: number, position: number, row: number, column: number) => 1000 * who + 100 * position + 10 * row + column;
         /** The tensor that a caller means by the input at a position of its own list. */
         const tensor = (who: number, position: number, as: TensorSpec): Tensor => {
-          const shape = [callers[who]!.rows, as.shape[1]!];
+          const shape = [callers[who]!.rows, as.shape![1]!];
           const values = Array.from({ length: elementCount(shape) }, (_, at) => valueOf(who, position, Math.floor(at / shape[1]!), at % shape[1]!));
           return { name: as.name, datatype: as.datatype, shape, data: make(as.datatype as Datatype, values) };
         };

@@ -71,7 +71,7 @@ export type CreateVersionInput = {
   readonly parent?: number | null | undefined;
   /** The project's name. */
   readonly project?: string;
-  /** A request that it can answer, one tensor for each input: validation and readiness probes send it. Made from the signature where it is left out. */
+  /** A request that it can answer, one tensor for each input: validation and readiness probes send it. Where it is left out, requests of several sizes are made from the signature; a model that answers none of them is REJECTED and needs a sample. */
   readonly sample?: ReadonlyArray<SampleTensorInput> | null | undefined;
 };
 
@@ -396,7 +396,7 @@ export type ProjectFieldsFragment = { readonly id: string, readonly name: string
 
 export type ModelFieldsFragment = { readonly id: string, readonly name: string, readonly description: string, readonly generation: number, readonly createdAt: string };
 
-export type VersionFieldsFragment = { readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null };
+export type VersionFieldsFragment = { readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null };
 
 export type CreateProjectMutationVariables = Exact<{
   input: CreateProjectInput;
@@ -417,7 +417,7 @@ export type CreateVersionMutationVariables = Exact<{
 }>;
 
 
-export type CreateVersionMutation = { readonly createVersion: { readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
+export type CreateVersionMutation = { readonly createVersion: { readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
 
 export type VersionByIdQueryVariables = Exact<{
   id: string;
@@ -425,7 +425,7 @@ export type VersionByIdQueryVariables = Exact<{
 
 
 export type VersionByIdQuery = { readonly node:
-    | { readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null }
+    | { readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null }
     | Record<PropertyKey, never>
    | null };
 

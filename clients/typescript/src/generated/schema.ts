@@ -365,7 +365,7 @@ export type CreateVersionInput = {
   readonly parent?: InputMaybe<Scalars['Int']['input']>;
   /** The project's name. */
   readonly project?: Scalars['String']['input'];
-  /** A request that it can answer, one tensor for each input: validation and readiness probes send it. Made from the signature where it is left out. */
+  /** A request that it can answer, one tensor for each input: validation and readiness probes send it. Where it is left out, requests of several sizes are made from the signature; a model that answers none of them is REJECTED and needs a sample. */
   readonly sample?: InputMaybe<ReadonlyArray<SampleTensorInput>>;
 };
 
@@ -1851,7 +1851,7 @@ export type Severity =
 
 /** What a model takes and gives, in its own order. */
 export type Signature = {
-  /** What it takes: all of them, in every request. */
+  /** What it takes: in every request all of them that are not optional. */
   readonly inputs: ReadonlyArray<TensorSpec>;
   /** What it gives; a request may ask for some of them only. */
   readonly outputs: ReadonlyArray<TensorSpec>;
@@ -2042,8 +2042,10 @@ export type TensorSpec = {
   readonly datatype: Scalars['String']['output'];
   /** Its name in requests and answers. */
   readonly name: Scalars['String']['output'];
-  /** Dimensions; -1 may be any size. */
-  readonly shape: ReadonlyArray<Scalars['Int']['output']>;
+  /** Whether a request may leave it out, because the model has a default for it. Always false for an output. */
+  readonly optional: Scalars['Boolean']['output'];
+  /** Dimensions; -1 may be any size. null where the model does not say how many dimensions there are. */
+  readonly shape?: Maybe<ReadonlyArray<Scalars['Int']['output']>>;
 };
 
 /** A bearer token. Only its hash is kept; nobody can read it again. */
