@@ -87,7 +87,8 @@ describe('what is asked about', () => {
     expect((await client.call('ModelReady', { name: 'vision.FP32' })).message).toEqual({ ready: true });
     expect((await client.call('ModelReady', { name: 'vision.FP32', version: '5' })).message).toEqual({ ready: false });
     expect((await client.call('ModelReady', { name: 'nobody' })).message).toEqual({ ready: false });
-    const tensors = { inputs: [{ name: 'x', datatype: 'FP32', shape: ['-1'] }], outputs: [{ name: 'y', datatype: 'FP32', shape: ['-1'] }] };
+    const tensor = (name: string) => ({ name, datatype: 'FP32', shape: ['-1'], parameters: {} });
+    const tensors = { inputs: [tensor('x')], outputs: [tensor('y')] };
     expect((await client.call('ModelMetadata', { name: 'vision.FP32' })).message).toEqual({
       name: 'vision.FP32',
       versions: ['2', '5'],
