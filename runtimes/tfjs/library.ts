@@ -4,6 +4,8 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import util from 'node:util';
 import type { LoadOptions } from '../contract.js';
+import { checkAllocations } from './kernels/allocator.js';
+import { installKernels } from './kernels/install.js';
 import { bindingOf, chosenBuild, sharedBuild } from './native-cache.js';
 
 export type Core = typeof import('@tensorflow/tfjs-core');
@@ -51,8 +53,6 @@ export interface Library {
   readonly converter: () => Converter;
   /** Only with native TensorFlow. */
   readonly node: NativeNode | undefined;
-  /** Changes to plain JavaScript, which has every operation. */
-  readonly usePlain: () => Promise<void>;
 }
 
 /** CommonJS on purpose: importing these packages as ES modules takes three times as long (200 ms instead of 70). */
@@ -99,7 +99,8 @@ function loadNative(options: LoadOptions): Library {
   setEnvironment({ TF_CPP_MIN_LOG_LEVEL: '2', TF_NUM_INTRAOP_THREADS: String(threads), TF_NUM_INTEROP_THREADS: '1', OMP_NUM_THREADS: String(threads) });
   // One object has everything: @tensorflow/tfjs-node brings its own copies of core, layers and converter.
   const tf = require(path) as Core & Layers & Converter;
-  return { core: tf, layers: () => tf, converter: () => tf, node: require(join(path, 'dist', 'saved_model.js')) as NativeNode, usePlain: () => use(tf, 'cpu') };
+  installKernels(tf, 'tensorflow');
+  return { core: tf, layers: () => tf, converter: () => tf, node: require(join(path, 'dist', 'saved_model.js')) as NativeNode };
 }
 
 export const NATIVE_MISSING =
@@ -137,18 +138,19 @@ async function loadJavaScript(backend: 'wasm' | 'cpu'): Promise<Library> {
     const path = require.resolve('@tensorflow/tfjs-backend-wasm');
     (require(path) as typeof import('@tensorflow/tfjs-backend-wasm')).setWasmPaths(join(dirname(path), '/'));
   }
+  require('@tensorflow/tfjs-backend-cpu');
+  installKernels(core, backend);
   await use(core, backend);
+  if (backend === 'wasm') checkAllocations(core.backend());
   return {
     core,
     layers: () => require('@tensorflow/tfjs-layers') as Layers,
     converter: () => require('@tensorflow/tfjs-converter') as Converter,
     node: undefined,
-    usePlain: () => use(core, 'cpu'),
   };
 }
 
 async function use(core: Core, backend: Backend): Promise<void> {
-  if (backend === 'cpu' && !core.findBackendFactory('cpu')) require('@tensorflow/tfjs-backend-cpu');
   if (!(await core.setBackend(backend))) throw new Error('it does not start');
   await core.ready();
 }

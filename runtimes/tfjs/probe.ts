@@ -3,7 +3,7 @@ import type { DataType, Tensor as TfTensor } from '@tensorflow/tfjs-core';
 import { allocate, elementCount, type TensorSpec } from '../tensor.js';
 import type { Core, Library } from './library.js';
 import { datatypeOf, shapeOf, toTf } from './tensors.js';
-import { runWithFallback, type TfModel } from './tf-model.js';
+import { runOnce, type TfModel } from './tf-model.js';
 
 interface Answer {
   readonly name: string;
@@ -25,7 +25,7 @@ export async function probeOutputs(library: Library, inputs: readonly TensorSpec
 }
 
 async function probe(library: Library, inputs: readonly TensorSpec[], run: TfModel['run'], size: number): Promise<Answer[]> {
-  const outputs = await runWithFallback(library, run, () => new Map(inputs.map((input) => [input.name, ones(library.core, input, size)])));
+  const outputs = await runOnce(run, new Map(inputs.map((input) => [input.name, ones(library.core, input, size)])));
   const answers = [...outputs].map(([name, { dtype, shape }]) => ({ name, dtype, shape: [...shape] }));
   for (const tensor of outputs.values()) tensor.dispose();
   return answers;

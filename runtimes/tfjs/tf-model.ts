@@ -27,7 +27,7 @@ export function loadedModel(library: Library, model: TfModel): LoadedModel {
     },
     async infer(inputs, requestedOutputs, signal) {
       signal.throwIfAborted();
-      const outputs = await runWithFallback(library, model.run, () => new Map(inputs.map((input) => [input.name, toTf(core, input)])));
+      const outputs = await runOnce(model.run, new Map(inputs.map((input) => [input.name, toTf(core, input)])));
       try {
         const wanted = requestedOutputs ? requestedOutputs.map((name) => signature.outputs.find((output) => output.name === name)!) : signature.outputs;
         return wanted.map((spec) => fromTf(core, spec, outputs.get(spec.name)!));
@@ -40,21 +40,8 @@ export function loadedModel(library: Library, model: TfModel): LoadedModel {
   };
 }
 
-/**
- * WebAssembly and native TensorFlow lack some operations that plain JavaScript has: better slow than refused, and the backend
- * says so. Disposes the inputs; the outputs are the caller's.
- */
-export async function runWithFallback({ core, usePlain }: Library, run: TfModel['run'], makeFeeds: () => Feeds): Promise<Feeds> {
-  try {
-    return await runOnce(run, makeFeeds());
-  } catch (error) {
-    if (!(error instanceof Error && /not registered for (the )?backend/.test(error.message)) || core.getBackend() === 'cpu') throw error;
-    await usePlain();
-    return runOnce(run, makeFeeds());
-  }
-}
-
-async function runOnce(run: TfModel['run'], feeds: Feeds): Promise<Feeds> {
+/** Disposes the inputs; the outputs are the caller's. */
+export async function runOnce(run: TfModel['run'], feeds: Feeds): Promise<Feeds> {
   try {
     const outputs = await run(feeds);
     // An output may be an input as it is, which is disposed below.

@@ -7,6 +7,7 @@ import type { Tensor } from '../../runtimes/tensor.js';
 import { modelFolder, removeModelFolders } from '../support/models/folder.js';
 import { arithmeticSavedModel, castSavedModel, denseSavedModel, identitySavedModel } from '../support/models/tensorflow.js';
 import { tfjsContract } from './runtimes-tfjs.suite.js';
+import { kernelContract } from './tfjs-kernels.suite.js';
 import { nativeCache, never, options, runtimeContract } from './runtimes.suite.js';
 
 const build = chosenBuild(nativeCache);
@@ -19,6 +20,7 @@ function native(packagePath: string): void {
   // The library is also called directly here, and then by its own path.
   (util as unknown as Record<string, unknown>)['isNullOrUndefined'] ??= (value: unknown) => value === null || value === undefined;
   tfjsContract('tensorflow', packagePath);
+  kernelContract('tensorflow');
 
   runtimeContract({
     title: 'tfjs SavedModel',

@@ -3,9 +3,11 @@ import { createTfjsPlugin } from '../../runtimes/tfjs/plugin.js';
 import { modelFolder } from '../support/models/folder.js';
 import { graphModel, identitySavedModel, operation, placeholder } from '../support/models/tensorflow.js';
 import { tfjsContract } from './runtimes-tfjs.suite.js';
+import { kernelContract } from './tfjs-kernels.suite.js';
 import { fp32, never, options } from './runtimes.suite.js';
 
 tfjsContract('wasm');
+kernelContract('wasm');
 
 describe('tfjs without native TensorFlow', () => {
   const plugin = createTfjsPlugin(['wasm', 'cpu']);
@@ -46,18 +48,5 @@ describe('tfjs without native TensorFlow', () => {
     await expect(load).rejects.toThrow(
       /validated on the backend tensorflow, .*`npm run build:tfjs-node`.*PILOTHOUSE_TFJS_NODE_CACHE.*or register the version again/,
     );
-  });
-
-  it('goes on in plain JavaScript, and says so, where WebAssembly lacks an operation', async () => {
-    // einsum('ij,jk->ik'): the equation is base64, as protobuf's JSON has bytes.
-    const einsum = operation('y', 'Einsum', ['x', 'x'], {
-      T: { type: 'DT_FLOAT' },
-      N: { i: '2' },
-      equation: { s: Buffer.from('ij,jk->ik').toString('base64') },
-    });
-    const model = await plugin.load(modelFolder('tfjs-graph', graphModel([placeholder('x', [2, 2]), einsum])), options, never);
-    expect(await model.infer([fp32('x', [2, 2], [1, 2, 3, 4])], undefined, never)).toEqual([fp32('y', [2, 2], [7, 10, 15, 22])]);
-    expect(model.backend).toBe('cpu');
-    await model.dispose();
   });
 });
