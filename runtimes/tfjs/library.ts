@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import util from 'node:util';
 import type { LoadOptions } from '../contract.js';
-import { checkAllocations } from './kernels/allocator.js';
+import { guardMemory } from './kernels/allocator.js';
 import { installKernels } from './kernels/install.js';
 import { bindingOf, chosenBuild, sharedBuild } from './native-cache.js';
 
@@ -141,7 +141,7 @@ async function loadJavaScript(backend: 'wasm' | 'cpu'): Promise<Library> {
   require('@tensorflow/tfjs-backend-cpu');
   installKernels(core, backend);
   await use(core, backend);
-  if (backend === 'wasm') checkAllocations(core.backend());
+  if (backend === 'wasm') guardMemory(core.backend());
   return {
     core,
     layers: () => require('@tensorflow/tfjs-layers') as Layers,

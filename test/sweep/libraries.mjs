@@ -5,17 +5,26 @@ import { dirname, join } from 'node:path';
 const require = createRequire(import.meta.url);
 
 /** What our own checks say. */
-export const CHECK = /: the (index|image|first places|paddings|crops|repetitions|sizes|result would)|; they must be as many|cannot come from an image/;
+export const CHECK = /: the (index|matrices|image|first places|paddings|crops|repetitions|sizes|result would)|; they must be as many|cannot come from an image/;
 
-export async function bare() {
+/** @param {string} backend `wasm` or `tensorflow` */
+export async function bare(backend = 'wasm') {
+  if (backend === 'tensorflow') {
+    const { nativeFolder } = await import('../../dist/runtimes/tfjs/native-cache.js');
+    const util = require('node:util');
+    util.isNullOrUndefined ??= (value) => value === null || value === undefined;
+    util.isArray ??= Array.isArray;
+    return { core: require(nativeFolder(process.env).packagePath), backend };
+  }
   const core = require('@tensorflow/tfjs-core');
   require('@tensorflow/tfjs-backend-cpu');
   const path = require.resolve('@tensorflow/tfjs-backend-wasm');
   require(path).setWasmPaths(join(dirname(path), '/'));
-  await core.setBackend('wasm');
-  return { core, backend: 'wasm' };
+  await core.setBackend(backend);
+  return { core, backend };
 }
 
+/** @param {string} backend `wasm` or `tensorflow` */
 export async function guarded(backend = 'wasm') {
   const { loadLibrary } = await import('../../dist/runtimes/tfjs/library.js');
   const { core } = await loadLibrary([backend], { threads: 1, log: () => {} });

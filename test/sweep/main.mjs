@@ -1,61 +1,110 @@
+/**
+ * Sweeps every kernel of TensorFlow.js on WebAssembly, and on native TensorFlow where it is built: with the library as it comes
+ * and as Pilothouse uses it, against plain JavaScript. Writes the table of docs/reference/tfjs-kernels.md.
+ *
+ *   npm run sweep:tfjs                      everything (some minutes)
+ *   npm run sweep:tfjs -- Max Conv2D        these kernels, told case by case; writes nothing
+ */
 import { fork } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { nativeFolder } from '../../dist/runtimes/tfjs/native-cache.js';
 import { CASES } from './cases.mjs';
+import { VERDICTS } from './run.mjs';
+import { table } from './table.mjs';
 
-const mode = process.argv[2] ?? 'bare';
-const only = process.argv.slice(3);
-const results = {};
-let child, next;
-const start = () =>
-  new Promise((resolve) => {
-    child = fork(new URL('./worker.mjs', import.meta.url), [mode], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], serialization: 'advanced' });
-    child.once('message', resolve);
-  });
-const sweepKernel = (kernel, from) =>
-  new Promise((resolve) => {
-    let last = from - 1;
-    const timer = setTimeout(() => child.kill('SIGKILL'), 60000);
-    const onMessage = (m) => {
-      if (m.done) {
-        end(undefined);
-      } else {
-        last = m.index;
-        results[kernel].push(m);
-      }
-    };
-    const onExit = () => end(last + 1);
-    const end = (at) => {
-      clearTimeout(timer);
-      child.off('message', onMessage).off('exit', onExit);
-      resolve(at);
-    };
-    child.on('message', onMessage).on('exit', onExit);
-    child.send({ kernel, from });
-  });
-await start();
-for (const kernel of Object.keys(CASES)) {
-  if (only.length && !only.includes(kernel)) continue;
-  results[kernel] = [];
-  let from = 0;
-  while (from !== undefined && from < CASES[kernel].length) {
-    const at = await sweepKernel(kernel, from);
-    if (at !== undefined) {
-      if (at > 0 && results[kernel].at(-1)?.verdict !== 'trap') {
-        results[kernel].push({ kernel, index: at, verdict: 'trap', detail: 'the process ended' });
-        from = at + 1;
-      } else from = at;
-      if (at === 0 && results[kernel].length === 0) {
-        results[kernel].push({ kernel, index: 0, verdict: 'trap', detail: 'the process ended' });
-        from = 1;
-      }
-      await start();
-    } else from = undefined;
+const WORKER = fileURLToPath(new URL('./worker.mjs', import.meta.url));
+const PAGE = fileURLToPath(new URL('../../docs/reference/tfjs-kernels.md', import.meta.url));
+/** A case that takes longer never ends. */
+const LIMIT_MS = 60_000;
+
+/** A worker that ends after a trap, and is then replaced by another. */
+class Runner {
+  constructor(how, backend) {
+    this.args = [how, backend];
+  }
+
+  async start() {
+    this.child = fork(WORKER, this.args, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], serialization: 'advanced' });
+    await new Promise((resolve, reject) => this.child.once('message', resolve).once('exit', (code) => reject(new Error(`the worker ended with ${code}`))));
+    this.child.removeAllListeners();
+  }
+
+  /** @returns the findings of the kernel's cases, in order */
+  async sweep(kernel) {
+    const findings = [];
+    while (findings.length < CASES[kernel].length) {
+      if (this.child?.connected !== true) await this.start();
+      const before = findings.length;
+      const ended = await this.#from(kernel, findings);
+      if (!ended) continue;
+      this.child = undefined;
+      if (findings.length === before || findings.at(-1).verdict !== 'trap') findings.push({ verdict: 'trap', detail: 'the process ended' });
+    }
+    return findings;
+  }
+
+  /** @returns whether the worker ended on the way */
+  #from(kernel, findings) {
+    const { child } = this;
+    return new Promise((resolve) => {
+      let timer;
+      const wait = () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
+      };
+      const end = (ended) => {
+        clearTimeout(timer);
+        child.removeAllListeners();
+        resolve(ended);
+      };
+      child.on('message', (message) => (message.done ? end(false) : (findings.push(message), wait()))).on('exit', () => end(true));
+      wait();
+      child.send({ kernel, from: findings.length });
+    });
+  }
+
+  stop() {
+    this.child?.kill();
   }
 }
-child.kill();
-writeFileSync(`/tmp/sweep-${mode}.json`, JSON.stringify(results));
-for (const [kernel, list] of Object.entries(results)) {
-  const count = {};
-  for (const { verdict } of list) count[verdict] = (count[verdict] ?? 0) + 1;
-  console.log(kernel.padEnd(26), JSON.stringify(count));
+
+async function sweep(how, backend, kernels) {
+  const runner = new Runner(how, backend);
+  const found = {};
+  for (const kernel of kernels) found[kernel] = await runner.sweep(kernel);
+  runner.stop();
+  return found;
+}
+
+const chosen = process.argv.slice(2);
+const kernels = chosen.length > 0 ? chosen : Object.keys(CASES).sort((a, b) => a.localeCompare(b));
+const backends = ['wasm', ...(existsSync(nativeFolder(process.env).bindingPath) ? ['tensorflow'] : [])];
+const found = {};
+await Promise.all(
+  backends.map(async (backend) => {
+    const [bare, guarded] = await Promise.all(['bare', 'guarded'].map((how) => sweep(how, backend, kernels)));
+    found[backend] = { bare, guarded };
+  }),
+);
+const faults = kernels.flatMap((kernel) =>
+  found.wasm.guarded[kernel].flatMap(({ verdict, detail }, i) =>
+    ['equal', 'refused'].includes(verdict) ? [] : [`${kernel}, ${CASES[kernel][i].title}: ${VERDICTS[verdict]}: ${detail}`],
+  ),
+);
+if (faults.length > 0) console.log(`WebAssembly as Pilothouse uses it differs:\n${faults.join('\n')}`);
+
+if (chosen.length > 0) {
+  for (const backend of backends)
+    for (const kernel of kernels)
+      for (const [i, { title }] of CASES[kernel].entries()) {
+        const [before, after] = [found[backend].bare[kernel][i], found[backend].guarded[kernel][i]];
+        console.log(`${backend} ${kernel}, ${title}: ${before.verdict} ${before.detail} -> ${after.verdict} ${after.detail}`);
+      }
+} else if (backends.length < 2) {
+  console.log('The table needs native TensorFlow as well: npm run build:tfjs-node');
+  process.exitCode = 1;
+} else {
+  const [start] = readFileSync(PAGE, 'utf8').split('<!-- table -->');
+  writeFileSync(PAGE, `${start}<!-- table -->\n\n${table(found, CASES)}\n`);
 }

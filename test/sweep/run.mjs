@@ -62,7 +62,7 @@ export class Sweep {
     if (!registered) throw new Error('plain JavaScript has no such kernel');
     const inputs = mapInputs(given.inputs, (input) => this.plain.makeTensorInfo(input.shape, input.dtype, encoded(this.core, input)));
     const outputs = [registered.kernelFunc({ inputs, attrs: given.attrs ?? {}, backend: this.plain })].flat();
-    return outputs.map(({ dataId, dtype, shape }) => answer(this.core, dtype, shape, this.plain.readSync(dataId)));
+    return outputs.map(({ dataId, dtype, shape }) => answer(this.core, given.dtype ?? dtype, shape, this.plain.readSync(dataId)));
   }
 
   #tested(kernel, given, mark) {

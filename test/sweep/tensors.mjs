@@ -1,7 +1,7 @@
 /** The inputs of the sweep's cases, as plain data: the same values on every backend, and in every run. */
 
 /** @typedef {{ dtype: 'float32' | 'int32' | 'bool' | 'string', shape: number[], values: readonly (number | string)[] }} Given */
-/** @typedef {{ title: string, inputs: Record<string, Given | undefined> | Given[], attrs?: object }} Case */
+/** @typedef {{ title: string, inputs: Record<string, Given | undefined> | Given[], attrs?: object, dtype?: string }} Case `dtype`: of the result, where plain JavaScript has another one than TensorFlow */
 
 export const sizeOf = (shape) => shape.reduce((product, size) => product * size, 1);
 

@@ -6,11 +6,11 @@ import { CASES } from './cases.mjs';
 import { Sweep } from './run.mjs';
 import { bare, CHECK, guarded } from './libraries.mjs';
 
-const [mode] = process.argv.slice(2);
+const [how, name] = process.argv.slice(2);
 console.warn = () => {};
 console.log = () => {};
 
-const { core, backend } = mode === 'bare' ? await bare() : await guarded(mode === 'guarded' ? 'wasm' : mode);
+const { core, backend } = how === 'bare' ? await bare(name) : await guarded(name);
 const sweep = new Sweep(core, backend, CHECK);
 const emit = (message) => process.send(message);
 
@@ -23,4 +23,4 @@ process.on('message', ({ kernel, from }) => {
   }
   emit({ kernel, done: true });
 });
-emit({ ready: true, kernels: core.getKernelsForBackend(backend).map(({ kernelName }) => kernelName) });
+emit({ ready: true });

@@ -104,3 +104,24 @@ export const CHECKS: Readonly<Record<string, Check>> = {
   ResizeNearestNeighbor: checkSizes('the sizes', numbers('size')),
   Transform: (call) => (call.attrs['outputShape'] ? checkSizes('the sizes', numbers('outputShape'))(call) : undefined),
 };
+
+/** The sizes before the matrix, without those of one in front. */
+function batchOf(tensor: TensorInfo): number[] {
+  const sizes = tensor.shape.slice(0, -2);
+  const first = sizes.findIndex((size) => size !== 1);
+  return first < 0 ? [] : sizes.slice(first);
+}
+
+/** WebAssembly and plain JavaScript repeat the matrices of the smaller side one after the other, which is right for a whole batch only. */
+const checkBatches: Check = ({ kernel, inputs }) => {
+  const [a, b] = [batchOf(inputs['a']!), batchOf(inputs['b']!)];
+  const [shorter, longer] = a.length < b.length ? [a, b] : [b, a];
+  if (shorter.every((size, i) => size === longer[longer.length - shorter.length + i])) return;
+  const shapes = ['a', 'b'].map((name) => `[${inputs[name]!.shape.join(',')}]`).join(' and ');
+  throw new KernelInputError(
+    `${kernel}: the matrices ${shapes} have batches of which neither repeats the other; TensorFlow.js multiplies such with native TensorFlow only`,
+  );
+};
+
+/** Where native TensorFlow is right. */
+export const JAVASCRIPT_CHECKS: Readonly<Record<string, Check>> = { BatchMatMul: checkBatches, _FusedMatMul: checkBatches };

@@ -1,16 +1,30 @@
 /** Puts the checks and, where a backend lacks a kernel or computes it wrongly, plain JavaScript before TensorFlow.js' kernels. */
-import type { KernelBackend, KernelConfig, NamedAttrMap, NamedTensorInfoMap } from '@tensorflow/tfjs-core';
+import type { KernelBackend, KernelConfig, NamedAttrMap, NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
 import type { Backend, Core } from '../library.js';
-import { type KernelCall } from './call.js';
-import { CHECKS } from './checks.js';
+import type { KernelCall } from './call.js';
+import { CHECKS, JAVASCRIPT_CHECKS } from './checks.js';
+import { NATIVE_COMPUTES, NATIVE_REFUSAL } from './native-rules.js';
 import { computePlain } from './plain.js';
-import { WASM_COMPUTES, type Rule } from './wasm-rules.js';
-
-/** Kernels that a backend computes itself, and when. Without an entry for the backend, it computes all that it has. */
-const COMPUTES: Readonly<Partial<Record<Backend, Readonly<Record<string, Rule>>>>> = { wasm: WASM_COMPUTES };
+import type { Rule } from './rules.js';
+import { WASM_COMPUTES } from './wasm-rules.js';
 
 const never: Rule = () => false;
 const always: Rule = () => true;
+
+interface Rules {
+  /** When the backend computes a kernel, and not plain JavaScript. */
+  readonly computes: Readonly<Record<string, Rule>>;
+  /** For the kernels that are not named. */
+  readonly otherwise: Rule;
+  /** The messages with which the backend refuses what plain JavaScript computes. */
+  readonly refusal?: RegExp;
+}
+
+const RULES: Readonly<Record<Backend, Rules>> = {
+  wasm: { computes: WASM_COMPUTES, otherwise: never },
+  tensorflow: { computes: NATIVE_COMPUTES, otherwise: always, refusal: NATIVE_REFUSAL },
+  cpu: { computes: {}, otherwise: always },
+};
 
 /** Backends that are done, for each copy of the library: a process loads it more than once. */
 const installed = new WeakMap<Core, Set<Backend>>();
@@ -30,17 +44,22 @@ export function installKernels(core: Core, backend: Backend): void {
 }
 
 function guard(core: Core, backendName: Backend, kernelName: string, own: KernelConfig | undefined, plain: KernelConfig | undefined): KernelConfig {
-  const check = CHECKS[kernelName];
-  const rules = COMPUTES[backendName];
-  // A kernel that plain JavaScript lacks has nothing to be compared with; no operation of the library calls it.
-  const computes = !own ? never : !plain || !rules ? always : (rules[kernelName] ?? never);
+  const { computes, otherwise, refusal } = RULES[backendName];
+  const check = (backendName === 'tensorflow' ? undefined : JAVASCRIPT_CHECKS[kernelName]) ?? CHECKS[kernelName];
+  // A kernel that plain JavaScript lacks has nothing to be compared with.
+  const rule = !own ? never : !plain ? always : (computes[kernelName] ?? otherwise);
   const kernelFunc = (given: { inputs: NamedTensorInfoMap; backend: unknown; attrs?: NamedAttrMap }) => {
     const { inputs, attrs = {} } = given;
-    const tensors = Object.values(inputs).filter((input) => input !== undefined);
+    const tensors = Object.values(inputs).filter((input) => input !== undefined && input !== null) as TensorInfo[];
     const call: KernelCall = { kernel: kernelName, inputs, tensors, attrs, backend: given.backend as KernelBackend };
     check?.(call);
-    if (own && computes(call)) return own.kernelFunc(given as Parameters<KernelConfig['kernelFunc']>[0]);
-    return computePlain(core, plain!, call);
+    if (!rule(call)) return computePlain(core, plain!, call);
+    try {
+      return own!.kernelFunc(given as Parameters<KernelConfig['kernelFunc']>[0]);
+    } catch (error) {
+      if (plain && error instanceof Error && refusal?.test(error.message)) return computePlain(core, plain, call);
+      throw error;
+    }
   };
   return { ...own, kernelName, backendName, kernelFunc };
 }

@@ -51,6 +51,20 @@ export function resultSizes({ kernel, inputs, attrs }: KernelCall): number[] {
   });
 }
 
+/** Whether no padding is negative: XNNPACK takes it for a large one. With `same` it is where a step leaps over the rest of an image. */
+export function paddingIsPositive({ kernel, inputs, attrs }: KernelCall): boolean {
+  const { dimensions, filter: from } = SPATIAL[kernel]!;
+  const { pad } = attrs;
+  if (Array.isArray(pad)) return (pad as number[][]).flat().every((size) => size >= 0);
+  if (pad !== 'same') return true;
+  const filter = from === 'input' ? inputs['filter']!.shape : list(attrs['filterSize'], dimensions, 1);
+  const strides = list(attrs['strides'], dimensions, 1);
+  const dilations = list(attrs['dilations'], dimensions, 1);
+  return Array.from({ length: dimensions }, (_, i) => inputs['x']!.shape[i + 1]!).every(
+    (size, i) => (Math.ceil(size / strides[i]!) - 1) * strides[i]! + (filter[i]! - 1) * dilations[i]! + 1 >= size,
+  );
+}
+
 export function checkImage(call: KernelCall): void {
   const sizes = resultSizes(call);
   if (sizes.every((size) => size >= 0)) return;

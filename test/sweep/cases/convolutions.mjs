@@ -81,6 +81,33 @@ const hostileImage = (size, channels) =>
     Array.from({ length: size * size * channels }, (_, i) => [NaN, Infinity, -Infinity][i] ?? i % 5),
   );
 
+/** Steps that leap over numbers, and padding that is larger than the filter or negative. */
+const ODD = [
+  { filter: [1, 2, 3, 2], strides: [5, 1], pad: 'same' },
+  { filter: [1, 1, 3, 2], strides: [2, 2], pad: 'same' },
+  { filter: [1, 2, 3, 2], strides: [3, 3], pad: 'valid' },
+  {
+    filter: [2, 2, 3, 2],
+    strides: [1, 1],
+    pad: [
+      [0, 0],
+      [3, 3],
+      [3, 3],
+      [0, 0],
+    ],
+  },
+  {
+    filter: [2, 2, 3, 2],
+    strides: [1, 1],
+    pad: [
+      [0, 0],
+      [-1, -1],
+      [0, 0],
+      [0, 0],
+    ],
+  },
+];
+
 const conv = (filterOf = (filter) => filter) => [
   ...[...PLANES, ...EMPTY].flatMap(([x, filter]) =>
     SETTINGS.map((attrs) => ({
@@ -141,6 +168,11 @@ const POOLING = [
 ];
 const pool = (dtypes) =>
   dtypes.flatMap((dtype) => [
+    ...ODD.map(({ filter, ...rest }) => ({ ...rest, filterSize: filter.slice(0, 2) })).map((attrs) => ({
+      title: `${dtype} [1,7,7,3], ${named(attrs.filterSize)}, ${told(attrs)}`,
+      inputs: { x: tensor(dtype, [1, 7, 7, 3]) },
+      attrs,
+    })),
     ...POOLED.flatMap((shape) =>
       POOLING.map((attrs) => ({ title: `${dtype} ${named(shape)}, ${named(attrs.filterSize)}, ${told(attrs)}`, inputs: { x: tensor(dtype, shape) }, attrs })),
     ),

@@ -134,6 +134,7 @@ export const ELEMENTWISE = {
   Step: unary({ alpha: 0.2 }),
   ClipByValue: [
     ...unary({ clipValueMin: -1.5, clipValueMax: 2.25 }),
+    { title: 'float32 to one number', inputs: { x: f32([5]) }, attrs: { clipValueMin: 2, clipValueMax: 2 } },
     { title: 'int32 [-5,3,99] to [0,10]', inputs: { x: i32([3], [-5, 3, 99]) }, attrs: { clipValueMin: 0, clipValueMax: 10 } },
   ],
   Cast: ['float32', 'int32', 'bool']
@@ -164,6 +165,13 @@ export const ELEMENTWISE = {
   ),
   Equal: [...binary(), ...texts],
   NotEqual: [...binary(), ...texts],
+  // Plain JavaScript answers the floor of floats as int32, where NaN and infinities are lost.
+  FloorDiv: [
+    ...binary(['float32'])
+      .filter(({ title }) => !title.includes('special'))
+      .map((given) => ({ ...given, dtype: 'float32' })),
+    ...binary(['int32', 'bool']),
+  ],
   BitwiseAnd: binary(['int32']),
   ...Object.fromEntries(['LogicalAnd', 'LogicalOr'].map((name) => [name, binary(['bool'])])),
   Prelu: [
