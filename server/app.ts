@@ -238,6 +238,7 @@ class PilothouseApp implements App {
       host: config.host,
       port: config.port,
       corsOrigins: config.corsOrigins,
+      allowedHosts: config.allowedHosts,
       routes: this.registry.routes,
       state: serverState({ dataSource: this.dataSource, events: this.events, version: VERSION, epoch: () => this.fence?.epoch }),
     });

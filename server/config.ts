@@ -47,6 +47,13 @@ const list = (text: string): string[] =>
     .split(',')
     .map((name) => name.trim())
     .filter(Boolean);
+const hostNames = z
+  .string()
+  .transform(list)
+  .refine(
+    (names) => names.every((name) => /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(name)),
+    'must be host names separated by commas, each without a scheme and a port, such as models.example.com',
+  );
 /** A URL may hold a password, and is not shown. */
 const UNSHOWN = /_(URL|ENDPOINT)$/;
 
@@ -75,6 +82,7 @@ const environment = z.object({
   PILOTHOUSE_MAX_ARTIFACT_BYTES: number(1).default(20 * 1024 ** 3),
   PILOTHOUSE_LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   PILOTHOUSE_CORS_ORIGINS: origins.default([]),
+  PILOTHOUSE_ALLOWED_HOSTS: hostNames.default([]),
   PILOTHOUSE_SAMPLES: oneOf(['on', 'off']).default('on'),
   PILOTHOUSE_ACCESS_LOG_SAMPLE: number(0, 1, { whole: false }).default(0.01),
   // OpenTelemetry's own variables, as far as they are ours to obey; its exporter reads the others (headers, timeout, compression) itself.
@@ -114,6 +122,8 @@ export interface Config {
   readonly gateways: number;
   /** Origins whose web pages may call the control plane and the gateway, as browsers write them; `*` for every one, empty for none. */
   readonly corsOrigins: readonly string[];
+  /** Names by which this machine is called, beside those of loopback. */
+  readonly allowedHosts: readonly string[];
   /** Module names or paths of further runtime plugins. */
   readonly runtimes: readonly string[];
   /** Absolute path of the folder of native TensorFlow builds; undefined: what `npm run build:tfjs-node` of this installation made, if it did. */
@@ -166,6 +176,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     grpcFd: e.PILOTHOUSE_GRPC_FD,
     gateways: e.PILOTHOUSE_GATEWAYS,
     corsOrigins: e.PILOTHOUSE_CORS_ORIGINS,
+    allowedHosts: e.PILOTHOUSE_ALLOWED_HOSTS,
     runtimes: list(e.PILOTHOUSE_RUNTIMES),
     tfjsNodeCache: e.PILOTHOUSE_TFJS_NODE_CACHE === undefined ? undefined : resolve(e.PILOTHOUSE_TFJS_NODE_CACHE),
     validationTimeoutMs: e.PILOTHOUSE_VALIDATION_TIMEOUT_MS,

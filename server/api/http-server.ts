@@ -8,7 +8,9 @@ import type { DocumentNode, GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Caller, TokenService } from '../access/token.service.js';
+import { AllowedHosts } from '../allowed-hosts.js';
 import { isLoopback } from '../config.js';
+import { DomainError } from '../errors.js';
 import type { EventFeed } from '../events/event-feed.js';
 import { answerOtherOrigins } from './cross-origin.js';
 import { Admission } from './admission.js';
@@ -38,6 +40,8 @@ export interface ApiOptions {
   readonly port: number;
   /** Origins whose web pages may call; none where it is left out. */
   readonly corsOrigins?: readonly string[];
+  /** Further names by which callers without a token may call this machine. */
+  readonly allowedHosts?: readonly string[];
   /** Fastify plugins of features. Every route in them is authenticated: `request.caller` says who calls. */
   readonly routes?: readonly FastifyPluginAsync[];
   readonly limits?: Partial<Limits>;
@@ -248,7 +252,12 @@ function registerGraphql(scope: FastifyInstance, { apollo, admission, answers, t
   );
 }
 
-function registerOpenRoutes(scope: FastifyInstance, { tokens, host, ready }: ApiOptions, metrics: Registry): void {
+function registerOpenRoutes(scope: FastifyInstance, { tokens, host, ready, allowedHosts = [], corsOrigins = [] }: ApiOptions, metrics: Registry): void {
+  const hosts = new AllowedHosts({ bound: host, names: allowedHosts, origins: corsOrigins });
+  scope.addHook('onRequest', async ({ headers }) => {
+    const refusal = hosts.refusal(headers.host, headers.origin);
+    if (refusal !== undefined) throw new DomainError('FORBIDDEN', refusal);
+  });
   scope.get('/', (_request, reply) =>
     reply.type('text/html; charset=utf-8').header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'").send(LANDING_PAGE),
   );

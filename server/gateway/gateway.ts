@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
+import type { AllowedHosts } from '../allowed-hosts.js';
 import { corsPolicy } from '../cors.js';
 import { followWallClock, now } from './clock.js';
 import { ControlLink } from './control-link.js';
@@ -47,6 +48,8 @@ export interface GatewayOptions {
   readonly grpc: ListenAt;
   /** Origins whose web pages may call. */
   readonly corsOrigins: readonly string[];
+  /** Who may call where no token is asked for. */
+  readonly hosts: AllowedHosts;
   readonly serverVersion: string;
   readonly log: Logger;
 }
@@ -131,8 +134,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     metricsProtocol(() => metrics.text(), options.openMetrics),
   );
   const routes = httpRoutes(protocols);
-  const cors = corsPolicy(options.corsOrigins, METHODS);
-  const front = new HttpFront({ routes, gate, cors, call: (context) => dataPlane.call(context), onError: (code) => errors.count('http', String(code)), log });
+  const front = new HttpFront({
+    routes,
+    gate,
+    hosts: options.hosts,
+    cors: corsPolicy(options.corsOrigins, METHODS),
+    call: (context) => dataPlane.call(context),
+    onError: (code) => errors.count('http', String(code)),
+    log,
+  });
   const http = await front.listen(options.http);
   // Nobody is refused meanwhile where the socket is open already.
   const replicasFirst = 'fd' in options.grpc && [...router.deployments].length > 0;

@@ -1,5 +1,6 @@
 /** The gateway worker's process: configuration from the environment, signals in, an exit code out. */
 import { pino } from 'pino';
+import { AllowedHosts } from '../allowed-hosts.js';
 import { isLoopback, readConfig, type Config } from '../config.js';
 import { DomainError } from '../errors.js';
 import { VERSION } from '../paths.js';
@@ -20,6 +21,7 @@ async function main(): Promise<void> {
     ...{ databaseUrl, home, auth, worker, workerSockets, mlflowDeployment, accessLogSample, tracing, corsOrigins, log },
     ...listenOptions(config),
     openMetrics: isLoopback(config.host),
+    hosts: new AllowedHosts({ bound: config.host, names: config.allowedHosts, origins: corsOrigins }),
     serverVersion: VERSION,
   });
   drainOnSignals(gateway, log);

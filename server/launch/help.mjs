@@ -22,6 +22,7 @@ Environment
   PILOTHOUSE_GRPC_PORT      8001            gateway, gRPC: the same protocol, as Triton's and KServe's clients speak it
   PILOTHOUSE_GATEWAYS       1               gateway processes, which share the ports
   PILOTHOUSE_GATEWAY_AUTH   off, required   bearer tokens at the gateway: off on loopback, else required
+  PILOTHOUSE_ALLOWED_HOSTS  (unset)         further names in Host and Origin that are answered without a token
   PILOTHOUSE_MLFLOW_DEPLOYMENT  (unset)     the deployment that answers MLflow's /invocations at the gateway's root
   PILOTHOUSE_ACCESS_LOG_SAMPLE  0.01        fraction of the requests that the gateway's access log has
   PILOTHOUSE_CORS_ORIGINS   (unset)         origins whose web pages may call, separated by commas, or *

@@ -59,7 +59,7 @@ test('a body that does not come is answered 408, and an idle connection is close
   await eventually(late.closed, 'the end of the connection');
   expect(late.text()).toContain('HTTP/1.1 408 ');
   expect(late.text()).toContain('the body did not come in time');
-  const idle = await dial(api.url, 'GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
+  const idle = await dial(api.url, 'GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n');
   await eventually(idle.closed, 'the end of the idle connection');
   expect(idle.text()).toContain('HTTP/1.1 200 ');
 });
@@ -69,10 +69,10 @@ test('strangers have a room of their own: the one that was silent for longest go
   const known = await dial(api.url, post(QUERY.length, api.token) + QUERY);
   await eventually(() => known.text().includes('token:admin'), 'the answer');
   const strangers: RawConnection[] = [];
-  for (let i = 0; i < 4; i++) strangers.push(await dial(api.url, 'GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n'));
+  for (let i = 0; i < 4; i++) strangers.push(await dial(api.url, 'GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n'));
   await eventually(() => strangers.every(({ text }) => text().includes(' 200 ')), 'the answers');
   // The first was used last now.
-  strangers[0]!.socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
+  strangers[0]!.socket.write('GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n');
   await eventually(() => strangers[0]!.text().split(' 200 ').length === 3, 'its second answer');
   for (let i = 0; i < 3; i++) strangers.push(await dial(api.url));
   await eventually(() => strangers.slice(1, 4).every(({ closed }) => closed()), 'the end of the three that were silent for longest');
@@ -178,6 +178,21 @@ test('an introspection costs what it answers, also without fragments', async () 
   const query = (times: number): string => `{ ${Array.from({ length: times }, (_, i) => `a${i}: __schema ${types}`).join(' ')} }`;
   expect(await api.graphql(query(1))).toMatchObject({ status: 200 });
   expect(await api.graphql(query(50))).toMatchObject({ status: 400, errors: [{ extensions: { code: 'LIMIT_EXCEEDED', limit: 'cost' } }] });
+});
+
+test('open paths answer only pages of this machine, and the names that are configured', async () => {
+  await start({ allowedHosts: ['box.example'] });
+  const ask = async (path: string, headers: string): Promise<string> => {
+    const connection = await dial(api.url, `GET ${path} HTTP/1.1\r\n${headers}connection: close\r\n\r\n`);
+    await eventually(connection.closed, 'the answer');
+    return connection.text();
+  };
+  for (const path of ['/', '/healthz', '/readyz', '/metrics']) {
+    expect(await ask(path, 'host: localhost:1\r\norigin: http://[::1]:3000\r\n')).toContain('HTTP/1.1 200 ');
+    expect(await ask(path, 'host: box.example\r\n')).toContain('HTTP/1.1 200 ');
+    for (const headers of ['host: evil.example\r\n', 'host: localhost\r\norigin: http://evil.example\r\n', 'host: localhost\r\norigin: null\r\n'])
+      expect(await ask(path, headers)).toMatch(/^HTTP\/1\.1 403 [^]*"code":"FORBIDDEN","message":"the header (Host|Origin) is /);
+  }
 });
 
 test('an upgrade that is refused ends its connection, though the caller keeps its side open', async () => {

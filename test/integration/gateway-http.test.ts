@@ -138,7 +138,7 @@ describe('an inference', () => {
     const reply = await gateway.infer('floats', { inputs: [{ name: 'x', datatype: 'FP32', shape: [data.length], data }] });
     expect(reply.body.outputs![0]!.data).toEqual(data);
     const chunked = await raw(
-      `POST /v2/models/floats/infer HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n${[...'{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[7]}]}'].map((c) => `1\r\n${c}\r\n`).join('')}0\r\n\r\n`,
+      `POST /v2/models/floats/infer HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n${[...'{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[7]}]}'].map((c) => `1\r\n${c}\r\n`).join('')}0\r\n\r\n`,
     );
     expect(chunked).toContain('"data":[7]');
   });
@@ -223,13 +223,13 @@ describe('malformed requests: each with its status and message, and the gateway 
 
   test('a path that climbs, as no client library would send it', async () => {
     for (const path of ['/v2/models/a/../b', '/v2/models/../infer', '/v2/models/%2E%2e/infer']) {
-      const answer = await raw(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+      const answer = await raw(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
       expect(answer).toMatch(/^HTTP\/1\.1 400 [^]*\{"error":"a path must not have \\"\.\\" or \\"\.\.\\" between its slashes"\}$/);
     }
   });
 
   test('a body that says it is too large, one that becomes it, headers that are, and what is no HTTP', async () => {
-    const declared = await raw('POST /v2/models/floats/infer HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n{');
+    const declared = await raw('POST /v2/models/floats/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n{');
     expect(declared).toMatch(/^HTTP\/1\.1 413 [^]*Connection: close[^]*the body has 99999999999 bytes; the limit is/);
     const huge = await fetch(`${gateway.url}/v2/models/floats/infer`, {
       method: 'POST',
@@ -245,7 +245,7 @@ describe('malformed requests: each with its status and message, and the gateway 
       }),
     } as RequestInit);
     expect([huge.status, ((await huge.json()) as { error: string }).error]).toEqual([413, expect.stringMatching(/the limit is/)]);
-    expect(await raw(`GET /v2 HTTP/1.1\r\nHost: a\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`)).toMatch(
+    expect(await raw(`GET /v2 HTTP/1.1\r\nHost: localhost\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`)).toMatch(
       /^HTTP\/1\.1 431 [^]*\{"error":"the headers have more than 16384 bytes"\}$/,
     );
     expect(await raw('\x16\x03\x01 hello\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 [^]*\{"error":"this is no HTTP\/1\.1 request/);
@@ -254,7 +254,7 @@ describe('malformed requests: each with its status and message, and the gateway 
 
   test('a connection is good for the next request after a refused one', async () => {
     const answers = await raw(
-      'POST /v2/models/nobody/infer HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}GET /v2/health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+      'POST /v2/models/nobody/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
     );
     expect(answers).toMatch(/^HTTP\/1\.1 404 [^]*HTTP\/1\.1 200 OK[^]*\{"live":true\}$/);
   });

@@ -421,7 +421,7 @@ describe('what is too large costs little', () => {
       ...inputs({ name: 'x', datatype: 'FP32', shape: [rows, 2], parameters: { binary_data_size: rows * 8 } }),
       parameters: { binary_data_output: true },
     });
-    const head = `POST /v2/models/row/infer HTTP/1.1\r\nHost: a\r\nContent-Length: ${header.length + rows * 8}\r\nInference-Header-Content-Length: ${header.length}\r\n\r\n${header}`;
+    const head = `POST /v2/models/row/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${header.length + rows * 8}\r\nInference-Header-Content-Length: ${header.length}\r\n\r\n${header}`;
     const sockets = Array.from({ length: 8 }, () => {
       const socket = connect(gateway.port, '127.0.0.1');
       socket.pause();

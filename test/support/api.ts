@@ -47,6 +47,7 @@ export interface TestApiOptions {
   readonly connections?: ApiOptions['connections'];
   readonly timeouts?: ApiOptions['timeouts'];
   readonly corsOrigins?: readonly string[];
+  readonly allowedHosts?: readonly string[];
   /** Bind address as the configuration has it: it decides whether /metrics is open. */
   readonly host?: string;
   /** Over a database that the test has already; it stays when the API closes. */
@@ -81,6 +82,7 @@ export async function startTestApi({
   connections,
   timeouts,
   corsOrigins = [],
+  allowedHosts,
   host = '127.0.0.1',
   database: given,
 }: TestApiOptions = {}): Promise<TestApi> {
@@ -140,6 +142,7 @@ export async function startTestApi({
     ...(limits ? { limits } : {}),
     ...(connections ? { connections } : {}),
     ...(timeouts ? { timeouts } : {}),
+    ...(allowedHosts ? { allowedHosts } : {}),
   });
   const clients = new Set<Client>();
   const url = server.url.replace('0.0.0.0', '127.0.0.1');

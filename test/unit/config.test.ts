@@ -127,3 +127,11 @@ test('variables that nothing reads are told of, with the one that was meant', ()
   const ours = ['PILOTHOUSE_WORKER_SOCKETS', 'PILOTHOUSE_HTTP_FD', 'PILOTHOUSE_BUILD', 'PILOTHOUSE_TEST_POSTGRES', 'PILOTHOUSE_TFJS_NODE_CACHE'];
   expect(told('PILOTHOUSE_HOME', 'DATABASE_URL', 'PATH', 'OTEL_SERVICE_NAME', ...ours)).toEqual([]);
 });
+
+test('names of hosts are separated by commas, and have neither scheme nor port', () => {
+  expect(readConfig({ PILOTHOUSE_ALLOWED_HOSTS: 'models.example.com, box' }).allowedHosts).toEqual(['models.example.com', 'box']);
+  expect(readConfig({}).allowedHosts).toEqual([]);
+  expect(() => readConfig({ PILOTHOUSE_ALLOWED_HOSTS: 'http://box:8000' })).toThrow(
+    'PILOTHOUSE_ALLOWED_HOSTS is "http://box:8000"; it must be host names separated by commas',
+  );
+});

@@ -71,6 +71,7 @@ const ALLOWED: readonly (readonly [from: string, to: string])[] = [
   ['server/gateway/extra.ts', 'server/database/notifications.ts'],
   ['server/gateway/extra.ts', 'server/paths.ts'],
   ['server/gateway/extra.ts', 'server/config.ts'],
+  ['server/gateway/extra.ts', 'server/allowed-hosts.ts'],
   ['server/gateway/extra.ts', 'runtimes/open-inference/frame.ts'],
   ['server/monitoring/extra.ts', 'server/gateway/histogram.ts'],
   ['server/deployments/extra.ts', 'server/gateway/route.ts'],

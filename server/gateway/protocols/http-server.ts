@@ -4,6 +4,7 @@
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
+import type { AllowedHosts } from '../../allowed-hosts.js';
 import type { Call, CallContext } from '../pending.js';
 import type { CorsPolicy } from '../../cors.js';
 import { GatewayError } from '../gateway-error.js';
@@ -21,6 +22,8 @@ export interface HttpFrontOptions {
   readonly gate: TokenGate;
   /** Which web pages of other origins may call; undefined for none. */
   readonly cors?: CorsPolicy | undefined;
+  /** Asked about requests that came without a token. */
+  readonly hosts: AllowedHosts;
   readonly call: (context: CallContext) => Call;
   /** Told the status of every answer that is an error. */
   readonly onError: (status: number) => void;
@@ -108,6 +111,7 @@ export class HttpFront {
       assertProper(exchange);
       route = this.routeOf(exchange);
       if (!route.open) caller = this.options.gate.check(exchange.head.headers['authorization']);
+      if (caller === '') this.checkHost(exchange);
     } catch (error) {
       return exchange.fail(error);
     }
@@ -156,6 +160,12 @@ export class HttpFront {
       (ready) => exchange.send(ready),
       (error: unknown) => exchange.fail(error),
     );
+  }
+
+  /** @throws HttpError 403 */
+  private checkHost({ head: { headers } }: Exchange): void {
+    const refusal = this.options.hosts.refusal(headers['host'], headers['origin']);
+    if (refusal !== undefined) throw new HttpError(403, refusal);
   }
 
   /** @throws GatewayError NOT_FOUND, INVALID; an HttpError */

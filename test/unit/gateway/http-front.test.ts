@@ -1,4 +1,5 @@
 /** The HTTP front on the wire, byte by byte: what `node:http` would have done for us, and what it would not. */
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,6 +7,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { AllowedHosts } from '../../../server/allowed-hosts.js';
 import { ANSWER_TIMEOUT_MS, HEADERS_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_BODY_BYTES, REQUEST_TIMEOUT_MS } from '../../../server/gateway/limits.js';
 import { Call } from '../../../server/gateway/pending.js';
 import { Connection, type ConnectionOptions } from '../../../server/gateway/protocols/http-connection.js';
@@ -33,7 +35,7 @@ interface World {
 }
 
 /** `/echo` says what it was sent, `/wait/…` when it is released, `/large` a megabyte. */
-async function world(tokens?: string[]): Promise<World> {
+async function world(tokens?: string[], bound = '0.0.0.0'): Promise<World> {
   const release = new Map<string, () => void>();
   const calls: Call[] = [];
   const started: string[] = [];
@@ -54,9 +56,11 @@ async function world(tokens?: string[]): Promise<World> {
     );
   };
   const gate = new TokenGate(tokens !== undefined);
+  gate.replace((tokens ?? []).map((token) => createHash('sha256').update(token).digest('hex')));
   const front = new HttpFront({
     routes: { find: route, failureText: () => errorText },
     gate,
+    hosts: new AllowedHosts({ bound, names: [], origins: [] }),
     call: (context) => {
       const call = new Call(0, context);
       calls.push(call);
@@ -253,6 +257,34 @@ describe('what RFC 9112 asks', () => {
     const { port } = await world();
     const caller = (await Caller.to(port)).say(getting('http://model.example:8000/get?a=b') + getting('http://model.example'));
     await caller.hears(/200 OK[^]*got[^]*404 Not Found/);
+  });
+
+  test('without a token only pages of this machine get an answer, and the connection goes on', async () => {
+    const { port, calls } = await world(undefined, '127.0.0.1');
+    const from = (headers: string): string => posting('/echo', 'one').replace('Host: a\r\n', headers);
+    const caller = (await Caller.to(port)).say(
+      from('Host: evil.example\r\n') +
+        from('Host: localhost\r\nOrigin: http://evil.example\r\n') +
+        getting('/get') +
+        from('Host: localhost:8000\r\nOrigin: http://127.0.0.1:3000\r\n'),
+    );
+    const refused = (header: string): unknown => expect.stringMatching(`^403 \\{"error":"the header ${header}; without a token only `);
+    await soon(() =>
+      expect(caller.answers).toEqual([
+        refused('Host is \\\\"evil.example\\\\"'),
+        refused('Origin is \\\\"http://evil.example\\\\"'),
+        refused('Host is \\\\"a\\\\"'),
+        '200 3:one',
+      ]),
+    );
+    expect(calls).toHaveLength(1);
+  });
+
+  test('with a token every page gets an answer; what is open without one is still closed to other names', async () => {
+    const { port } = await world(['good'], '127.0.0.1');
+    const good = 'Authorization: Bearer good\r\nOrigin: http://evil.example\r\n';
+    const caller = (await Caller.to(port)).say(posting('/echo', 'one', good) + getting('/get') + getting('/get', good));
+    await soon(() => expect(caller.answers).toEqual(['200 3:one', expect.stringMatching(/^403 /), expect.stringMatching(/^403 /)]));
   });
 
   test('HTTP/1.0 is answered and closed, or kept where it asks for it', async () => {

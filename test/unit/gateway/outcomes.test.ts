@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Reply } from '../../../runtimes/open-inference/connection.js';
 import type { EncodedMessage } from '../../../runtimes/open-inference/message.js';
 import type { Tensor } from '../../../runtimes/tensor.js';
+import { AllowedHosts } from '../../../server/allowed-hosts.js';
 import { DataPlane } from '../../../server/gateway/data-plane.js';
 import { GatewayError } from '../../../server/gateway/gateway-error.js';
 import { MAX_UNSENT_BYTES } from '../../../server/gateway/limits.js';
@@ -67,7 +68,7 @@ beforeEach(async () => {
     failureText: () => openInference.failureText,
   };
   const common = { gate: new TokenGate(false), onError: () => undefined, log: pino({ level: 'silent' }) };
-  http = new HttpFront({ ...common, routes, call: (context) => plane.call(context) });
+  http = new HttpFront({ ...common, hosts: new AllowedHosts({ bound: '0.0.0.0', names: [], origins: [] }), routes, call: (context) => plane.call(context) });
   ({ port } = await http.listen({ host: '127.0.0.1', port: 0 }));
   grpc = new GrpcFront({ ...common, dataPlane: plane }, new UnsentAnswers(50));
   client = new GrpcClient(`127.0.0.1:${(await grpc.listen({ host: '127.0.0.1', port: 0 })).port}`);
