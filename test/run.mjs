@@ -106,6 +106,17 @@ async function tfjsNode() {
     : { passed: 0, failed: 0, skipped: 1, note: 'not built: the native backend is not tested here' };
 }
 
+/** Every attack in its short form, each of them one test. */
+async function attacks() {
+  const file = join(reports, 'attacks.json');
+  const code = await run(process.execPath, ['test/attack/main.mjs', '--short', '--json', file], { minutes: 15 });
+  if (!existsSync(file)) return { passed: 0, failed: 1, note: code === undefined ? 'not within 15 minutes' : `no report, exit code ${code}` };
+  const results = JSON.parse(readFileSync(file, 'utf8'));
+  const failed = results.filter(({ broken }) => broken.length > 0);
+  for (const { name, broken } of failed) failures.push(`test/attack > ${name}\n    ${broken.join('\n    ')}`);
+  return { passed: results.length - failed.length, failed: failed.length };
+}
+
 /** In this order. Those marked `always` run even when only others were asked for. */
 const STEPS = [
   { name: 'install', always: true, does: install },
@@ -122,6 +133,7 @@ const STEPS = [
   // Migration drift is among these: entities against migrations, and schema.sql against the migrated database.
   { name: 'integration', does: vitest('integration', 20) },
   { name: 'e2e', does: vitest('e2e', 15) },
+  { name: 'attack', does: attacks },
   { name: 'clients', does: clients },
 ];
 

@@ -19,7 +19,7 @@ export interface ConnectionLimits {
   readonly unreadBytes: number;
 }
 
-const MOST = 10_000;
+const MOST = 12_500;
 const SWEEP_MS = 250;
 /** Told of closed connections at most this often. */
 const TELL_MS = 10_000;

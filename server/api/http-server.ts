@@ -133,7 +133,8 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
     for (const routes of options.routes ?? []) await scope.register(routes);
   });
   sockets.attach(fastify.server);
-  await fastify.listen({ host, port: options.port });
+  // As many as the gateway's: what waits here while many connect at once is not lost.
+  await fastify.listen({ host, port: options.port, backlog: 4_096 });
   const address = fastify.server.address();
   const port = typeof address === 'object' && address ? address.port : options.port;
   return {

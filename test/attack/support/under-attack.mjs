@@ -58,7 +58,8 @@ function brokenBars({ memory, quiet, attacked }, short) {
     const { failed, count, failures, p99 } = attacked[kind];
     if (failed > 0) broken.push(`${failed} of ${count} bystanders (${kind}) failed: ${JSON.stringify(failures)}`);
     else if (count === 0) broken.push(`no bystander (${kind}) was answered`);
-    if (!short && p99 > BARS.slowdown * quiet[kind].p99)
+    // An operation is executed on the server's one thread: who asks for large answers slows the control plane, never inferences.
+    if (!short && kind === 'inference' && p99 > BARS.slowdown * quiet[kind].p99)
       broken.push(`bystanders (${kind}) have a p99 of ${p99} ms, in quiet ${quiet[kind].p99} ms; at most ${BARS.slowdown} times as much is allowed`);
   }
   return broken;
