@@ -1,7 +1,7 @@
 /**
  * `npm run attack`: every attack of `attacks/`, each on a program of its own, over loopback, one after the other.
  *
- *   npm run attack                                 all of them in full, about a minute each
+ *   npm run attack                                 all of them in full, one to two minutes each
  *   npm run attack -- websocket-pings              those whose names are given
  *   npm run attack -- --short                      some seconds each, as `npm test` runs them
  *   npm run attack -- --root DIR                   against the build of another checkout

@@ -15,7 +15,7 @@ export const point = 2;
 const FLOODERS = 2;
 
 export const run = ({ short, root }) => {
-  const openFiles = short ? 1_024 : 20_000;
+  const openFiles = short ? 1_024 : 2_048;
   return underAttack({
     short,
     root,
@@ -23,7 +23,7 @@ export const run = ({ short, root }) => {
     attack: async ({ control, pid }) => {
       let used = 0;
       const sampler = setInterval(() => (used = Math.max(used, descriptorsOf(pid))), 100);
-      const options = { control, connections: Math.ceil((openFiles * 1.1) / FLOODERS), seconds: short ? 6 : 30 };
+      const options = { control, connections: Math.ceil((openFiles * 1.5) / FLOODERS), seconds: short ? 6 : 30 };
       const told = await Promise.all(Array.from({ length: FLOODERS }, () => flood(options)));
       const sum = (key) => told.reduce((all, each) => all + each[key], 0);
       clearInterval(sampler);
