@@ -70,9 +70,16 @@ export class LocalEngine implements ReplicaEngine {
     this.upkeep.unref();
   }
 
-  /** @throws StaleEpochError */
+  /** Also gives up what the leader before has recorded and not started: it may be stopped, and would start it when it wakes. @throws StaleEpochError */
   begin(epoch: number): void {
     this.fence.pass(epoch);
+    for (const id of listReplicas(this.options.home)) {
+      const folder = new ReplicaFolder(this.options.home, id);
+      const spec = folder.readSpec();
+      if (!spec || spec.epoch >= epoch || folder.claim().state !== 'OPEN') continue;
+      abandon(folder.path, 'the server that was to start this replica no longer leads');
+      this.watchers.get(id)?.wake();
+    }
   }
 
   /**

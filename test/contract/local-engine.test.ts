@@ -117,6 +117,15 @@ describe('the local engine', () => {
     expect(await harness.another().observe()).toEqual([expect.objectContaining({ replicaId: spec.replicaId, state: 'STARTING' })]);
   });
 
+  it('gives up a replica that a living server was about to start, once another leads: that one may be stopped', async () => {
+    const spec = await specOf();
+    record(home, { replicaId: spec.replicaId, deploymentId: 'd', versionId: 'v', memoryLimitBytes: null, starter: identityOf(process.pid)! }, hostSpec(spec));
+    const next = harness.another();
+    next.begin(2);
+    expect(await until(spec.replicaId, 'EXITED', next)).toMatchObject({ pid: null, reason: 'the server that was to start this replica no longer leads' });
+    await next.stop(spec.replicaId, 0, 2);
+  });
+
   it('starts one process for an id that two servers start at the same time', async () => {
     const spec = await specOf();
     const other = harness.another();
