@@ -8,6 +8,8 @@ import type { ApiServer } from './api/http-server.js';
 import { databaseReadiness } from './api/readiness.js';
 import type { Autoscaling } from './autoscaling/autoscaling.js';
 import { childEnvironment, type Config } from './config.js';
+import { readConnectionLimit } from './database/connection-limit.js';
+import { planConnections, type ConnectionPlan } from './database/connection-plan.js';
 import { createDataSource, migrate } from './database/data-source.js';
 import type { Database } from './database/database.js';
 import { Leadership, type Fence } from './database/leadership.js';
@@ -25,6 +27,7 @@ import { Sequencer } from './events/sequencer.js';
 import { buildId, gatewayEnvironment } from './gateway-environment.js';
 import { CHANNEL } from './gateway/route.js';
 import { Housekeeping } from './housekeeping.js';
+import { otherServers } from './lifecycle/server-records.js';
 import type { Monitoring } from './monitoring/monitoring.js';
 import { VERSION } from './paths.js';
 import type { Registry } from './registry/registry.js';
@@ -118,7 +121,9 @@ class PilothouseApp implements App {
     this.database = await this.options.database;
     signal?.throwIfAborted();
     const { url } = this.database;
-    this.dataSource = createDataSource(url);
+    const servers = otherServers(this.options.config.home).length + 1;
+    const plan = planConnections({ ...(await readConnectionLimit(url)), gateways: this.options.config.gateways, servers });
+    this.dataSource = createDataSource(url, plan.serverPool);
     await this.dataSource.initialize();
     await migrate(this.dataSource);
     signal?.throwIfAborted();
@@ -129,7 +134,7 @@ class PilothouseApp implements App {
     // Whoever may not lead here must not open a port either.
     await this.leadership.join();
     // The gateway takes as long to start as all the rest, and needs nothing of it: the rest is loaded only once it is on its way.
-    await this.startGateway(url);
+    await this.startGateway(url, plan);
     signal?.throwIfAborted();
     const { createRegistry, createDeployments, createMonitoring, createAutoscaling, expectFreePrefix } = await import('./features.js');
     this.tokens = new TokenService(work);
@@ -197,7 +202,7 @@ class PilothouseApp implements App {
     if (this.database) await quietly(log, () => this.database.undo());
   }
 
-  private async startGateway(url: string): Promise<void> {
+  private async startGateway(url: string, { gatewayPool }: ConnectionPlan): Promise<void> {
     const { config, log } = this.options;
     this.gateway = await GatewaySupervisor.start({
       home: config.home,
@@ -206,7 +211,7 @@ class PilothouseApp implements App {
         { name: 'grpc', host: config.host, port: config.grpcPort, variable: 'PILOTHOUSE_GRPC_PORT' },
       ],
       workers: config.gateways,
-      environment: gatewayEnvironment(config, url),
+      environment: gatewayEnvironment(config, url, gatewayPool),
       serverEnvironment: childEnvironment(),
       build: buildId(),
       log: (message) => log.warn(message),

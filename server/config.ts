@@ -73,6 +73,7 @@ const environment = z.object({
   PILOTHOUSE_MLFLOW_DEPLOYMENT: z.string().min(1).optional(),
   PILOTHOUSE_WORKER: number(0).default(0),
   PILOTHOUSE_WORKER_SOCKETS: z.string().min(1).optional(),
+  PILOTHOUSE_WORKER_CONNECTIONS: number(1).default(3),
   PILOTHOUSE_GRPC_FD: number(3).optional(),
   PILOTHOUSE_GATEWAYS: number(1, 64).default(1),
   PILOTHOUSE_RUNTIMES: z.string().default(''),
@@ -118,6 +119,8 @@ export interface Config {
   /** For a gateway worker: which one it is, from 0 on, and where all of them have the sockets by which they ask one another. */
   readonly worker: number;
   readonly workerSockets: string | undefined;
+  /** For a gateway worker: connections to PostgreSQL in its pool. */
+  readonly workerConnections: number;
   readonly grpcFd: number | undefined;
   readonly gateways: number;
   /** Origins whose web pages may call the control plane and the gateway, as browsers write them; `*` for every one, empty for none. */
@@ -173,6 +176,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     mlflowDeployment: e.PILOTHOUSE_MLFLOW_DEPLOYMENT,
     worker: e.PILOTHOUSE_WORKER,
     workerSockets: e.PILOTHOUSE_WORKER_SOCKETS,
+    workerConnections: e.PILOTHOUSE_WORKER_CONNECTIONS,
     grpcFd: e.PILOTHOUSE_GRPC_FD,
     gateways: e.PILOTHOUSE_GATEWAYS,
     corsOrigins: e.PILOTHOUSE_CORS_ORIGINS,
@@ -190,7 +194,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
 }
 
 /** What processes of Pilothouse tell one another. */
-const INTERNAL = /^PILOTHOUSE_((HTTP|GRPC)_FD|WORKER|WORKER_SOCKETS|BUILD)$/;
+const INTERNAL = /^PILOTHOUSE_((HTTP|GRPC)_FD|WORKER|WORKER_SOCKETS|WORKER_CONNECTIONS|BUILD)$/;
 /** What the repository's own scripts and tests read. */
 const OF_SCRIPTS = /^PILOTHOUSE_(TEST_\w+|BENCH_CACHE|(HTTP|GRPC)_ADDRESS)$/;
 

@@ -4,10 +4,14 @@ import { telemetryEnvironment, type Config } from './config.js';
 import { makeSocketFolder } from './engines/socket-folder.js';
 import { compiled } from './paths.js';
 
-/** @param url of the database */
-export function gatewayEnvironment(config: Config, url: string): Record<string, string> {
+/**
+ * @param url of the database
+ * @param connections that each gateway may have in its pool
+ */
+export function gatewayEnvironment(config: Config, url: string, connections: number): Record<string, string> {
   return {
     DATABASE_URL: url,
+    PILOTHOUSE_WORKER_CONNECTIONS: String(connections),
     PILOTHOUSE_HOME: config.home,
     PILOTHOUSE_HOST: config.host,
     PILOTHOUSE_GATEWAY_AUTH: config.gatewayAuth,

@@ -12,6 +12,7 @@ import { type ProcessIdentity, identityOf, isAlive, killIdentity } from '../engi
 import { DomainError } from '../errors.js';
 import { processEnvironment } from '../process-environment.js';
 import { announced, SAY_AFTER_MS } from '../lifecycle/announced.js';
+import { EMBEDDED_MAX_CONNECTIONS } from './connection-plan.js';
 import { chooseAccount, commandAs, dataArgument, giveTo } from './embedded-postgres-account.js';
 import { findBinaries } from './embedded-postgres-binaries.js';
 import { initialise } from './embedded-postgres-init.js';
@@ -54,7 +55,7 @@ const SETTINGS = {
   listen_addresses: '',
   port: String(POSTGRES_PORT),
   unix_socket_permissions: '0700',
-  max_connections: '100',
+  max_connections: String(EMBEDDED_MAX_CONNECTIONS),
   shared_buffers: '96MB',
   max_wal_size: '512MB',
   wal_level: 'minimal',

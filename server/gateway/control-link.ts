@@ -14,6 +14,8 @@ import { CHANNEL } from './route.js';
 
 export interface ControlLinkOptions {
   readonly url: string;
+  /** In its pool, beside the one that listens. Default 3. */
+  readonly connections?: number | undefined;
   readonly gatewayId: string;
   readonly host: string;
   readonly meter: Meter;
@@ -50,7 +52,7 @@ export class ControlLink {
     this.pool = new pg.Pool({
       connectionString: options.url,
       application_name: 'pilothouse-gateway',
-      max: 3,
+      max: options.connections ?? 3,
       connectionTimeoutMillis: 3_000,
       query_timeout: 10_000,
       statement_timeout: 10_000,

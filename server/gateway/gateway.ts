@@ -42,6 +42,8 @@ export interface GatewayOptions {
   /** Which of the workers on this machine it is, and the folder of sockets where they ask one another; undefined for the only one. */
   readonly worker: number;
   readonly workerSockets: string | undefined;
+  /** To PostgreSQL, in its pool. Default 3. */
+  readonly connections?: number;
   /** Fraction of the requests that the access log has. */
   readonly accessLogSample: number;
   readonly tracing: TracingConfig | undefined;
@@ -110,6 +112,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const control: ControlLink = new ControlLink({
     url: options.databaseUrl,
+    connections: options.connections,
     gatewayId: id,
     host: hostname(),
     meter,

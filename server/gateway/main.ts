@@ -16,9 +16,9 @@ async function main(): Promise<void> {
   if (databaseUrl === undefined)
     throw new DomainError('INVALID', 'configuration: a gateway needs DATABASE_URL, the address of the PostgreSQL that its server uses');
   const log = pino({ level: config.logLevel, base: { process: 'gateway', pid: process.pid } });
-  const { home, gatewayAuth: auth, worker, workerSockets, mlflowDeployment, accessLogSample, tracing, corsOrigins } = config;
+  const { home, gatewayAuth: auth, worker, workerSockets, workerConnections: connections, mlflowDeployment, accessLogSample, tracing, corsOrigins } = config;
   const gateway = await startGateway({
-    ...{ databaseUrl, home, auth, worker, workerSockets, mlflowDeployment, accessLogSample, tracing, corsOrigins, log },
+    ...{ databaseUrl, home, auth, worker, workerSockets, connections, mlflowDeployment, accessLogSample, tracing, corsOrigins, log },
     ...listenOptions(config),
     openMetrics: isLoopback(config.host),
     hosts: new AllowedHosts({ bound: config.host, names: config.allowedHosts, origins: corsOrigins }),
