@@ -9,6 +9,7 @@ import { Listener, Notifier } from '../database/notifications.js';
 import { HEARTBEAT_MS, METER_FLUSH_MS, POLL_MS } from './limits.js';
 import { writeWindows } from './meter-store.js';
 import type { Meter } from './meter.js';
+import type { RefusedRoute } from './route-reader.js';
 import { readSnapshot, type RouteSnapshot } from './route-snapshot.js';
 import { CHANNEL } from './route.js';
 
@@ -77,7 +78,13 @@ export class ControlLink {
 
   /** Notes the table that a start without PostgreSQL began with. */
   adopt(snapshot: RouteSnapshot): void {
+    reportRefused(snapshot, undefined, this.options.log);
     this.known ??= snapshot;
+  }
+
+  /** Deployments whose document in the table in force could not be read. */
+  get refused(): readonly RefusedRoute[] {
+    return this.known?.refused ?? [];
   }
 
   /** Reads the table for the first time; resolves to whether that worked. It goes on trying by itself afterwards. */
@@ -117,7 +124,7 @@ export class ControlLink {
     if (this.closed) return;
     let snapshot: RouteSnapshot;
     try {
-      snapshot = await readSnapshot(this.pool, this.confirmed ? this.known : undefined);
+      snapshot = await readSnapshot(this.pool, this.confirmed ? this.known : undefined, this.known?.routes ?? []);
     } catch (error) {
       this.report(error as Error);
       return;
@@ -132,6 +139,7 @@ export class ControlLink {
       this.options.log.error({ err: error, version: snapshot.version }, 'the route table cannot be served and was left out');
       return;
     }
+    reportRefused(snapshot, before, this.options.log);
     this.known = snapshot;
     this.confirmed = true;
     if (before?.version !== snapshot.version)
@@ -163,6 +171,14 @@ export class ControlLink {
   private recovered(): void {
     if (this.down !== undefined) this.options.log.info('PostgreSQL is back');
     this.down = undefined;
+  }
+}
+
+/** Once for each document that cannot be read, not with every table. */
+function reportRefused({ refused }: RouteSnapshot, before: RouteSnapshot | undefined, log: Logger): void {
+  for (const route of refused) {
+    if (before?.refused.some(({ deploymentId, reason }) => deploymentId === route.deploymentId && reason === route.reason)) continue;
+    log.error(route, 'the route of this deployment cannot be read and was refused; the other deployments are served');
   }
 }
 

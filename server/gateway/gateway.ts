@@ -102,7 +102,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const dataPlane = new DataPlane({ router, now, serverVersion, ...(observers.observe && { observe: observers.observe }) });
 
   const errors = new ErrorAnswers();
-  const metrics = createGatewayMetrics({ router, errors, serverVersion, worker: String(worker), folder, log });
+  const metrics = createGatewayMetrics({
+    router,
+    errors,
+    refusedRoutes: () => control.refused.length,
+    serverVersion,
+    worker: String(worker),
+    folder,
+    log,
+  });
 
   const tables = new TableSwap(async ({ routes, tokenHashes }) => {
     await links.prepare(routes);

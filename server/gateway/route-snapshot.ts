@@ -4,62 +4,62 @@ import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type pg from 'pg';
 import * as z from 'zod';
+import { readRoutes, type RefusedRoute } from './route-reader.js';
 import type { RouteDocument } from './route.js';
 
 export interface RouteSnapshot {
   /** The table's version. */
   readonly version: number;
   readonly routes: readonly RouteDocument[];
+  /** Deployments whose document could not be read. */
+  readonly refused: readonly RefusedRoute[];
   /** SHA-256 of every valid token, in hexadecimal. */
   readonly tokenHashes: readonly string[];
 }
 
 const FORMAT = 1;
 
-const signature = z.object({ inputs: z.array(z.looseObject({ name: z.string() })), outputs: z.array(z.looseObject({ name: z.string() })) });
-const target = z.looseObject({
-  versionId: z.string(),
-  versionDigest: z.string(),
-  weight: z.number(),
-  signature,
-  replicas: z.array(z.looseObject({ replicaId: z.string(), address: z.string() })),
-});
 const saved = z.object({
   format: z.literal(FORMAT),
   version: z.number(),
-  routes: z.array(z.looseObject({ deploymentId: z.string(), name: z.string(), targets: z.array(target) })),
+  routes: z.array(z.looseObject({ deploymentId: z.string() })),
   tokenHashes: z.array(z.string()),
 });
 
 /** One statement is one snapshot. Routes come only when the table is not the one known already: documents may be many. */
 const READ = `
   SELECT t.version,
-    CASE WHEN t.version = $1 THEN NULL ELSE (SELECT coalesce(json_agg(document ORDER BY deployment_id), '[]') FROM route) END AS routes,
+    CASE WHEN t.version = $1 THEN NULL ELSE (SELECT coalesce(json_agg(json_build_array(deployment_id, document) ORDER BY deployment_id), '[]') FROM route) END AS routes,
     (SELECT coalesce(json_agg(hash ORDER BY hash), '[]') FROM api_token WHERE revoked_at IS NULL) AS token_hashes
   FROM route_table t WHERE t.id = 1`;
 
-/** Reads the table; `known` itself when neither it nor the tokens changed. @throws what pg throws */
-export async function readSnapshot(pool: pg.Pool, known: RouteSnapshot | undefined): Promise<RouteSnapshot> {
-  const { rows } = await pool.query<{ version: string; routes: RouteDocument[] | null; token_hashes: string[] }>(READ, [known?.version ?? -1]);
+/**
+ * Reads the table.
+ * @param known what was read of this database before: answered itself when neither it nor the tokens changed
+ * @param last the routes in force, from wherever
+ * @throws what pg throws
+ */
+export async function readSnapshot(pool: pg.Pool, known: RouteSnapshot | undefined, last: readonly RouteDocument[]): Promise<RouteSnapshot> {
+  const { rows } = await pool.query<{ version: string; routes: [string, unknown][] | null; token_hashes: string[] }>(READ, [known?.version ?? -1]);
   const row = rows[0];
   if (!row) throw new Error('the route table has no row: the database is not migrated');
-  const routes = row.routes ?? known?.routes ?? [];
   const sameTokens =
     known !== undefined && known.tokenHashes.length === row.token_hashes.length && known.tokenHashes.every((hash, i) => hash === row.token_hashes[i]);
   if (known && row.routes === null && sameTokens) return known;
-  return { version: Number(row.version), routes, tokenHashes: row.token_hashes };
+  const { routes, refused } = row.routes === null ? known! : readRoutes(row.routes, last);
+  return { version: Number(row.version), routes, refused, tokenHashes: row.token_hashes };
 }
 
 export const snapshotPath = (home: string): string => join(home, 'run', 'gateway', 'routes.json');
 
 /** Visible only when whole: several workers write the same file, and each may be killed while it does. */
-export async function saveSnapshot(path: string, snapshot: RouteSnapshot): Promise<void> {
+export async function saveSnapshot(path: string, { version, routes, tokenHashes }: RouteSnapshot): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const aside = `${path}.${randomUUID()}`;
   try {
     const file = await open(aside, 'wx', 0o600);
     try {
-      await file.writeFile(JSON.stringify({ format: FORMAT, ...snapshot }));
+      await file.writeFile(JSON.stringify({ format: FORMAT, version, routes, tokenHashes }));
       await file.sync();
     } finally {
       await file.close();
@@ -71,7 +71,7 @@ export async function saveSnapshot(path: string, snapshot: RouteSnapshot): Promi
   }
 }
 
-/** The saved table; undefined when none was saved. @throws Error when the file is not what `saveSnapshot` writes */
+/** The saved table; undefined when none was saved. A document that cannot be read is left out, and told in `refused`. @throws Error when the file is not what `saveSnapshot` writes */
 export async function loadSnapshot(path: string): Promise<RouteSnapshot | undefined> {
   let text: string;
   try {
@@ -81,7 +81,9 @@ export async function loadSnapshot(path: string): Promise<RouteSnapshot | undefi
     throw error;
   }
   try {
-    return saved.parse(JSON.parse(text)) as unknown as RouteSnapshot;
+    const { version, routes, tokenHashes } = saved.parse(JSON.parse(text));
+    const documents = routes.map((route) => [route.deploymentId, route] as const);
+    return { version, tokenHashes, ...readRoutes(documents, []) };
   } catch (cause) {
     throw new Error(`${path} holds no route table of this gateway`, { cause });
   }

@@ -2,7 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Router } from '../router.js';
 import type { ErrorAnswers } from './error-answers.js';
-import type { MetricFamily } from './exposition.js';
+import { labelText, sample, type MetricFamily } from './exposition.js';
 import { inferenceFamilies, type TargetState } from './inference-families.js';
 import { observeProcess } from './process-families.js';
 import { WorkerMetrics, type WorkerMetricsOptions } from './worker-metrics.js';
@@ -13,11 +13,13 @@ const TARGETS_AT_ONCE = 16;
 export interface GatewayMetricsOptions extends Omit<WorkerMetricsOptions, 'gather'> {
   readonly router: Router;
   readonly errors: ErrorAnswers;
+  /** How many routes of the table in force were refused. */
+  readonly refusedRoutes: () => number;
   readonly serverVersion: string;
 }
 
 /** Begins to observe this process; nothing is counted here that was not counted before. */
-export function createGatewayMetrics({ router, errors, serverVersion, ...options }: GatewayMetricsOptions): WorkerMetrics {
+export function createGatewayMetrics({ router, errors, refusedRoutes, serverVersion, ...options }: GatewayMetricsOptions): WorkerMetrics {
   const processFamilies = observeProcess(serverVersion, options.worker);
   return new WorkerMetrics({
     ...options,
@@ -28,10 +30,19 @@ export function createGatewayMetrics({ router, errors, serverVersion, ...options
         families.push(...inferenceFamilies(states.slice(at, at + TARGETS_AT_ONCE), options.worker));
         await turn();
       }
-      return [...families, errors.family(options.worker), ...(await processFamilies())];
+      return [...families, errors.family(options.worker), refusedFamily(refusedRoutes(), options.worker), ...(await processFamilies())];
     },
   });
 }
+
+const REFUSED = 'pilothouse_gateway_routes_refused';
+
+const refusedFamily = (count: number, worker: string): MetricFamily => ({
+  name: REFUSED,
+  type: 'gauge',
+  help: 'Deployments whose route this process could not read; the log of the gateway says why.',
+  samples: [sample(REFUSED, labelText({ worker }), count)],
+});
 
 function targetStates(router: Router): TargetState[] {
   return [...router.deployments].flatMap(({ route, targets }) =>
