@@ -1,7 +1,17 @@
 /** Who leads, among servers that die, stop, hang and lose their connections. Real PostgreSQL; the times are shorter than the program's. */
+import { pino } from 'pino';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { Leadership, NotLeaderError, type Fence, type LeadershipOptions } from '../../server/database/leadership.js';
+import { Notifier } from '../../server/database/notifications.js';
+import { UnitOfWork } from '../../server/database/unit-of-work.js';
+import type { Snapshot } from '../../server/deployments/deployment-store.js';
+import { park } from '../../server/deployments/park.js';
+import type { Pass } from '../../server/deployments/pass.js';
+import { PassWriter } from '../../server/deployments/pass-writer.js';
+import { pruneEvents } from '../../server/events/retention.js';
+import { Sequencer } from '../../server/events/sequencer.js';
+import { Housekeeping } from '../../server/housekeeping.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { startFreezablePostgres, type FreezablePostgres } from '../support/freezable-postgres.js';
@@ -121,6 +131,49 @@ test('a write that the stopped leader has begun holds nobody up for long, and is
   } finally {
     await write.end().catch(() => undefined);
   }
+});
+
+test('a write that a dead connection has left half-way does not keep the next leader from beginning', async () => {
+  const [first, second] = [server('first'), server('second')];
+  await first.leadership.start();
+  await second.leadership.start();
+  const write = new pg.Client({ connectionString: database.url });
+  write.on('error', () => undefined);
+  await write.connect();
+  try {
+    await write.query('BEGIN');
+    await write.query('SELECT epoch FROM leadership WHERE id = 1 FOR KEY SHARE');
+    await first.leadership.close();
+    // PostgreSQL itself would end it too, but only after as long as a transaction may be idle.
+    await write.query('SET idle_in_transaction_session_timeout = 0');
+    await eventually(() => second.leads(), 'the second leads');
+    await expect(write.query('COMMIT')).rejects.toThrow();
+  } finally {
+    await write.end().catch(() => undefined);
+  }
+});
+
+test('no write of a leader passes once another has begun', async () => {
+  const leader = server('leader');
+  await leader.leadership.start();
+  const { dataSource } = database;
+  const work = new UnitOfWork(dataSource, new Notifier(async () => undefined));
+  const old = leader.fences[0]!;
+  // Another server takes the lead: what the old one has in hand carries its old fence.
+  await dataSource.query('UPDATE leadership SET epoch = epoch + 1');
+  await dataSource.query(
+    `INSERT INTO idempotency_record (actor, key, operation, input_digest, object_id, created_at) VALUES ('t', 'old', 'o', '', gen_random_uuid(), '2000-01-01')`,
+  );
+  await work.run('t', (change) =>
+    change.emit({ topic: 'version', subjectId: crypto.randomUUID(), projectId: null, type: 'T', payload: { state: 'READY', message: '' } }),
+  );
+  await expect(new Sequencer(dataSource, new Notifier(async () => undefined)).sequence(old)).rejects.toThrow(NotLeaderError);
+  await expect(pruneEvents(dataSource, old, new Date())).rejects.toThrow(NotLeaderError);
+  await expect(park(work, old)).rejects.toThrow(NotLeaderError);
+  await expect(new PassWriter(work).write({} as Snapshot, {} as Pass, old, new Map(), new Map())).rejects.toThrow(NotLeaderError);
+  await new Housekeeping(dataSource, pino({ level: 'silent' })).tidy(old);
+  expect(await dataSource.query(`SELECT key FROM idempotency_record WHERE key = 'old'`)).toHaveLength(1);
+  expect(await dataSource.query('SELECT 1 FROM event WHERE position IS NOT NULL')).toEqual([]);
 });
 
 test("a leader's heart beats while its own writes are under way", async () => {

@@ -78,6 +78,7 @@ async function stopLeader({ leader, other, program, database, stopAfterMs, repli
     await delay(AWAKE_MS);
     const after = await written(database);
     return {
+      takenOverMs,
       carriedOutMs,
       written: Object.keys(after).flatMap((what) => (after[what] === before[what] ? [] : [`${what}: ${before[what]} became ${after[what]}`])),
     };
