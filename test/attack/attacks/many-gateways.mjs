@@ -33,6 +33,10 @@ export async function run({ short, root }) {
     for (const gateways of [tooMany, fitting]) {
       const seen = await runWith({ gateways, root, database, url: postgres.url, forMs: short ? 5_000 : 20_000 });
       facts.runs.push({ gateways, ...seen });
+      if (seen.failed) {
+        broken.push(`${gateways} gateways: ${seen.failed}`);
+        break;
+      }
       if (seen.refused) {
         if (gateways === fitting) broken.push(`${gateways} gateways fit, and were refused: ${seen.refused}`);
         continue;
@@ -55,7 +59,8 @@ async function runWith({ gateways, root, database, url, forMs }) {
   try {
     program = await startProgram({ root, environment: { DATABASE_URL: own.href, PILOTHOUSE_GATEWAYS: String(gateways) } });
   } catch (error) {
-    return { refused: /the database allows [^|]*/.exec(error.message)?.[0].trim() ?? error.message };
+    const refused = /the database allows [^|]*/.exec(error.message)?.[0].trim();
+    return refused ? { refused } : { failed: error.message };
   }
   try {
     let most = 0;
