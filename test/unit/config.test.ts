@@ -77,10 +77,10 @@ test('origins are kept as browsers write them, and gateways are told', () => {
   const given = ' https://App.Example.com:443/, http://localhost:5173,capacitor://Localhost,http://[::1]:80 ';
   const config = readConfig({ PILOTHOUSE_CORS_ORIGINS: given });
   expect(config.corsOrigins).toEqual(['https://app.example.com', 'http://localhost:5173', 'capacitor://localhost', 'http://[::1]']);
-  const { PILOTHOUSE_CORS_ORIGINS } = gatewayEnvironment(config, 'postgres:///x');
+  const { PILOTHOUSE_CORS_ORIGINS } = gatewayEnvironment(config, 'postgres:///x', 2);
   expect(readConfig({ PILOTHOUSE_CORS_ORIGINS }).corsOrigins).toEqual(config.corsOrigins);
   expect(readConfig({ PILOTHOUSE_CORS_ORIGINS: '*' }).corsOrigins).toEqual(['*']);
-  expect(gatewayEnvironment(readConfig({}), 'postgres:///x')).not.toHaveProperty('PILOTHOUSE_CORS_ORIGINS');
+  expect(gatewayEnvironment(readConfig({}), 'postgres:///x', 2)).not.toHaveProperty('PILOTHOUSE_CORS_ORIGINS');
 });
 
 test('numbers are read as numbers, and what is empty as not set', () => {

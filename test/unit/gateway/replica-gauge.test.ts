@@ -18,6 +18,7 @@ const replicas = [...links.keys()].map((replicaId) => ({ replicaId, address: `un
 router.apply([routeOf([targetOf([], { signature: { inputs: [], outputs: [] }, replicas })], { maxConcurrency: 1 })]);
 const metrics = createGatewayMetrics({
   router,
+  refusedRoutes: () => 0,
   errors: new ErrorAnswers(),
   serverVersion: '0',
   worker: '0',
