@@ -15,7 +15,7 @@ export interface ReadRoutes {
   readonly refused: readonly RefusedRoute[];
 }
 
-const tensors = z.array(z.looseObject({ name: z.string(), datatype: z.string(), shape: z.array(z.number()) }));
+const tensors = z.array(z.looseObject({ name: z.string(), datatype: z.string(), shape: z.array(z.number()).nullable() }));
 const target = z.looseObject({
   versionId: z.string(),
   versionNumber: z.number(),
