@@ -41,8 +41,10 @@ function call({ url, body, headers, agent }) {
 }
 
 async function callOn(kind, target) {
-  while (!ending) {
-    const during = phase;
+  let during;
+  // An attack may be over before the next call begins: each caller still calls once in its phase.
+  while (!ending || during !== phase) {
+    during = phase;
     const started = performance.now();
     const failure = await call(target);
     const bucket = ((seen[during] ??= {})[kind] ??= { times: [], failures: {} });
