@@ -29,8 +29,8 @@ export function underRecordedNames(model: LoadedModel, recorded: Signature | nul
 }
 
 function differOnlyInNames(a: Signature, b: Signature): boolean {
-  const same = JSON.stringify(a) === JSON.stringify(b);
-  return !same && areRenamed(a.inputs, b.inputs) && areRenamed(a.outputs, b.outputs);
+  const names = ({ inputs, outputs }: Signature) => JSON.stringify([inputs, outputs].map((specs) => specs.map(({ name }) => name)));
+  return names(a) !== names(b) && areRenamed(a.inputs, b.inputs) && areRenamed(a.outputs, b.outputs);
 }
 
 /** Whether each tensor is like the other's in its place, and called the same or by a name that the other does not have: tensors in another order are not renamed. */
@@ -45,4 +45,6 @@ function renaming(from: readonly TensorSpec[], to: readonly TensorSpec[]): (name
   return (name) => names.get(name)!;
 }
 
-const renamed = (tensors: readonly Tensor[], rename: (name: string) => string): Tensor[] => tensors.map((tensor) => ({ ...tensor, name: rename(tensor.name) }));
+/** Field by field: a packed tensor has its data behind a getter, which a spread would lose. */
+const renamed = (tensors: readonly Tensor[], rename: (name: string) => string): Tensor[] =>
+  tensors.map(({ name, datatype, shape, data }) => ({ name: rename(name), datatype, shape, data }));

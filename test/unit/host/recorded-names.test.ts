@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { LoadedModel } from '../../../runtimes/contract.js';
 import { underRecordedNames } from '../../../runtimes/host/recorded-names.js';
+import { PackedTensor } from '../../../runtimes/open-inference/packed-tensor.js';
 import type { Signature, Tensor, TensorSpec } from '../../../runtimes/tensor.js';
 
 const spec = (name: string, shape: readonly number[] = [-1]): TensorSpec => ({ name, datatype: 'FP32', shape });
@@ -31,9 +32,18 @@ test('a model goes by the names that its version was validated with', async () =
   ]);
 });
 
+test('an input of texts that came packed reaches the model whole', async () => {
+  const texts = { name: 'texts', datatype: 'BYTES', shape: [1] } as const;
+  const echo: LoadedModel = { ...model, signature: signature([texts], [texts]), infer: ([given]) => Promise.resolve([{ ...texts, data: given!.data }]) };
+  const renamed = underRecordedNames(echo, signature([{ ...texts, name: 'words' }], [texts]));
+  const packed = PackedTensor.from('words', [1], Buffer.from([2, 0, 0, 0, 104, 105]), 1);
+  expect(await renamed.infer([packed], undefined, never)).toEqual([{ ...texts, data: [Buffer.from('hi')] }]);
+});
+
 test.each<[string, Signature | null]>([
   ['nothing was recorded', null],
   ['the same was recorded', own],
+  ['only what validation adds differs', signature([{ ...spec('a'), sampleShape: [8] }, spec('b')], own.outputs as TensorSpec[])],
   ['the order differs: a name must not lead to another tensor', signature([spec('b'), spec('a')], own.outputs as TensorSpec[])],
   ['a shape differs', signature([spec('x', [-1, 2]), spec('b')], own.outputs as TensorSpec[])],
   ['a number differs', signature([spec('x')], own.outputs as TensorSpec[])],
