@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { AllowedHosts } from '../allowed-hosts.js';
 import { corsPolicy } from '../cors.js';
-import { followWallClock, now } from './clock.js';
+import { followWallClock, now, wallTime } from './clock.js';
 import { ControlLink } from './control-link.js';
 import { DataPlane } from './data-plane.js';
 import type { TracingConfig } from '../config.js';
@@ -71,7 +71,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { log, home } = options;
   const id = randomUUID();
   const path = snapshotPath(home);
-  const meter = new Meter();
+  const meter = new Meter(undefined, wallTime);
   const gate = new TokenGate(options.auth === 'required');
   let turnToGrpc!: () => void;
   const grpcsTurn = new Promise<void>((resolve) => (turnToGrpc = resolve));

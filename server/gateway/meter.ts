@@ -1,6 +1,6 @@
 /**
- * What every target did, by windows of `WINDOW_MS` aligned to the clock. Counts only: no I/O, and time is an argument (milliseconds
- * since 1970, never running backwards). A window is written many times while it is open, always with what it holds so far, so that
+ * What every target did, by windows of `WINDOW_MS` aligned to the machine's clock. Counts only: no I/O, and time is an argument
+ * (milliseconds of a monotonic clock). A window is written many times while it is open, always with what it holds so far, so that
  * a repeated write adds nothing.
  */
 import { BATCH_SIZE_BUCKETS, BUCKETS } from './histogram.js';
@@ -20,14 +20,18 @@ export class Meter {
   /** Targets without a route any more: kept until their last request and window are over. */
   private readonly leaving = new Set<string>();
 
-  constructor(private readonly maxBytes = MAX_METER_BYTES) {}
+  /** @param wallTime the machine's clock at a moment of the monotonic one, in milliseconds since 1970 (`clock.ts`) */
+  constructor(
+    private readonly maxBytes = MAX_METER_BYTES,
+    private readonly wallTime: (at: number) => number = (at) => at,
+  ) {}
 
   /** The meter of a target, which has a route from now on: its windows are written even when nothing happens. */
   target(deploymentId: string, versionId: string, now: number): TargetMeter {
     const key = `${deploymentId}/${versionId}`;
     this.leaving.delete(key);
     let meter = this.targets.get(key);
-    if (!meter) this.targets.set(key, (meter = new TargetMeter(deploymentId, versionId, now)));
+    if (!meter) this.targets.set(key, (meter = new TargetMeter(deploymentId, versionId, now, this.wallTime)));
     return meter;
   }
 

@@ -1,6 +1,5 @@
 /** One window of one target, and how two become one. */
 import { BATCH_SIZE_BUCKETS, BUCKETS } from './histogram.js';
-import { WINDOW_MS } from './limits.js';
 import { ERROR_KINDS, type ErrorKind } from './error-kinds.js';
 
 /** One window of one target as it is written: it covers `windowMs` from `windowStart` on. */
@@ -35,12 +34,12 @@ export interface MetricWindow {
   attempted: boolean;
 }
 
-/** An empty window around `now`, with what is under way already. */
-export function openWindow(deploymentId: string, versionId: string, now: number, inFlight: number, queued: number): MetricWindow {
+/** An empty window from `windowStart` on, with what is under way already. */
+export function openWindow(deploymentId: string, versionId: string, windowStart: number, inFlight: number, queued: number): MetricWindow {
   return {
     deploymentId,
     versionId,
-    windowStart: Math.floor(now / WINDOW_MS) * WINDOW_MS,
+    windowStart,
     windowMs: 1,
     requests: 0,
     errors: {},
@@ -63,7 +62,8 @@ export function openWindow(deploymentId: string, versionId: string, now: number,
 const zeros = (length: number): number[] => new Array<number>(length).fill(0);
 
 /**
- * Merges neighbours two by two. A window whose key may stand in the database already is never the later of a pair: its row would
+ * Merges neighbours two by two, but not over a gap or a jump of the clock between them: one window would claim the time that nobody
+ * counted. A window whose key may stand in the database already is never the later of a pair: its row would
  * stay there beside the merged one and count twice.
  */
 export function coarsen(windows: readonly MetricWindow[]): MetricWindow[] {
@@ -71,7 +71,7 @@ export function coarsen(windows: readonly MetricWindow[]): MetricWindow[] {
   for (let i = 0; i < windows.length; i++) {
     const first = windows[i]!;
     const second = windows[i + 1];
-    if (!second || second.attempted) {
+    if (!second || second.attempted || second.windowStart !== first.windowStart + first.windowMs) {
       out.push(first);
       continue;
     }

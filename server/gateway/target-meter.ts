@@ -11,6 +11,9 @@ const WITHOUT_LATENCY: readonly ErrorKind[] = ['INVALID', 'CANCELLED', 'OVERLOAD
 /** Batch sizes that are counted exactly, for Triton's statistics: callers choose them. Further ones count as the power of two below. */
 const EXACT_BATCH_SIZES = 256;
 
+/** Who was away for longer than this did not count: the time is left out, where a window for each 5 s of it could fill the memory. */
+const LONGEST_GAP_MS = 12 * WINDOW_MS;
+
 /** A window that is still being counted, as it was at one moment. */
 export interface OpenWindow {
   readonly meter: TargetMeter;
@@ -30,7 +33,10 @@ export interface Execution {
   readonly outputMs: number;
 }
 
-/** Its calls are on the path of every request: they allocate nothing. */
+/**
+ * Its calls are on the path of every request: they allocate nothing. Time is counted by the monotonic clock; the machine's clock says only
+ * where a window begins, so that a jump of that clock leaves a gap between two windows.
+ */
 export class TargetMeter {
   private window: MetricWindow;
   /** Everything before the open window, so that a total costs nothing on the path of a request. */
@@ -38,7 +44,11 @@ export class TargetMeter {
   /** Grows with every change, so that a write that crosses with a change is not taken for the newest. */
   private edits = 1;
   private writtenEdits = 0;
+  /** Up to when the integrals are counted, and when the open window ends, by the monotonic clock. */
   private at: number;
+  private endsAt = 0;
+  /** Where windows begin after a full 5 s. It grows when the clock is set back, so that no window has the key of an earlier one. */
+  private phaseMs = 0;
   private inFlight = 0;
   /** Requests that a replica has answered, and whose callers do not have the answer yet. */
   private unsettled = 0;
@@ -52,10 +62,11 @@ export class TargetMeter {
     private readonly deploymentId: string,
     private readonly versionId: string,
     now: number,
+    private readonly wallTime: (at: number) => number = (at) => at,
   ) {
     this.at = now;
     this.window = this.open(now);
-    this.past = openWindow(deploymentId, versionId, now, 0, 0);
+    this.past = openWindow(deploymentId, versionId, 0, 0, 0);
   }
 
   /** Nothing is under way. */
@@ -114,7 +125,7 @@ export class TargetMeter {
     this.count(latencyMs, failure);
     add(failure === undefined ? this.totals.success : this.totals.fail, latencyMs);
     if (!stages) return;
-    this.totals.lastInferenceAt = now;
+    this.totals.lastInferenceAt = this.wallTime(now);
     add(this.totals.queue, stages.queueMs);
     addExecution(this.totals.execution, stages);
     this.window.queueTime[bucketOf(stages.queueMs)]!++;
@@ -199,20 +210,20 @@ export class TargetMeter {
   advance(now: number): void {
     this.edits++;
     if (now <= this.at) return;
-    while (now >= this.window.windowStart + WINDOW_MS) this.close();
+    this.closeEnded(now);
     this.integrate(now);
   }
 
   /** Closes every window that has ended; touches nothing else of a target that is idle. */
   roll(now: number): void {
-    if (!this.idle) return this.advance(now);
-    while (now >= this.window.windowStart + WINDOW_MS) this.close();
+    if (this.idle) this.closeEnded(now);
+    else this.advance(now);
   }
 
   /** The open window, if it holds anything that was not written yet. */
   unwritten(now: number): OpenWindow | undefined {
     if (this.edits === this.writtenEdits) return undefined;
-    const windowMs = Math.max(1, Math.round(now - this.window.windowStart));
+    const windowMs = Math.max(1, Math.round(now - (this.endsAt - WINDOW_MS)));
     return { meter: this, window: Object.assign(this.window, { windowMs }), edits: this.edits };
   }
 
@@ -220,14 +231,22 @@ export class TargetMeter {
     if (window === this.window) this.writtenEdits = edits;
   }
 
-  private close(): void {
-    const end = this.window.windowStart + WINDOW_MS;
-    this.integrate(end);
+  private closeEnded(now: number): void {
+    while (now >= this.endsAt) {
+      const gap = now - this.endsAt > LONGEST_GAP_MS;
+      this.close(gap ? now : this.endsAt);
+    }
+  }
+
+  /** Closes the open window, and opens one at `next`: later than the end where the time between was not counted. */
+  private close(next: number): void {
+    this.integrate(this.endsAt);
+    this.at = Math.max(this.at, next);
     this.window.windowMs = WINDOW_MS;
     // An idle target closes as many windows as a busy one, and adds nothing by them.
     if (this.window.requests > 0 || this.window.executions > 0) this.past = merge(this.past, this.window);
     this.closed.push(this.window);
-    this.window = this.open(end);
+    this.window = this.open(next, this.window.windowStart);
     this.edits++;
   }
 
@@ -248,8 +267,13 @@ export class TargetMeter {
     this.at = until;
   }
 
-  private open(now: number): MetricWindow {
-    return openWindow(this.deploymentId, this.versionId, now, this.inFlight, this.queued);
+  /** @param previous where the window before it begins */
+  private open(now: number, previous = -Infinity): MetricWindow {
+    const wall = Math.round(this.wallTime(now));
+    const start = (): number => Math.floor((wall - this.phaseMs) / WINDOW_MS) * WINDOW_MS + this.phaseMs;
+    if (start() < previous + WINDOW_MS) this.phaseMs++;
+    this.endsAt = now + start() + WINDOW_MS - wall;
+    return openWindow(this.deploymentId, this.versionId, start(), this.inFlight, this.queued);
   }
 }
 

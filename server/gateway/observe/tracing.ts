@@ -8,6 +8,7 @@ import type { Attributes, Span, SpanContext } from '@opentelemetry/api';
 import type { Sampler } from '@opentelemetry/sdk-trace';
 import type { Logger } from 'pino';
 import type { TraceSampler } from '../../config.js';
+import { wallTime } from '../clock.js';
 import { FAILURE_KINDS } from '../gateway-error.js';
 import type { RequestObserver, RequestOutcome } from '../observer.js';
 import type { CallContext, Protocol } from '../pending.js';
@@ -57,23 +58,25 @@ export async function startTracing({ sampler, ratio, serverVersion, instanceId, 
     return span;
   };
   const observe: RequestObserver = (outcome) => {
-    const { call, timing, endedAt } = outcome;
+    const { call, timing } = outcome;
+    const arrivedAt = wallTime(call.arrivedAt);
     const remote = parentOf(api, outcome);
     const context = remote ? api.trace.setSpanContext(api.ROOT_CONTEXT, remote) : api.ROOT_CONTEXT;
-    const span = tracer.startSpan(nameOf(call.context), { startTime: call.arrivedAt, kind: api.SpanKind.SERVER }, context);
+    const span = tracer.startSpan(nameOf(call.context), { startTime: arrivedAt, kind: api.SpanKind.SERVER }, context);
     if (!span.isRecording()) return;
     span.setAttributes(attributesOf(outcome));
     if (isFault(outcome)) span.setStatus({ code: api.SpanStatusCode.ERROR, message: outcome.failure! });
     if (timing) {
-      child(span, 'queue', call.arrivedAt, timing.sentAt);
-      const { sentAt, answeredAt, computeMs, replicaId, batchRows, batchRequests } = timing;
+      const [sentAt, answeredAt] = [wallTime(timing.sentAt), wallTime(timing.answeredAt)];
+      child(span, 'queue', arrivedAt, sentAt);
+      const { computeMs, replicaId, batchRows, batchRequests } = timing;
       const replica = child(span, 'replica', sentAt, answeredAt, { 'pilothouse.replica.id': replicaId }, api.SpanKind.CLIENT);
       // The replica says how long the runtime took, not when: as far from the one end as from the other.
       const margin = Math.max(0, (answeredAt - sentAt - computeMs) / 2);
       const batch = { 'pilothouse.batch.rows': batchRows, 'pilothouse.batch.requests': batchRequests };
       child(replica, 'runtime', sentAt + margin, Math.min(sentAt + margin + computeMs, answeredAt), batch);
     }
-    span.end(endedAt);
+    span.end(wallTime(outcome.endedAt));
   };
   return {
     observe,

@@ -141,6 +141,68 @@ describe('one target', () => {
   });
 });
 
+describe('time that nobody counted', () => {
+  const DAY_MS = 86_400_000;
+  /** A meter whose machine's clock is `ahead` of the monotonic one. */
+  const withClock = () => {
+    const clock = { aheadMs: 0 };
+    const meter = new Meter(undefined, (at) => at + clock.aheadMs);
+    return { clock, meter, target: meter.target('d', 'v', T) };
+  };
+  const startsOf = (windows: readonly MetricWindow[]) => windows.map(({ windowStart }) => windowStart - T);
+
+  test.each([
+    ['idle', false],
+    ['busy', true],
+  ])('14 days in which the process was stopped leave two windows of an %s target', (_, busy) => {
+    const { meter, target } = withClock();
+    if (busy) target.enter(T + 1000);
+    const { closed, open } = meter.collect(T + 14 * DAY_MS + 1000);
+    expect(startsOf(closed)).toEqual([0]);
+    expect(closed[0]!.inFlightMs).toBe(busy ? 4000 : 0);
+    expect(startsOf(open.map(({ window }) => window))).toEqual([14 * DAY_MS]);
+    expect(open[0]!.window).toMatchObject({ windowMs: 1000, inFlightMs: 0, inFlightMax: busy ? 1 : 0 });
+    target.reject(T + 14 * DAY_MS + 1500, 'INVALID');
+    expect(meter.collect(T + 14 * DAY_MS + 2000).open[0]!.window).toMatchObject({ requests: 1, inFlightMs: busy ? 1000 : 0 });
+  });
+
+  test('14 days in which the machine slept are a gap between two windows, and no time of a request', () => {
+    const { clock, meter, target } = withClock();
+    target.enter(T + 1000);
+    clock.aheadMs = 14 * DAY_MS;
+    target.leave(T + 6000, 5000);
+    const { closed, open } = meter.collect(T + 7000);
+    expect(closed).toMatchObject([{ windowStart: T, windowMs: 5000, inFlightMs: 4000 }]);
+    expect(open).toMatchObject([{ window: { windowStart: T + 14 * DAY_MS + 5000, windowMs: 2000, inFlightMs: 1000, requests: 1 } }]);
+    expect(target.statistics('m', 1).lastInferenceAt).toBe(0);
+  });
+
+  test('a clock that is set back moves the windows back, and none has the key of an earlier one', () => {
+    const { clock, meter, target } = withClock();
+    const rows = new Map<number, number>();
+    for (let ms = 0; ms < 120_000; ms += 500) {
+      if (ms === 60_000) clock.aheadMs = -42_000;
+      target.enter(T + ms);
+      target.leave(T + ms + 10, 10);
+      for (const { windowStart, requests } of flush(meter, T + ms + 20)) rows.set(windowStart - T, requests);
+    }
+    expect([...rows.values()].reduce((a, b) => a + b)).toBe(240);
+    expect(Math.max(...rows.keys())).toBeGreaterThan(70_000);
+    expect(Math.max(...rows.keys())).toBeLessThan(80_000);
+    expect(rows.size).toBeGreaterThanOrEqual(24);
+  });
+
+  test('windows are not merged over a gap', () => {
+    const { clock, meter, target } = withClock();
+    for (const ms of [1000, 6000, 11_000]) target.reject(T + ms, 'INVALID');
+    clock.aheadMs = 30 * DAY_MS;
+    for (const ms of [16_000, 21_000, 26_000, 31_000]) target.reject(T + ms, 'INVALID');
+    const coarse = coarsen(coarsen(meter.collect(T + 31_000).closed));
+    expect(sum(coarse, ({ requests }) => requests)).toBe(6);
+    expect(Math.max(...coarse.map(({ windowMs }) => windowMs))).toBe(15_000);
+  });
+});
+
 test.each([
   [1, 0],
   [2, 1],
