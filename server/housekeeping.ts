@@ -20,7 +20,7 @@ export class Housekeeping {
 
   lead(fence: Fence, signal: AbortSignal): void {
     const task = schedule(HOURLY, 'housekeeping', this.log, () => this.tidy(fence));
-    signal.addEventListener('abort', () => void task.destroy());
+    signal.addEventListener('abort', () => task.destroy());
   }
 
   async tidy(fence: Fence, now: Date = new Date()): Promise<void> {

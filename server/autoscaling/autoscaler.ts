@@ -40,8 +40,8 @@ export class Autoscaler {
       }),
     );
     signal.addEventListener('abort', () => {
-      void pass.destroy();
-      void prune.destroy();
+      pass.destroy();
+      prune.destroy();
     });
   }
 

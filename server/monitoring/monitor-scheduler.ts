@@ -46,8 +46,8 @@ export class MonitorScheduler {
     const prune = schedule(PRUNE, 'removal of old metric windows', log, () => this.track(this.prune(fence)));
     signal.addEventListener('abort', () => {
       if (this.term?.fence === fence) this.term = undefined;
-      void resync.destroy();
-      void prune.destroy();
+      resync.destroy();
+      prune.destroy();
       for (const id of [...this.scheduled.keys()]) this.unschedule(id);
     });
     void this.sync();
@@ -120,7 +120,7 @@ export class MonitorScheduler {
   }
 
   private unschedule(id: string): void {
-    void this.scheduled.get(id)?.task.destroy();
+    this.scheduled.get(id)?.task.destroy();
     this.scheduled.delete(id);
   }
 

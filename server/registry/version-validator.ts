@@ -97,7 +97,7 @@ export class VersionValidator {
   private async waiting(): Promise<string[]> {
     const room = this.concurrency - this.running.size;
     if (room <= 0) return [];
-    const now = Date.now();
+    const now = performance.now();
     const delayed = [...this.later].filter(([, { until }]) => until > now).map(([id]) => id);
     const rows: { id: string }[] = await this.options.work.dataSource.query(
       `SELECT id FROM version WHERE state = 'VALIDATING' AND id <> ALL($1::uuid[]) ORDER BY created_at, id LIMIT $2`,
@@ -114,7 +114,7 @@ export class VersionValidator {
         await this.validate(id).finally(() => unlock(session, id));
         this.later.delete(id);
       } else {
-        this.later.set(id, { until: Date.now() + this.scanMs, failures: 0 });
+        this.later.set(id, { until: performance.now() + this.scanMs, failures: 0 });
       }
     } catch (error) {
       if (!this.stopping.signal.aborted) await this.delay(id, error);
@@ -204,7 +204,7 @@ export class VersionValidator {
   /** Validation could not run, which says nothing of the version: tried again later, and the reason shown meanwhile. */
   private async delay(id: string, error: unknown): Promise<void> {
     const failures = (this.later.get(id)?.failures ?? 0) + 1;
-    this.later.set(id, { until: Date.now() + Math.min(MAX_DELAY_MS, this.scanMs * 2 ** (failures - 1)), failures });
+    this.later.set(id, { until: performance.now() + Math.min(MAX_DELAY_MS, this.scanMs * 2 ** (failures - 1)), failures });
     this.options.log.error({ err: error, versionId: id, failures }, 'a version could not be validated; it is tried again');
     const reason = tidy(`validation could not run and is tried again: ${error instanceof Error ? error.message : String(error)}`, MAX_REASON);
     await this.options.work

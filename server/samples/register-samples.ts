@@ -43,7 +43,7 @@ export async function registerSamples(registry: SampleRegistry, timeoutMs: numbe
   const samples = await readSamples();
   const registered: { sample: SampleModel; id: string }[] = [];
   for (const sample of samples) registered.push({ sample, id: await register(registry, sample) });
-  const deadline = Date.now() + timeoutMs;
+  const deadline = performance.now() + timeoutMs;
   return Promise.all(registered.map(async ({ sample, id }) => ({ sample, version: await settled(registry.versions, id, deadline, signal) })));
 }
 
@@ -84,7 +84,7 @@ async function settled(versions: VersionService, id: string, deadline: number, s
   for (;;) {
     const version = await versions.get(id);
     if (version.state !== 'VALIDATING') return version;
-    if (Date.now() > deadline)
+    if (performance.now() > deadline)
       throw new DomainError('DEADLINE_EXCEEDED', `the validation of a sample is not done yet${version.reason ? `: ${version.reason}` : ''}`);
     await delay(POLL_MS, undefined, { signal });
   }

@@ -21,10 +21,45 @@ test('a task that still runs when it is due, or that fails, is told of in the lo
   await vi.advanceTimersByTimeAsync(5_000);
   fail!(new Error('no'));
   await vi.advanceTimersByTimeAsync(0);
-  await task.destroy();
+  task.destroy();
   expect(logged).toMatchObject([
     { level: 40, task: 'slow', msg: expect.stringContaining('still running') },
     { level: 50, task: 'slow', err: { message: 'no' } },
   ]);
   expect(written).toEqual([]);
+});
+
+const silent = pino({ level: 'silent' });
+
+test('after three days of sleep a task that was due runs once, and nothing is filled in', async () => {
+  vi.useFakeTimers({ now: new Date('2026-01-01T00:00:01Z') });
+  let runs = 0;
+  const task = schedule('*/5 * * * * *', 'sleeper', silent, () => void runs++);
+  vi.setSystemTime(new Date('2026-01-04T00:00:01Z'));
+  await vi.advanceTimersByTimeAsync(4_000);
+  expect(runs).toBe(1);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(runs).toBe(2);
+  task.destroy();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(runs).toBe(2);
+});
+
+test('a clock that is set back by an hour does not stop a task for an hour', async () => {
+  vi.useFakeTimers({ now: new Date('2026-01-01T01:00:01Z') });
+  let runs = 0;
+  const task = schedule('*/5 * * * * *', 'back', silent, () => void runs++);
+  vi.setSystemTime(new Date('2026-01-01T00:00:01Z'));
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(runs).toBeGreaterThanOrEqual(4);
+  task.destroy();
+});
+
+test('a task of once a day runs at its time', async () => {
+  vi.useFakeTimers({ now: new Date('2026-01-01T12:00:00Z') });
+  const at: string[] = [];
+  const task = schedule('0 0 3 * * *', 'daily', silent, () => void at.push(new Date().toISOString()));
+  await vi.advanceTimersByTimeAsync(2 * 86_400_000);
+  expect(at).toEqual(['2026-01-02T03:00:00.000Z', '2026-01-03T03:00:00.000Z']);
+  task.destroy();
 });
