@@ -144,7 +144,7 @@ const NO_PROCESS_ENV = [
 
 /** Rules that are pure functions: state in, decision out. */
 const PURE = [
-  'server/deployments/{plan,status,template,backoff,observations,replica-states}.ts',
+  'server/deployments/{plan,status,template,backoff,clock-watch,observations,replica-states}.ts',
   'server/autoscaling/{decide,load,policy-rules}.ts',
   'server/monitoring/{evaluate-monitor,alert-transition,wording}.ts',
   'server/gateway/{route,histogram}.ts',

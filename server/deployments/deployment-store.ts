@@ -17,7 +17,7 @@ export interface Snapshot {
   /** The longest `timeoutMs` under which a request may have been sent to one of the replicas. */
   readonly longestTimeoutMs: number;
   readonly tableVersion: number;
-  /** Those that are not final, and those that FAILED of late, newest first. */
+  /** Those that are not final, and of late those that FAILED, or were STOPPED after they had served; newest first. */
   readonly replicas: readonly ReplicaEntity[];
   readonly gateways: readonly GatewayView[];
 }
@@ -45,7 +45,7 @@ export class DeploymentStore {
       manager
         .createQueryBuilder(ReplicaEntity, 'r')
         .where('r.deploymentId = :deploymentId', { deploymentId })
-        .andWhere(`(r.state NOT IN ('STOPPED', 'FAILED') OR (r.state = 'FAILED' AND r.stoppedAt > :since))`, {
+        .andWhere(`(r.state NOT IN ('STOPPED', 'FAILED') OR (r.stoppedAt > :since AND (r.state = 'FAILED' OR r.readyAt IS NOT NULL)))`, {
           since: new Date(Date.now() - FAILURE_MEMORY_MS),
         })
         .orderBy('r.stoppedAt', 'DESC', 'NULLS FIRST')

@@ -26,14 +26,15 @@ export interface Pass {
   readonly settled: boolean;
 }
 
-export function decide(snapshot: Snapshot, observed: ReadonlyMap<string, ObservedReplica>, now: Date): Pass {
+/** @param workedSince from when on somebody worked on rollouts: time before it does not count towards their deadline */
+export function decide(snapshot: Snapshot, observed: ReadonlyMap<string, ObservedReplica>, now: Date, workedSince = snapshot.rollout.startedAt): Pass {
   const { deployment, rollout } = snapshot;
   const changes = snapshot.replicas.flatMap((row) => {
     const change = changeFor(row, observed.get(row.id), now);
     return change ? [{ row, change }] : [];
   });
   const changed = new Map(changes.map(({ row, change }) => [row.id, change]));
-  const world = worldOf(snapshot, changed, now);
+  const world = worldOf(snapshot, changed, now, workedSince);
   const outcome = rollout.state === 'PROGRESSING' && !world.deleting ? rolloutOutcome(world) : null;
   const judged: World = outcome ? { ...world, rollout: { ...world.rollout, state: outcome.state } } : world;
   const { steps, lookAgainAt } = plan(judged);
@@ -57,14 +58,15 @@ export function decide(snapshot: Snapshot, observed: ReadonlyMap<string, Observe
 /** jsonb gives keys back in an order of its own. */
 const canonical = (conditions: readonly object[]): string => JSON.stringify(conditions.map((c) => Object.entries(c).sort(([a], [b]) => (a < b ? -1 : 1))));
 
-function worldOf(snapshot: Snapshot, changed: ReadonlyMap<string, ReplicaChange>, now: Date): World {
+function worldOf(snapshot: Snapshot, changed: ReadonlyMap<string, ReplicaChange>, now: Date, workedSince: Date): World {
   const { deployment, route, rollout } = snapshot;
   return {
     deleting: deployment.deletionRequestedAt !== null,
     desired: wantedBy(deployment.generation, deployment.spec, deployment.scaledReplicas),
     routed: route && wantedBy(route.document.generation, specOf(snapshot, route.document.generation), deployment.scaledReplicas),
-    rollout: { state: rollout.state, startedAt: rollout.startedAt },
-    replicas: snapshot.replicas.map((row): ReplicaView => ({ ...row, ...changed.get(row.id) })).filter((r) => r.state !== 'STOPPED'),
+    // A start in the future was dated before the clock was set back.
+    rollout: { state: rollout.state, startedAt: rollout.startedAt > now || rollout.startedAt < workedSince ? workedSince : rollout.startedAt },
+    replicas: snapshot.replicas.map((row): ReplicaView => ({ ...row, ...changed.get(row.id) })),
     route: route ? routeView(route.document) : null,
     routeVersion: route?.version ?? snapshot.tableVersion,
     gateways: snapshot.gateways,

@@ -5,7 +5,7 @@
  * While a rollout is under way two generations are wanted at once: the one that the route carries, and the desired one, which
  * is getting ready. The route moves when the desired one is complete; what only the other one wanted is drained after that.
  */
-import { failuresInARow, restartDelayMs } from './backoff.js';
+import { failuresInARow, isDue, restartDelayMs } from './backoff.js';
 import type { ReplicaState, RolloutState } from './deployment.entities.js';
 import { distanceToServing, hasProcess, isActive } from './replica-states.js';
 import { isShadow, type WantedGeneration, type WantedTarget } from './template.js';
@@ -53,7 +53,7 @@ export interface World {
   readonly routed: WantedGeneration | null;
   /** The desired generation's rollout. A FAILED one is not tried any further. */
   readonly rollout: { readonly state: RolloutState; readonly startedAt: Date };
-  /** Those that are not final, and the FAILED ones of late, newest first. */
+  /** Those that are not final, and of late the FAILED ones and the STOPPED ones that had served; newest first. */
   readonly replicas: readonly ReplicaView[];
   readonly route: RouteView | null;
   /** The version of the route table that a gateway must have acknowledged to know this deployment's present route. */
@@ -183,9 +183,9 @@ function planReplicas(world: World, wanted: readonly (WantedTarget & { generatio
       .slice(0, target.replicas);
     for (const replica of active) {
       kept.add(replica.id);
-      if (replica.state === 'PENDING' && (replica.startAfter?.getTime() ?? 0) <= world.now.getTime()) steps.push({ kind: 'LAUNCH', replicaId: replica.id });
+      if (replica.state === 'PENDING' && isDue(replica.startAfter, world.now)) steps.push({ kind: 'LAUNCH', replicaId: replica.id });
     }
-    const attempt = failuresInARow(failedOf(world, target, target.generation), world.now);
+    const attempt = failuresInARow(since(world, target, target.generation), world.now);
     const startAfter = new Date(world.now.getTime() + restartDelayMs(attempt));
     for (let i = active.length; i < target.replicas; i++) {
       steps.push({ kind: 'CREATE', versionId: target.versionId, template: target.template, generation: target.generation, attempt, startAfter });
@@ -194,9 +194,9 @@ function planReplicas(world: World, wanted: readonly (WantedTarget & { generatio
   return kept;
 }
 
-/** Failures of a target since its generation began: an earlier generation's bad luck does not slow down a new attempt. */
-const failedOf = (world: World, target: WantedTarget, generation: number): ReplicaView[] =>
-  world.replicas.filter((r) => r.state === 'FAILED' && isAlike(r, target) && r.generation >= generation);
+/** Replicas of a target since its generation began: an earlier generation's bad luck does not slow down a new attempt. */
+const since = (world: World, target: WantedTarget, generation: number): ReplicaView[] =>
+  world.replicas.filter((r) => isAlike(r, target) && r.generation >= generation);
 
 export type RolloutOutcome = { readonly state: 'PROGRESSING' } | { readonly state: 'SUCCEEDED' } | { readonly state: 'FAILED'; readonly reason: string };
 
@@ -206,7 +206,7 @@ export function rolloutOutcome(world: World): RolloutOutcome {
   if (isRouted(world, desired) && isComplete(world, desired)) return { state: 'SUCCEEDED' };
   for (const target of desired.targets) {
     if (isShadow(target)) continue;
-    const failures = failedOf(world, target, desired.generation);
+    const failures = since(world, target, desired.generation).filter((r) => r.state === 'FAILED');
     if (failures.length >= MAX_START_FAILURES && readyOf(world, target).length === 0) {
       return { state: 'FAILED', reason: `a replica failed to start ${failures.length} times: ${failures[0]!.reason ?? 'no reason was left behind'}` };
     }
@@ -234,6 +234,6 @@ function byUsefulness(a: ReplicaView, b: ReplicaView): number {
 }
 
 function nextLook(world: World): Date | null {
-  const times = world.replicas.filter((r) => r.state === 'PENDING' && r.startAfter && r.startAfter > world.now).map((r) => r.startAfter!.getTime());
+  const times = world.replicas.filter((r) => r.state === 'PENDING' && r.startAfter && !isDue(r.startAfter, world.now)).map((r) => r.startAfter!.getTime());
   return times.length > 0 ? new Date(Math.min(...times)) : null;
 }

@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { NotLeaderError, type Fence } from '../database/leadership.js';
 import { StaleEpochError, type ObservedReplica, type ReplicaEngine } from '../engines/engine.js';
 import type { VersionEntity } from '../registry/registry.entities.js';
+import { ClockWatch } from './clock-watch.js';
 import type { DeploymentStore, Snapshot } from './deployment-store.js';
 import { decide, type Pass } from './pass.js';
 import { StaleSnapshotError, type PassWriter } from './pass-writer.js';
@@ -46,6 +47,9 @@ export class Reconciler {
   private readonly stopping = new Map<string, Promise<void>>();
   /** Why the engine refused to start a replica: seen by the next pass as the replica's end. */
   private readonly refusals = new Map<string, string>();
+  private readonly clock = new ClockWatch();
+  /** Nobody worked on a rollout before this moment: there was no leader, or the machine slept. */
+  private workedSince = new Date();
 
   constructor(private readonly parts: ReconcilerDependencies) {}
 
@@ -65,6 +69,7 @@ export class Reconciler {
     });
     this.queue = queue;
     this.fence = fence;
+    this.workedSince = this.now();
     const unsubscribe = engine.onChange((replicaId) => void this.replicaChanged(replicaId));
     // A plain timer: node-cron's first schedule holds this thread for 50 ms, when a start has replicas to launch.
     const resync = setInterval(() => {
@@ -151,7 +156,7 @@ export class Reconciler {
       return null;
     }
     const observed = await this.observe();
-    const pass = decide(snapshot, observed, new Date());
+    const pass = decide(snapshot, observed, this.now(), this.workedSince);
     this.remember(id, pass);
     const graceMs = snapshot.longestTimeoutMs + DRAIN_MARGIN_MS;
     if (pass.settled) {
@@ -190,6 +195,12 @@ export class Reconciler {
       });
     }
     return observed;
+  }
+
+  private now(): Date {
+    const now = new Date();
+    if (this.clock.jumped(now.getTime(), performance.now())) this.workedSince = now;
+    return now;
   }
 
   private remember(id: string, { settled, status }: Pass): void {

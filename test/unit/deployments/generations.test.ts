@@ -176,3 +176,17 @@ test('the status quotes the failures of its own generation only', () => {
   expect(message(3)).toBe('fewer replicas are READY than wanted; the last one to fail said: no memory for generation 3');
   expect(message(2)).toBe('fewer replicas are READY than wanted');
 });
+
+test('days in which the machine slept, or nobody led, do not count towards the deadline of a rollout', () => {
+  const snapshot = snapshotOf([SMALL], [{ generation: 1, state: 'LOADING' }]);
+  const observed = new Map(snapshot.replicas.map((row) => [row.id, { ...row, replicaId: row.id }])) as never;
+  const later = (ms: number): Date => new Date(NOW.getTime() + 3 * 86_400_000 + ms);
+  const outcomeAt = (now: Date, workedSince?: Date) => decide(snapshot, observed, now, workedSince).outcome?.state;
+  expect(outcomeAt(later(0))).toBe('FAILED');
+  expect(outcomeAt(later(0), later(0))).toBe('PROGRESSING');
+  expect(outcomeAt(later(9 * 60_000), later(0))).toBe('PROGRESSING');
+  expect(outcomeAt(later(11 * 60_000), later(0))).toBe('FAILED');
+  // The clock was set back by an hour: the start lies in the future.
+  const back = new Date(NOW.getTime() - 3_600_000);
+  expect(outcomeAt(new Date(back.getTime() + 11 * 60_000), back)).toBe('FAILED');
+});

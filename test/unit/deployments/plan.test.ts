@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { plan, rolloutOutcome, type GatewayView, type ReplicaView, type RouteView, type World } from '../../../server/deployments/plan.js';
 import { statusOf } from '../../../server/deployments/status.js';
 import type { WantedGeneration } from '../../../server/deployments/template.js';
@@ -138,8 +138,39 @@ test('the next start waits longer after each failure, and a replica that served 
   expect(delayAfter(failed(1))).toBe(0);
   expect(delayAfter(failed(1), failed(2))).toBe(500);
   expect(delayAfter(failed(1), failed(2), failed(3), failed(4))).toBe(2_000);
-  expect(delayAfter(failed(1), failed(2, true), failed(3), failed(4))).toBe(500);
+  expect(delayAfter(failed(1), failed(2, true), failed(50_000), failed(60_000))).toBe(500);
   expect(delayAfter(failed(1), failed(11 * 60_000))).toBe(0);
+});
+
+describe('a stable service forgives the failures before it', () => {
+  const SEVEN = [1, 2, 3, 4, 5, 6, 7].map((n) => replica('a', 'FAILED', { readyAt: ago(100_000 + n * 1_000), stoppedAt: ago(99_500 + n * 1_000) }));
+  const delayAfter = (...others: ReplicaView[]): number => {
+    const { steps } = plan(world({ desired: wants(1, ['a', 2]), replicas: [...SEVEN, ...others] }));
+    const create = steps.find((step) => step.kind === 'CREATE');
+    return create?.kind === 'CREATE' ? create.startAfter.getTime() - NOW.getTime() : NaN;
+  };
+
+  test('seven failures alone are waited for', () => expect(delayAfter()).toBe(16_000));
+  test('of a replica that was stopped on purpose after 45 s', () =>
+    expect(delayAfter(replica('a', 'STOPPED', { readyAt: ago(50_000), stoppedAt: ago(5_000) }))).toBe(0));
+  test('of a replica that failed after 45 s: its end is the first failure', () =>
+    expect(delayAfter(replica('a', 'FAILED', { readyAt: ago(50_000), stoppedAt: ago(5_000) }))).toBe(0));
+  test('of one that still serves', () => expect(delayAfter(replica('a', 'READY', { readyAt: ago(45_000) }))).toBe(0));
+  test('but not of one that served too short', () => {
+    expect(delayAfter(replica('a', 'STOPPED', { readyAt: ago(50_000), stoppedAt: ago(30_000) }))).toBe(16_000);
+    expect(delayAfter(replica('a', 'READY', { readyAt: ago(20_000) }))).toBe(16_000);
+  });
+  test('nor of one that was READY before they failed, beside them', () => expect(delayAfter(replica('a', 'READY', { readyAt: ago(900_000) }))).toBe(16_000));
+  test('nor of another version', () => expect(delayAfter(replica('b', 'STOPPED', { readyAt: ago(50_000), stoppedAt: ago(5_000) }))).toBe(16_000));
+});
+
+test('a clock that was set back by an hour holds no start up', () => {
+  const ahead = (ms: number): Date => new Date(NOW.getTime() + 3_600_000 + ms);
+  const waiting = replica('a', 'PENDING', { startAfter: ahead(500) });
+  const w = world({ desired: wants(1, ['a', 1]), replicas: [waiting] });
+  expect(plan(w)).toMatchObject({ steps: [{ kind: 'LAUNCH', replicaId: waiting.id }], lookAgainAt: null });
+  const failed = [1, 2, 3, 4].map((n) => replica('a', 'FAILED', { stoppedAt: ahead(-n) }));
+  expect(plan(world({ desired: wants(1, ['a', 1]), replicas: failed })).steps).toMatchObject([{ kind: 'CREATE', startAfter: NOW }]);
 });
 
 test('a waiting replica is launched when its time has come, and looked at then', () => {
