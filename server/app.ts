@@ -18,6 +18,7 @@ import { UnitOfWork } from './database/unit-of-work.js';
 import type { Deployments } from './deployments/deployments.js';
 import { InferenceService } from './deployments/inference.service.js';
 import { park } from './deployments/park.js';
+import { DeadGateways } from './engines/dead-gateways.js';
 import { GatewaySupervisor } from './engines/gateway-supervisor.js';
 import { hostIdentity } from './engines/host-identity.js';
 import { LocalEngine } from './engines/local-engine.js';
@@ -97,6 +98,7 @@ class PilothouseApp implements App {
   private engine!: LocalEngine;
   private api!: ApiServer;
   private gateway!: GatewaySupervisor;
+  private deadGateways!: DeadGateways;
   private tokens!: TokenService;
   private monitoring!: Monitoring;
   private autoscaling!: Autoscaling;
@@ -133,6 +135,8 @@ class PilothouseApp implements App {
     this.leadership = this.createLeadership(url, new Housekeeping(this.dataSource, log), sequencer);
     // Whoever may not lead here must not open a port either.
     await this.leadership.join();
+    this.deadGateways = this.createDeadGateways();
+    await this.deadGateways.start();
     // The gateway takes as long to start as all the rest, and needs nothing of it: the rest is loaded only once it is on its way.
     await this.startGateway(url, plan);
     signal?.throwIfAborted();
@@ -214,6 +218,19 @@ class PilothouseApp implements App {
       environment: gatewayEnvironment(config, url, gatewayPool),
       serverEnvironment: childEnvironment(),
       build: buildId(),
+      log: (message) => log.warn(message),
+    });
+  }
+
+  private createDeadGateways(): DeadGateways {
+    const { config, log } = this.options;
+    return new DeadGateways({
+      home: config.home,
+      remove: async (ids) => {
+        const [rows] = (await this.dataSource.query('DELETE FROM gateway WHERE id = ANY($1) RETURNING id', [ids])) as [{ id: string }[], number];
+        if (rows.length > 0) this.notifier.wake(CHANNEL.GATEWAYS);
+        return rows.map(({ id }) => id);
+      },
       log: (message) => log.warn(message),
     });
   }
@@ -301,6 +318,7 @@ class PilothouseApp implements App {
     const { log } = this.options;
     await quietly(log, async () => this.registry?.validator.stop());
     this.gateway?.detach();
+    await this.deadGateways?.stop();
     this.inference?.close();
     await quietly(log, async () => this.leadership?.close());
     await this.sequencing;

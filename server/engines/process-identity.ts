@@ -42,6 +42,18 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return now !== undefined && now.bootId === identity.bootId && now.startTime === identity.startTime;
 }
 
+/** Whether exactly this process is certainly dead. A look that failed, for want of a descriptor for example, proves nothing. */
+export function isProvenDead(identity: ProcessIdentity): boolean {
+  if (identity.bootId !== bootId()) return true;
+  if (!LINUX) return !isAlive(identity);
+  try {
+    const stat = parseStat(readFileSync(`/proc/${identity.pid}/stat`, 'latin1'));
+    return stat !== undefined && (isDead(stat) || stat.startTime !== identity.startTime);
+  } catch (error) {
+    return ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
+  }
+}
+
 /** Signals exactly this process, never another that got its pid since. Returns whether there was one to signal. */
 export function killIdentity(identity: ProcessIdentity, signal: NodeJS.Signals): boolean {
   if (!isAlive(identity)) return false;

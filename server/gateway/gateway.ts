@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { AllowedHosts } from '../allowed-hosts.js';
 import { corsPolicy } from '../cors.js';
+import { forgetGateway, recordGateway } from '../engines/gateway-records.js';
 import { followWallClock, now, wallTime } from './clock.js';
 import { ControlLink } from './control-link.js';
 import { DataPlane } from './data-plane.js';
@@ -70,6 +71,7 @@ export interface Gateway {
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { log, home } = options;
   const id = randomUUID();
+  record(home, id, log);
   const path = snapshotPath(home);
   const meter = new Meter(undefined, wallTime);
   const gate = new TokenGate(options.auth === 'required');
@@ -177,6 +179,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       for (const textProcess of Object.values(textProcesses)) textProcess.close();
       links.close();
       await Promise.all([observers.close(), control.close()]);
+      forgetGateway(home, id);
     },
   };
 
@@ -186,6 +189,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const { GrpcFront } = await import('./protocols/grpc-server.js');
     const front = new GrpcFront({ dataPlane, gate, onError: (code) => errors.count('grpc', code), log });
     return { front, address: await front.listen(options.grpc) };
+  }
+}
+
+/** A gateway serves without its record too, on a full disk for example. */
+function record(home: string, id: string, log: Logger): void {
+  try {
+    recordGateway(home, id);
+  } catch (error) {
+    log.warn({ err: error }, 'this gateway could not be recorded; when it is killed, that is noticed only by its missing heartbeat');
   }
 }
 

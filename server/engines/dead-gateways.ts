@@ -1,0 +1,61 @@
+/**
+ * Tells the database which gateways of this home are dead. Nobody waits then for a killed gateway to acknowledge a route, as everybody
+ * would until its heartbeat is old. Every server does it, whoever leads: a dead process stays dead, and its row belongs to it alone.
+ */
+import { forgetGateway, recordedGateways } from './gateway-records.js';
+import { isProvenDead } from './process-identity.js';
+
+export interface DeadGatewaysOptions {
+  readonly home: string;
+  /** Removes the rows of these gateways, and tells whoever waits for them. @returns the ids whose rows were there */
+  readonly remove: (gatewayIds: readonly string[]) => Promise<readonly string[]>;
+  readonly log: (message: string) => void;
+  /** How often it looks. Default 250 ms: one file is read for each gateway. */
+  readonly lookMs?: number;
+}
+
+const LOOK_MS = 250;
+
+export class DeadGateways {
+  private timer: NodeJS.Timeout | undefined;
+  private looking: Promise<unknown> = Promise.resolve();
+  private ended = false;
+  /** Why the last look failed: told once, not with every look. */
+  private trouble: string | undefined;
+
+  constructor(private readonly options: DeadGatewaysOptions) {}
+
+  /** Looks at once, and from then on again and again. Resolves after the first look; never rejects. */
+  async start(): Promise<void> {
+    this.looking = this.look().then(
+      () => (this.trouble = undefined),
+      (error: unknown) => this.failed(error instanceof Error ? error.message : String(error)),
+    );
+    await this.looking;
+    if (this.ended) return;
+    this.timer = setTimeout(() => void this.start(), this.options.lookMs ?? LOOK_MS);
+    this.timer.unref();
+  }
+
+  /** Waits for the look under way, and does not look again. */
+  async stop(): Promise<void> {
+    this.ended = true;
+    clearTimeout(this.timer);
+    await this.looking;
+  }
+
+  private failed(reason: string): void {
+    if (reason !== this.trouble) this.options.log(`the rows of dead gateways could not be removed: ${reason}`);
+    this.trouble = reason;
+  }
+
+  private async look(): Promise<void> {
+    const { home, remove, log } = this.options;
+    const dead = recordedGateways(home).flatMap(({ id, identity }) => (isProvenDead(identity) ? [id] : []));
+    if (dead.length === 0) return;
+    const removed = await remove(dead);
+    if (removed.length > 0) log(`removed the rows of dead gateways: ${removed.join(', ')}`);
+    // Only once no row is found: the last heartbeat of a killed gateway may reach the database after its row was removed.
+    for (const id of dead) if (!removed.includes(id)) forgetGateway(home, id);
+  }
+}
