@@ -1,4 +1,5 @@
 /** ONNX Runtime's tensors as ours and back. */
+import { isUtf8 } from 'node:buffer';
 import type { Tensor as OnnxTensor } from 'onnxruntime-node';
 import { TensorError, type Datatype, type NumericData, type Tensor, type TensorData } from '../tensor.js';
 import type { AlignedPiece } from './aligned-memory.js';
@@ -32,6 +33,12 @@ const UNSUPPORTED: Readonly<Record<string, string>> = {
   20: 'float8e5m2fnuz',
   23: 'float4e2m1',
 };
+
+/** Of ONNX's own numbers: 1 (float) to 13 (uint64) are those of `DATATYPE_OF`. */
+const LAST_CARRIED = 13;
+
+/** Whether the library can hand over tensors of the datatype with this number. */
+export const isCarried = (number: number): boolean => number >= 1 && number <= LAST_CARRIED;
 
 /** undefined where ours have no such datatype (int4, uint4). */
 export const datatypeOf = (type: string): Datatype | undefined => DATATYPE_OF[type];
@@ -70,11 +77,13 @@ function dataOf(tensor: OnnxTensor, datatype: Datatype): TensorData {
   return data;
 }
 
+/** Whether the library keeps these bytes as they are: it ends a string at its first zero byte, without a word. */
+export const isText = (bytes: Uint8Array): boolean => !bytes.includes(0) && isUtf8(bytes);
+
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function decodeText(name: string, elements: readonly Uint8Array[]): string[] {
   return elements.map((element, i) => {
-    // The library ends a string at its first zero byte, without a word.
     if (element.includes(0)) throw new TensorError(`input "${name}": element ${i} holds a zero byte, which ONNX Runtime's strings cannot`);
     try {
       return utf8.decode(element);

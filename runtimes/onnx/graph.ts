@@ -1,51 +1,53 @@
 /**
- * What an ONNX file says of its graph and ONNX Runtime's binding does not: which inputs and outputs have no shape, and what sizes the first
- * weights have. The file is read field by field, as protocol buffers write it (protobuf.dev, "Encoding"): most of it is weights, gigabytes at
- * times, which are passed over and never in memory.
+ * What an ONNX file says of its graph and ONNX Runtime's binding does not: which inputs and outputs have no shape, which inputs have a default,
+ * and what sizes the first weights have. Most of the file is weights, gigabytes at times, which are passed over.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { isCarried, isText } from './datatypes.js';
+import { GRAPH, INITIALIZER, MODEL, NODE, TENSOR_TYPE, TYPE, VALUE } from './onnx-proto.js';
+import { ProtobufFile, type Field } from './protobuf-file.js';
 
 export interface GraphFacts {
   /** Inputs and outputs whose number of dimensions the file does not tell. */
   readonly withoutShape: ReadonlySet<string>;
+  /** Inputs that a request may leave out: those with an initializer of the same name. */
+  readonly optional: ReadonlySet<string>;
   /** Sizes of the weights that meet the inputs first. */
   readonly sizeHints: readonly number[];
 }
 
-/** Numbers of the fields that are read, from onnx.proto. */
-const MODEL = { GRAPH: 7 };
-const GRAPH = { NODE: 1, INITIALIZER: 5, INPUT: 11, OUTPUT: 12 };
-const NODE = { INPUT: 1, OUTPUT: 2 };
-const INITIALIZER = { DIMENSION: 1, NAME: 8 };
-const VALUE = { NAME: 1, TYPE: 2 };
-const TYPE = { TENSOR: 1 };
-const TENSOR_TYPE = { SHAPE: 2 };
-
-const WIRE = { VARINT: 0, FIXED64: 1, LENGTH: 2, FIXED32: 5 };
+/** Before it, an initializer had to be listed among the inputs, and was a constant all the same. */
+const FIRST_IR_WITH_DEFAULTS = 4;
+/** Larger initializers are weights, which some exporters list among the inputs too. They stay constants: a default is held apart from the model. */
+const MAX_DEFAULT_ELEMENTS = 256 * 1024;
 
 /** @param path of a file that ONNX Runtime has loaded: it is a model. @throws Error where it cannot be read */
 export function readGraph(path: string): GraphFacts {
-  const file = openSync(path, 'r');
+  const descriptor = openSync(path, 'r');
   try {
-    const reader = new FileReader(file);
+    const file = new ProtobufFile(descriptor);
     const withoutShape = new Set<string>();
-    const inputs = new Set<string>();
-    const weights = new Map<string, readonly number[]>();
+    const inputs = new Map<string, Value>();
+    const initializers = new Map<string, Initializer>();
     const nodes: Node[] = [];
-    for (const model of reader.fields(0, fstatSync(file).size)) {
+    let irVersion = 0;
+    for (const model of file.fields(0, fstatSync(descriptor).size)) {
+      if (model.number === MODEL.IR_VERSION) irVersion = file.numbers(model)[0]!;
       if (model.number !== MODEL.GRAPH) continue;
-      for (const field of reader.fields(model.start, model.end)) {
-        if (field.number === GRAPH.NODE && nodes.length < FIRST_NODES) nodes.push(readNode(reader, field));
-        if (field.number === GRAPH.INITIALIZER) weights.set(...readInitializer(reader, field));
+      for (const field of file.fields(model.start, model.end)) {
+        if (field.number === GRAPH.NODE && nodes.length < FIRST_NODES) nodes.push(readNode(file, field));
+        if (field.number === GRAPH.INITIALIZER) initializers.set(...readInitializer(file, field));
         if (field.number !== GRAPH.INPUT && field.number !== GRAPH.OUTPUT) continue;
-        const { name, hasShape } = readValue(reader, field);
-        if (!hasShape) withoutShape.add(name);
-        if (field.number === GRAPH.INPUT) inputs.add(name);
+        const value = readValue(file, field);
+        if (!value.hasShape) withoutShape.add(value.name);
+        if (field.number === GRAPH.INPUT) inputs.set(value.name, value);
       }
     }
-    return { withoutShape, sizeHints: firstSizes(nodes, inputs, weights) };
+    const mayBeGiven = ({ name, isTensor }: Value): boolean => isTensor && initializers.get(name)?.isDefault === true;
+    const optional = irVersion < FIRST_IR_WITH_DEFAULTS ? [] : [...inputs.values()].filter(mayBeGiven).map(({ name }) => name);
+    return { withoutShape, optional: new Set(optional), sizeHints: firstSizes(nodes, [...inputs.keys()], initializers) };
   } finally {
-    closeSync(file);
+    closeSync(descriptor);
   }
 }
 
@@ -58,126 +60,59 @@ interface Node {
 }
 
 /** Follows the inputs through nodes without weights to the first ones that have some. */
-function firstSizes(nodes: readonly Node[], inputs: ReadonlySet<string>, weights: ReadonlyMap<string, readonly number[]>): number[] {
-  const reached = new Set([...inputs].filter((name) => !weights.has(name)));
+function firstSizes(nodes: readonly Node[], inputs: readonly string[], weights: ReadonlyMap<string, Initializer>): number[] {
+  const reached = new Set(inputs.filter((name) => !weights.has(name)));
   const sizes: number[] = [];
   for (const node of nodes) {
     if (!node.inputs.some((name) => reached.has(name))) continue;
-    const own = node.inputs.flatMap((name) => weights.get(name) ?? []);
+    const own = node.inputs.flatMap((name) => weights.get(name)?.shape ?? []);
     sizes.push(...own);
     if (own.length === 0) node.outputs.forEach((name) => reached.add(name));
   }
   return [...new Set(sizes)];
 }
 
-function readNode(reader: FileReader, node: Field): Node {
+function readNode(file: ProtobufFile, node: Field): Node {
   const inputs: string[] = [];
   const outputs: string[] = [];
-  for (const { number, start, end } of reader.fields(node.start, node.end)) {
-    if (number === NODE.INPUT) inputs.push(reader.bytes(start, end).toString());
-    if (number === NODE.OUTPUT) outputs.push(reader.bytes(start, end).toString());
+  for (const field of file.fields(node.start, node.end)) {
+    if (field.number === NODE.INPUT) inputs.push(file.text(field));
+    if (field.number === NODE.OUTPUT) outputs.push(file.text(field));
   }
   return { inputs, outputs };
 }
 
-function readInitializer(reader: FileReader, initializer: Field): [name: string, shape: readonly number[]] {
+interface Initializer {
+  readonly shape: readonly number[];
+  /** Whether a request may give another value in its place. */
+  readonly isDefault: boolean;
+}
+
+function readInitializer(file: ProtobufFile, initializer: Field): [name: string, Initializer] {
   let name = '';
+  let carried = true;
   const shape: number[] = [];
-  for (const { number, start, end } of reader.fields(initializer.start, initializer.end)) {
-    if (number === INITIALIZER.NAME) name = reader.bytes(start, end).toString();
-    if (number === INITIALIZER.DIMENSION) shape.push(...reader.numbers(start, end));
+  for (const field of file.fields(initializer.start, initializer.end)) {
+    if (field.number === INITIALIZER.NAME) name = file.text(field);
+    if (field.number === INITIALIZER.DIMENSION) shape.push(...file.numbers(field));
+    if (field.number === INITIALIZER.DATATYPE && !isCarried(file.numbers(field)[0]!)) carried = false;
+    if (field.number === INITIALIZER.STRING && !isText(file.bytes(field.start, field.end))) carried = false;
   }
-  return [name, shape];
+  return [name, { shape, isDefault: carried && shape.reduce((a, b) => a * b, 1) <= MAX_DEFAULT_ELEMENTS }];
 }
 
-function readValue(reader: FileReader, value: Field): { name: string; hasShape: boolean } {
+interface Value {
+  readonly name: string;
+  readonly isTensor: boolean;
+  readonly hasShape: boolean;
+}
+
+function readValue(file: ProtobufFile, value: Field): Value {
   let name = '';
-  let hasShape = false;
-  for (const field of reader.fields(value.start, value.end)) {
-    if (field.number === VALUE.NAME) name = reader.bytes(field.start, field.end).toString();
-    if (field.number !== VALUE.TYPE) continue;
-    const tensor = reader.find(field, TYPE.TENSOR);
-    hasShape = tensor !== undefined && reader.find(tensor, TENSOR_TYPE.SHAPE) !== undefined;
+  let tensor: Field | undefined;
+  for (const field of file.fields(value.start, value.end)) {
+    if (field.number === VALUE.NAME) name = file.text(field);
+    if (field.number === VALUE.TYPE) tensor = file.find(field, TYPE.TENSOR);
   }
-  return { name, hasShape };
-}
-
-/** A field's number and where its content lies. */
-interface Field {
-  readonly number: number;
-  readonly start: number;
-  readonly end: number;
-}
-
-const WINDOW_BYTES = 4096;
-
-class FileReader {
-  private readonly window = Buffer.alloc(WINDOW_BYTES);
-  private windowStart = 0;
-  private windowLength = 0;
-  private at = 0;
-
-  constructor(private readonly file: number) {}
-
-  /** The fields between two places of the file. */
-  *fields(start: number, end: number): Generator<Field> {
-    let next = start;
-    while (next < end) {
-      this.at = next;
-      const tag = this.varint();
-      const length = this.lengthOf(tag % 8);
-      const start = this.at;
-      next = start + length;
-      yield { number: Math.floor(tag / 8), start, end: next };
-    }
-  }
-
-  find(within: Field, number: number): Field | undefined {
-    for (const field of this.fields(within.start, within.end)) if (field.number === number) return field;
-    return undefined;
-  }
-
-  /** One number, or a packed list of them. */
-  numbers(start: number, end: number): number[] {
-    const numbers: number[] = [];
-    for (this.at = start; this.at < end;) numbers.push(this.varint());
-    return numbers;
-  }
-
-  bytes(start: number, end: number): Buffer {
-    const bytes = Buffer.alloc(end - start);
-    readSync(this.file, bytes, 0, bytes.length, start);
-    return bytes;
-  }
-
-  /** How many bytes of content come next. */
-  private lengthOf(wire: number): number {
-    if (wire === WIRE.LENGTH) return this.varint();
-    if (wire === WIRE.FIXED64) return 8;
-    if (wire === WIRE.FIXED32) return 4;
-    if (wire !== WIRE.VARINT) throw new Error(`a field has the wire type ${wire}`);
-    const start = this.at;
-    this.varint();
-    const length = this.at - start;
-    this.at = start;
-    return length;
-  }
-
-  private varint(): number {
-    let value = 0;
-    for (let scale = 1; ; scale *= 128) {
-      const byte = this.byte();
-      value += (byte % 128) * scale;
-      if (byte < 128) return value;
-    }
-  }
-
-  private byte(): number {
-    if (this.at < this.windowStart || this.at >= this.windowStart + this.windowLength) {
-      this.windowStart = this.at;
-      this.windowLength = readSync(this.file, this.window, 0, WINDOW_BYTES, this.at);
-      if (this.windowLength === 0) throw new Error('the file ends within a field');
-    }
-    return this.window[this.at++ - this.windowStart]!;
-  }
+  return { name, isTensor: tensor !== undefined, hasShape: tensor !== undefined && file.find(tensor, TENSOR_TYPE.SHAPE) !== undefined };
 }

@@ -1,14 +1,16 @@
 /** ONNX models through ONNX Runtime's own Node.js binding, on the CPU. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { InferenceSession } from 'onnxruntime-node';
 import { CONTRACT_VERSION, ModelLoadError, type LoadedModel, type LoadOptions, type ModelArtifact, type RuntimePlugin } from '../contract.js';
 import { TensorError, type Signature, type Tensor, type TensorSpec } from '../tensor.js';
 import { AlignedMemory } from './aligned-memory.js';
+import { splitDefaults } from './defaults.js';
 import { datatypeOf, fromOnnx, supportedTypes, toOnnx, unsupportedName } from './datatypes.js';
 import { readGraph, type GraphFacts } from './graph.js';
 import { dimensionConflict } from './shared-dimensions.js';
 
 type Library = typeof import('onnxruntime-node');
+type Feeds = Record<string, ReturnType<typeof toOnnx>>;
 
 /** One Identity node: the smallest model there is, for `preload`. */
 const IDENTITY = Buffer.from('CAg6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCAhAR', 'base64');
@@ -34,9 +36,15 @@ const plugin: RuntimePlugin = {
     const library = await importLibrary();
     signal.throwIfAborted();
     const path = join(artifact.folder, modelFile(artifact));
-    const session = await createSession(library, path, options);
+    const session = await createSession(library, path, sessionOptions(options));
     const graph = readGraph(path);
-    return new OnnxModel(library, session, readSignature(session, graph), graph.sizeHints);
+    if (graph.optional.size === 0) return new OnnxModel(library, session, readSignature(session, graph), graph.sizeHints, {});
+    await session.release();
+    const split = splitDefaults(path, graph.optional);
+    const inFolder = { ...sessionOptions(options), extra: { session: { model_external_initializers_file_folder_path: dirname(path) } } };
+    const defaults = await readDefaults(library, split.defaults, inFolder);
+    const open = await createSession(library, split.model, inFolder);
+    return new OnnxModel(library, open, readSignature(open, graph), graph.sizeHints, defaults);
   },
 };
 
@@ -53,6 +61,8 @@ class OnnxModel implements LoadedModel {
     private readonly session: InferenceSession,
     readonly signature: Signature,
     readonly sizeHints: readonly number[],
+    /** Of inputs that a request may leave out. */
+    private readonly defaults: Feeds,
   ) {
     this.library = `ONNX Runtime ${runtime.env.versions.common}`;
     this.outputNames = signature.outputs.map((output) => output.name);
@@ -64,14 +74,15 @@ class OnnxModel implements LoadedModel {
     const wanted = requestedOutputs ?? this.outputNames;
     const memory = this.memory.take(inputs);
     try {
-      const feeds: Record<string, ReturnType<typeof toOnnx>> = {};
+      const feeds: Feeds = { ...this.defaults };
       for (const input of inputs) feeds[input.name] = toOnnx(this.runtime.Tensor, input, memory);
       const results = await this.session.run(feeds, wanted);
       return wanted.map((name) => fromOnnx(name, results[name]!));
     } catch (error) {
+      // What is wrong with the request itself was found before the model ran.
       const conflict = error instanceof TensorError ? undefined : dimensionConflict(this.signature, inputs);
       if (conflict === undefined) throw error;
-      throw new TensorError(`${conflict}: ${messageOf(error)}`, { cause: error });
+      throw new Error(`${messageOf(error)}; ${conflict}`, { cause: error });
     } finally {
       this.memory.giveBack(memory);
     }
@@ -104,9 +115,10 @@ function modelFile({ files }: ModelArtifact): string {
   throw new ModelLoadError(`several .onnx files (${candidates.join(', ')}); the one to load must be called model.onnx`);
 }
 
-async function createSession(library: Library, path: string, options: LoadOptions): Promise<InferenceSession> {
+async function createSession(library: Library, model: string | Buffer, options: InferenceSession.SessionOptions): Promise<InferenceSession> {
   try {
-    return await library.InferenceSession.create(path, sessionOptions(options));
+    // Of two overloads.
+    return await (typeof model === 'string' ? library.InferenceSession.create(model, options) : library.InferenceSession.create(model, options));
   } catch (cause) {
     const message = messageOf(cause);
     const number = /^Unsupported data type: (\d+)$/.exec(message)?.[1];
@@ -117,6 +129,18 @@ async function createSession(library: Library, path: string, options: LoadOption
   }
 }
 
+/** In memory of their own, which no request's data are copied to. */
+async function readDefaults(library: Library, model: Buffer, options: InferenceSession.SessionOptions): Promise<Feeds> {
+  const session = await createSession(library, model, options);
+  try {
+    const values = Object.entries(await session.run({})).map(([name, value]) => fromOnnx(name, value));
+    const memory = new AlignedMemory().take(values);
+    return Object.fromEntries(values.map((value) => [value.name, toOnnx(library.Tensor, value, memory)]));
+  } finally {
+    await session.release();
+  }
+}
+
 function readSignature(session: InferenceSession, graph: GraphFacts): Signature {
   return {
     inputs: session.inputMetadata.map((value) => tensorSpec('input', value, graph)),
@@ -124,7 +148,7 @@ function readSignature(session: InferenceSession, graph: GraphFacts): Signature 
   };
 }
 
-function tensorSpec(kind: 'input' | 'output', value: InferenceSession.ValueMetadata, { withoutShape }: GraphFacts): TensorSpec {
+function tensorSpec(kind: 'input' | 'output', value: InferenceSession.ValueMetadata, { withoutShape, optional }: GraphFacts): TensorSpec {
   if (!value.isTensor) {
     throw new ModelLoadError(
       `${kind} "${value.name}" is a sequence, a map or an optional, and only tensors can be carried; export the model with tensors (skl2onnx: options={'zipmap': False})`,
@@ -134,11 +158,12 @@ function tensorSpec(kind: 'input' | 'output', value: InferenceSession.ValueMetad
   if (!datatype) throw new ModelLoadError(`${kind} "${value.name}" is of datatype ${value.type}, which cannot be carried; supported are ${supportedTypes()}`);
   const { name, shape } = value;
   // The library has the same for a scalar and for what has no shape, unless it could infer one.
-  if (shape.length === 0 && withoutShape.has(name)) return { name, datatype, shape: null };
+  const mayBeLeftOut = kind === 'input' && optional.has(name) && { optional: true };
+  if (shape.length === 0 && withoutShape.has(name)) return { name, datatype, shape: null, ...mayBeLeftOut };
   // It gives a name, or nothing, for a dimension that may vary.
   const symbols = shape.map((dimension) => (typeof dimension === 'string' && dimension !== '' ? dimension : null));
   const dimensions = shape.map((dimension) => (typeof dimension === 'number' && dimension >= 0 ? dimension : -1));
-  return { name, datatype, shape: dimensions, ...(symbols.some((symbol) => symbol !== null) && { symbols }) };
+  return { name, datatype, shape: dimensions, ...(symbols.some((symbol) => symbol !== null) && { symbols }), ...mayBeLeftOut };
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -2,8 +2,8 @@
 import type { Signature, Tensor } from '../tensor.js';
 
 /**
- * What is wrong with a request whose shared dimensions differ; undefined where they agree. ONNX Runtime does not compare them: it broadcasts 1
- * against 3, and joins 2 and 3, whatever the names say. So this only explains a request that has failed.
+ * Names the shared dimensions of a request that differ; undefined where they agree. ONNX Runtime does not compare them: it broadcasts 1
+ * against 3, and joins 2 and 3, whatever the names say. So this is no reason to refuse a request, but a hint for one that has failed.
  */
 export function dimensionConflict({ inputs: specs }: Signature, inputs: readonly Tensor[]): string | undefined {
   const sizes = new Map<string, { input: string; size: number }>();
@@ -19,7 +19,7 @@ export function dimensionConflict({ inputs: specs }: Signature, inputs: readonly
           other.input === name
             ? `input "${name}" has the dimension "${symbol}" twice`
             : `inputs "${other.input}" and "${name}" share the dimension "${symbol}"`;
-        return `${where}, and it is ${other.size} and ${size}; it must be one size`;
+        return `${where}, with the sizes ${other.size} and ${size}`;
       }
     }
   }

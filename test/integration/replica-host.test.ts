@@ -8,7 +8,7 @@ import { ReplicaConnection, type ReplicaError } from '../../runtimes/open-infere
 import { FRAME, FrameReader } from '../../runtimes/open-inference/frame.js';
 import type { InferRequest } from '../../runtimes/open-inference/message.js';
 import { eventually } from '../support/eventually.js';
-import { affineModel } from '../support/models/onnx.js';
+import { affineModel, node, onnxModel, tensorValue } from '../support/models/onnx.js';
 import { modelFolder, removeModelFolders } from '../support/models/folder.js';
 import { startHost, stopHosts, untilState } from '../support/replica-host.js';
 
@@ -86,6 +86,24 @@ describe('a replica process', () => {
       message: expect.stringContaining('output "q"') as string,
     });
     expect((await connection.infer(ask('x', [0, 0]))).outputs[0]!.data).toEqual(Float32Array.of(0.5, -0.5));
+  });
+
+  it('says that the model ran where it failed, in its own words, whatever the dimensions of the request', async () => {
+    const model = onnxModel({
+      nodes: [node('Add', ['a', 'b'], ['y'])],
+      inputs: ['a', 'b'].map((name) => tensorValue({ name, type: 'FP32', shape: ['n'] })),
+      outputs: [tensorValue({ name: 'y', type: 'FP32', shape: ['n'] })],
+    });
+    const connection = await startHost(modelFolder('onnx', { 'model.onnx': model }), 'onnx').connect();
+    await untilState(connection, 'READY');
+    const [three, two] = [ask('a', [1, 2, 3], [3]), ask('b', [1, 2], [2])];
+    expect(await failure(connection.infer({ inputs: [...three.inputs, ...two.inputs] }))).toMatchObject({
+      code: 'INVALID',
+      executed: true,
+      message: expect.stringMatching(
+        /^the model cannot compute this request: .*broadcast.*; inputs "a" and "b" share the dimension "n", with the sizes 3 and 2$/s,
+      ) as string,
+    });
   });
 
   it('is never READY when its warm-up fails, and leaves the reason', async () => {

@@ -187,3 +187,17 @@ export const rowMeansModel = (width: number): Buffer =>
     inputs: [tensorValue({ name: 'x', type: 'FP32', shape: ['rows', width] })],
     outputs: [tensorValue({ name: 'y', type: 'FP32', shape: ['rows'] })],
   });
+
+/** `y = x * scale + bias` over FP32 [-1, 2]. Both may be left out: `scale` is [2, 3] by default, `bias` [[10, 20]]. */
+export const scaledModel = (scale = initializer('scale', 'FP32', [2], floats(2, 3)), irVersion = 8): Buffer =>
+  onnxModel(
+    {
+      nodes: [node('Mul', ['x', 'scale'], ['product']), node('Add', ['product', 'bias'], ['y'])],
+      inputs: [tensorValue({ name: 'x', type: 'FP32', shape: ['n', 2] }), tensorValue({ name: 'scale', type: 'FP32', shape: [2] }), tensorValue({ name: 'bias', type: 'FP32', shape: ['n', 2] })],
+      outputs: [tensorValue({ name: 'y', type: 'FP32', shape: ['n', 2] })],
+      // In the field for floats, not as raw bytes.
+      initializers: [scale, message([1, 1], [1, 2], [2, ONNX_TYPE.FP32], [4, floats(10, 20)], [8, 'bias'])],
+    },
+    17,
+    irVersion,
+  );
