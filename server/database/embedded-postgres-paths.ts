@@ -4,6 +4,7 @@ import { chownSync, chmodSync, lstatSync, mkdirSync, readdirSync, realpathSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MAX_SOCKET_PATH_BYTES } from '../engines/socket-folder.js';
+import { look } from '../engines/look.js';
 import { DomainError } from '../errors.js';
 import type { Account } from './embedded-postgres-account.js';
 
@@ -45,12 +46,8 @@ export function embeddedPostgresPaths(home: string): EmbeddedPostgresPaths {
 
 /** The home may be reached by several paths; its real one names it. */
 function digestOf(home: string): string {
-  let real = home;
-  try {
-    real = realpathSync(home);
-  } catch {
-    // It does not exist yet, and nothing of it does.
-  }
+  // Where it does not exist yet, nothing of it does.
+  const real = look(home, () => realpathSync(home)) ?? home;
   return createHash('sha256').update(real).digest('hex').slice(0, 12);
 }
 

@@ -4,9 +4,10 @@
  * is that folder, which holds for the postmaster and for every backend, and for nothing else.
  */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type ProcessIdentity, identityOf, isAlive, killIdentity } from '../engines/process-identity.js';
+import { codeOf, FailedLookError, look, provesAbsence } from '../engines/look.js';
+import { allPids, type ProcessIdentity, identityOf, isAlive, killIdentity } from '../engines/process-identity.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const LINUX = process.platform === 'linux';
@@ -20,14 +21,10 @@ export interface PostmasterFile {
   readonly status: string;
 }
 
-/** @returns undefined where there is no such file, or none that PostgreSQL finished writing. */
+/** @returns undefined where there is no such file, or none that PostgreSQL finished writing. @throws FailedLookError */
 export function readPostmasterFile(dataFolder: string): PostmasterFile | undefined {
-  let lines: string[];
-  try {
-    lines = readFileSync(join(dataFolder, 'postmaster.pid'), 'utf8').split('\n');
-  } catch {
-    return undefined;
-  }
+  const path = join(dataFolder, 'postmaster.pid');
+  const lines = look(path, () => readFileSync(path, 'utf8'))?.split('\n') ?? [];
   const pid = Number(lines[0]);
   if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
   return { pid, port: Number(lines[3] ?? 0), socketFolder: lines[4] ?? '', status: (lines[7] ?? '').trim() };
@@ -38,6 +35,7 @@ export function readPostmasterFile(dataFolder: string): PostmasterFile | undefin
  * No clock is compared: for another process to have that pid and still be a postgres in this very folder, it would have to be
  * a backend that was forked before its postmaster died, and those have other pids.
  * @param recorded who we started there last, for when the pid file is gone or not there yet
+ * @throws FailedLookError
  */
 export function findPostmaster(dataFolder: string, recorded?: ProcessIdentity): ProcessIdentity | undefined {
   const named = readPostmasterFile(dataFolder)?.pid;
@@ -45,13 +43,9 @@ export function findPostmaster(dataFolder: string, recorded?: ProcessIdentity): 
   return identity && worksIn(identity.pid, dataFolder) ? identity : undefined;
 }
 
-/** Every living process of this data folder: the postmaster, its backends, and backends whose postmaster was killed. */
+/** Every living process of this data folder: the postmaster, its backends, and backends whose postmaster was killed. @throws FailedLookError */
 export function processesOf(dataFolder: string): ProcessIdentity[] {
-  const pids = LINUX
-    ? readdirSync('/proc')
-        .filter((name) => /^\d+$/.test(name))
-        .map(Number)
-    : postgresPids();
+  const pids = LINUX ? allPids() : postgresPids();
   return pids.filter((pid) => worksIn(pid, dataFolder)).flatMap((pid) => identityOf(pid) ?? []);
 }
 
@@ -71,8 +65,11 @@ function worksIn(pid: number, dataFolder: string): boolean {
   try {
     // A shell that somebody opened in the folder works there too.
     return isPostgres(pid) && workingDirectory(pid) === realpathSync(dataFolder);
-  } catch {
-    return false;
+  } catch (error) {
+    // A number: the program that was asked has found nothing. Denied: a process of another account.
+    const { status } = error as { status?: unknown };
+    if (typeof status === 'number' || provesAbsence(error) || ['EACCES', 'EPERM'].includes(codeOf(error) ?? '')) return false;
+    throw new FailedLookError(`process ${pid}`, error);
   }
 }
 
@@ -91,7 +88,9 @@ function workingDirectory(pid: number): string | undefined {
 function postgresPids(): number[] {
   try {
     return execFileSync('pgrep', ['-x', 'postgres'], { encoding: 'utf8' }).split('\n').filter(Boolean).map(Number);
-  } catch {
-    return [];
+  } catch (error) {
+    // With status 1 `pgrep` says that there is none.
+    if ((error as { status?: unknown }).status === 1) return [];
+    throw new FailedLookError('the table of processes', error);
   }
 }

@@ -1,7 +1,7 @@
 /** Brings the PostgreSQL of a home to where it answers: adopts what runs, clears away what a crash left, starts it otherwise. */
 import type { Logger } from 'pino';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +9,7 @@ import pg from 'pg';
 import { standBehind } from '../../runtimes/host/cpu-share.js';
 import { childEnvironment } from '../config.js';
 import { type ProcessIdentity, identityOf, isAlive, killIdentity } from '../engines/process-identity.js';
+import { FailedLookError, look, provesAbsence } from '../engines/look.js';
 import { DomainError } from '../errors.js';
 import { processEnvironment } from '../process-environment.js';
 import { announced, SAY_AFTER_MS } from '../lifecycle/announced.js';
@@ -77,7 +78,7 @@ export async function ensureRunning(options: StartOptions, { mayInitialise }: { 
   const adopted = await adopt(paths, options);
   if (adopted) return adopted;
   await clearLeftovers(paths, options.log);
-  const exists = existsSync(paths.data);
+  const exists = isThere(paths.data);
   if (!exists && !mayInitialise) throw new DomainError('FAILED_PRECONDITION', `PostgreSQL's data folder ${paths.data} is gone`);
   const account = await chooseAccount(exists ? paths.data : undefined, options.namespaces);
   const binaries = findBinaries(account, paths.copies);
@@ -93,10 +94,11 @@ export async function ensureRunning(options: StartOptions, { mayInitialise }: { 
   });
 }
 
-/** Who we started last, as it was recorded. */
+/** Who we started last, as it was recorded. @throws FailedLookError */
 export function recordedProcess({ record }: EmbeddedPostgresPaths): ProcessIdentity | undefined {
+  const text = look(record, () => readFileSync(record, 'utf8'));
   try {
-    const { bootId, pid, startTime } = JSON.parse(readFileSync(record, 'utf8')) as Record<string, unknown>;
+    const { bootId, pid, startTime } = JSON.parse(text ?? '') as Record<string, unknown>;
     return typeof bootId === 'string' && typeof pid === 'number' && typeof startTime === 'string' ? { bootId, pid, startTime } : undefined;
   } catch {
     return undefined;
@@ -219,7 +221,7 @@ type Answer = 'ready' | 'not yet' | 'no socket';
 /** One attempt to use it; makes the database where it is missing. */
 async function tryConnect(socketFolder: string, port: number): Promise<Answer> {
   // Looking is cheaper than failing to connect, and this is asked many times in a start.
-  if (!existsSync(socketPathIn(socketFolder, port))) return 'no socket';
+  if (!isThere(socketPathIn(socketFolder, port))) return 'no socket';
   const refused = await attempt(socketUrl(socketFolder, port), (client) => client.query('SELECT 1'));
   if (refused === undefined) return 'ready';
   if (refused === '3D000') {
@@ -246,11 +248,18 @@ async function attempt(url: string, work: (client: pg.Client) => Promise<unknown
 
 function listens({ socketFolder, port }: PostmasterFile): Promise<boolean> {
   if (!socketFolder) return Promise.resolve(false);
-  return new Promise((resolve) => {
-    const socket = connect(socketPathIn(socketFolder, port), () => {
+  const path = socketPathIn(socketFolder, port);
+  return new Promise((resolve, reject) => {
+    const socket = connect(path, () => {
       socket.destroy();
       resolve(true);
     });
-    socket.on('error', () => resolve(false));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNREFUSED' || provesAbsence(error)) resolve(false);
+      else reject(new FailedLookError(path, error));
+    });
   });
 }
+
+/** @throws FailedLookError */
+const isThere = (path: string): boolean => look(path, () => lstatSync(path)) !== undefined;

@@ -11,7 +11,7 @@ const ORDER: readonly ReplicaState[] = ['PENDING', 'STARTING', 'LOADING', 'READY
 
 /** How a replica's row must change to say what was observed; undefined where it already does. */
 export function changeFor(row: Readonly<ReplicaEntity>, seen: ObservedReplica | undefined, now: Date): ReplicaChange | undefined {
-  if (isFinal(row.state)) return undefined;
+  if (isFinal(row.state) || seen?.state === 'UNKNOWN') return undefined;
   if (!seen) {
     // A row without a process is one whose start was cut off, and is started again; but one that was seen alive is gone.
     if (row.state === 'PENDING' || row.state === 'STARTING') return undefined;

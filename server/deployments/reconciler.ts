@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { NotLeaderError, type Fence } from '../database/leadership.js';
 import { StaleEpochError, type ObservedReplica, type ReplicaEngine } from '../engines/engine.js';
+import { FailedLookError } from '../engines/look.js';
 import type { VersionEntity } from '../registry/registry.entities.js';
 import { ClockWatch } from './clock-watch.js';
 import type { DeploymentStore, Snapshot } from './deployment-store.js';
@@ -218,7 +219,8 @@ export class Reconciler {
       const files = await versions.files(row.versionId);
       const start = async (): Promise<void> => engine.start(replicaSpec(row, snapshot, version!, files), fence.epoch);
       await start().catch((error: unknown) => {
-        if (error instanceof StaleEpochError) throw error;
+        // Nothing was tried when it could not even be looked at what is there.
+        if (error instanceof StaleEpochError || error instanceof FailedLookError) throw error;
         this.refusals.set(replicaId, `could not be started: ${error instanceof Error ? error.message : String(error)}`);
         this.enqueue(deploymentId);
       });

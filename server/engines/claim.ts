@@ -6,6 +6,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { look } from './look.js';
 import { IDENTIFY, parseIdentity, type ProcessIdentity } from './process-identity.js';
 
 const FILE = 'claim';
@@ -22,8 +23,10 @@ set +C
 export type Claim =
   { readonly state: 'OPEN' } | { readonly state: 'CLAIMED'; readonly shell: ProcessIdentity } | { readonly state: 'ABANDONED'; readonly reason: string };
 
+/** @throws FailedLookError */
 export function readClaim(folder: string): Claim {
-  const text = read(join(folder, FILE));
+  const path = join(folder, FILE);
+  const text = look(path, () => readFileSync(path, 'utf8'));
   if (text === undefined) return { state: 'OPEN' };
   if (text.startsWith(ABANDONED)) return { state: 'ABANDONED', reason: text.slice(ABANDONED.length + 1).trim() };
   const shell = parseIdentity(text);
@@ -38,13 +41,5 @@ export function abandon(folder: string, reason: string): boolean {
     return true;
   } catch {
     return readClaim(folder).state === 'ABANDONED';
-  }
-}
-
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
   }
 }

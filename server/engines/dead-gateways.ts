@@ -3,7 +3,7 @@
  * would until its heartbeat is old. Every server does it, whoever leads: a dead process stays dead, and its row belongs to it alone.
  */
 import { forgetGateway, recordedGateways } from './gateway-records.js';
-import { isProvenDead } from './process-identity.js';
+import { isAlive } from './process-identity.js';
 
 export interface DeadGatewaysOptions {
   readonly home: string;
@@ -51,7 +51,7 @@ export class DeadGateways {
 
   private async look(): Promise<void> {
     const { home, remove, log } = this.options;
-    const dead = recordedGateways(home).flatMap(({ id, identity }) => (isProvenDead(identity) ? [id] : []));
+    const dead = recordedGateways(home).flatMap(({ id, identity }) => (isAlive(identity) ? [] : [id]));
     if (dead.length === 0) return;
     const removed = await remove(dead);
     if (removed.length > 0) log(`removed the rows of dead gateways: ${removed.join(', ')}`);

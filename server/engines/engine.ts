@@ -29,7 +29,8 @@ export interface ReplicaSpec {
 
 export interface ObservedReplica {
   readonly replicaId: string;
-  readonly state: 'STARTING' | 'LOADING' | 'READY' | 'DRAINING' | 'EXITED';
+  /** UNKNOWN: there is such a replica, and it cannot be looked at now. What was known of it is still the best that is known. */
+  readonly state: 'STARTING' | 'LOADING' | 'READY' | 'DRAINING' | 'EXITED' | 'UNKNOWN';
   readonly address: string;
   readonly pid: number | null;
   readonly backend: string | null;
@@ -51,7 +52,10 @@ export interface ReplicaEngine {
   begin(epoch: number): void;
   /** Starts the replica unless it was started before; returns once it is on its way, not once it is READY. */
   start(spec: ReplicaSpec, epoch: number): Promise<void>;
-  /** Every replica this engine knows of: the living, and the ended that were not stopped yet. READY only after a real inference went through its socket. */
+  /**
+   * Every replica this engine knows of: the living, and the ended that were not stopped yet. READY only after a real inference went through its socket.
+   * @throws Error when it cannot look: a replica that is not among them would count as gone
+   */
   observe(): Promise<ObservedReplica[]>;
   /** Drains, then ends, then forgets a replica; unknown ids are no error. Past `graceMs` it is killed. */
   stop(replicaId: string, graceMs: number, epoch: number): Promise<void>;

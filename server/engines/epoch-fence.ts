@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StaleEpochError } from './engine.js';
+import { look } from './look.js';
 
 export class EpochFence {
   private readonly folder: string;
@@ -20,7 +21,7 @@ export class EpochFence {
     return Math.max(0, ...this.seen());
   }
 
-  /** @throws StaleEpochError when a higher epoch was passed before, by whichever process. */
+  /** @throws StaleEpochError when a higher epoch was passed before, by whichever process; FailedLookError when that is not to be known */
   pass(epoch: number): void {
     if (!Number.isSafeInteger(epoch) || epoch < 0) throw new RangeError(`an epoch is a non-negative integer, not ${epoch}`);
     let seen = this.seen();
@@ -36,10 +37,6 @@ export class EpochFence {
   }
 
   private seen(): number[] {
-    try {
-      return readdirSync(this.folder).map(Number);
-    } catch {
-      return [];
-    }
+    return (look(this.folder, () => readdirSync(this.folder)) ?? []).map(Number);
   }
 }

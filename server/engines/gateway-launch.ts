@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { abandon, readClaim } from './claim.js';
 import { loopFile, WORKER_FILE } from './gateway-holder.js';
-import { groupOf, isAlive, killGroup, killIdentity, parseIdentity, type ProcessIdentity } from './process-identity.js';
+import { look } from './look.js';
+import { groupOf, isAlive, killGroup, killIdentity, ownIdentity, parseIdentity, type ProcessIdentity } from './process-identity.js';
 import { endGroup } from './replica-end.js';
-import { ownIdentity } from './replica-folder.js';
 
 /** A listening socket that the holder keeps. */
 export interface GatewaySocket {
@@ -42,6 +42,7 @@ export const FIRST_FD = 3;
 const ASIDE = '.aside-';
 const LOOK_MS = 10;
 
+/** Whatever looks at it throws FailedLookError when it cannot be looked at. */
 export class GatewayLaunch {
   constructor(
     readonly folder: string,
@@ -104,13 +105,10 @@ export function createLaunch(home: string, sockets: readonly GatewaySocket[], wo
   return new GatewayLaunch(folder, record);
 }
 
+/** @throws FailedLookError */
 export function listLaunches(home: string): GatewayLaunch[] {
-  let names: string[];
-  try {
-    names = readdirSync(gatewayFolder(home));
-  } catch {
-    return [];
-  }
+  const all = gatewayFolder(home);
+  const names = look(all, () => readdirSync(all)) ?? [];
   return names.flatMap((name) => {
     const folder = join(gatewayFolder(home), name);
     const text = read(join(folder, 'launch.json'));
@@ -166,10 +164,4 @@ export async function endLaunch(launch: GatewayLaunch, graceMs: number, asked = 
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
+const read = (path: string): string | undefined => look(path, () => readFileSync(path, 'utf8'));

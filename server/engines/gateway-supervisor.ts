@@ -24,6 +24,7 @@ import {
   type WorkerCommand,
 } from './gateway-launch.js';
 import { withLock } from '../lifecycle/claim-lock.js';
+import { FailedLookError, failedLooks } from './look.js';
 import { withListening } from './listening-sockets.js';
 import { isAlive, killIdentity } from './process-identity.js';
 import { boundLog } from './replica-log.js';
@@ -126,7 +127,10 @@ export class GatewaySupervisor {
     if (this.ended) return;
     this.timer = globalThis.setTimeout(() => {
       this.busy = this.look()
-        .catch((error: unknown) => this.options.log(`the gateway could not be started again: ${error instanceof Error ? error.message : String(error)}`))
+        .catch((error: unknown) => {
+          if (error instanceof FailedLookError) failedLooks.note(error);
+          else this.options.log(`the gateway could not be started again: ${error instanceof Error ? error.message : String(error)}`);
+        })
         .finally(() => this.monitor());
     }, this.options.lookMs ?? 1_000);
     this.timer.unref();

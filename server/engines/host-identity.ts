@@ -1,6 +1,7 @@
 /** Which machine and home a server's local engine has (MECHANISMS.md 4): servers that share a database must agree in both. */
 import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { look } from './look.js';
 
 export interface HostIdentity {
   /** The same after a reboot: the machine id where the system has one, else the host's name. */
@@ -16,13 +17,9 @@ export function hostIdentity(home: string): HostIdentity {
 
 function machineId(): string | undefined {
   for (const file of ['/etc/machine-id', '/var/lib/dbus/machine-id']) {
-    try {
-      const id = readFileSync(file, 'utf8').trim();
-      // Containers of one image share its machine id, so that the host's name has to tell them apart.
-      if (/^[0-9a-f]{32}$/.test(id)) return `${id}/${hostname()}`;
-    } catch {
-      // The system has no such file.
-    }
+    const id = look(file, () => readFileSync(file, 'utf8'))?.trim();
+    // Containers of one image share its machine id, so that the host's name has to tell them apart.
+    if (id !== undefined && /^[0-9a-f]{32}$/.test(id)) return `${id}/${hostname()}`;
   }
   return undefined;
 }

@@ -9,6 +9,7 @@ import { readFile } from 'node:fs/promises';
 import { childEnvironment } from '../config.js';
 import { program } from '../paths.js';
 import { processEnvironment } from '../process-environment.js';
+import { provesAbsence } from './look.js';
 
 const MIB = 1024 ** 2;
 /** What starting up takes for a moment above the idle that is measured after it: parsing, compiling, the sample's JSON. */
@@ -78,14 +79,19 @@ export async function limitedCommand(argv: readonly string[], budget: MemoryBudg
   return { command: 'sh', args: ['-c', `${prefix}exec "$@"`, 'sh', ...argv] };
 }
 
-/** Resident memory of a process; undefined when it is gone. */
+/** Resident memory of a process; undefined when it is gone. @throws Error when it cannot be looked at */
 export async function residentBytes(pid: number): Promise<number | undefined> {
   if (process.platform === 'linux') {
-    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch((error: unknown) => {
+      if (provesAbsence(error)) return '';
+      throw error;
+    });
     const kilobytes = /^VmRSS:\s+(\d+)/m.exec(status)?.[1];
     return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
   }
-  const kilobytes = await new Promise<string>((resolve) => execFile('ps', ['-o', 'rss=', '-p', String(pid)], (_error, stdout) => resolve(stdout.trim())));
+  const kilobytes = await new Promise<string>((resolve, reject) =>
+    execFile('ps', ['-o', 'rss=', '-p', String(pid)], (error, stdout) => (error && error.code !== 1 ? reject(error) : resolve(stdout.trim()))),
+  );
   return kilobytes === '' ? undefined : Number(kilobytes) * 1024;
 }
 
@@ -100,14 +106,18 @@ export async function watchMemory(pid: number, budget: MemoryBudget, onExceeded:
   const timer = setInterval(() => {
     if (looking) return;
     looking = true;
-    void residentBytes(pid).then((bytes) => {
-      looking = false;
-      if (bytes === undefined) clearInterval(timer);
-      else if (bytes > limit) {
-        clearInterval(timer);
-        onExceeded(bytes);
-      }
-    });
+    void residentBytes(pid).then(
+      (bytes) => {
+        looking = false;
+        if (bytes === undefined) clearInterval(timer);
+        else if (bytes > limit) {
+          clearInterval(timer);
+          onExceeded(bytes);
+        }
+      },
+      // It is looked at again.
+      () => (looking = false),
+    );
   }, intervalMs);
   timer.unref();
   return () => clearInterval(timer);

@@ -47,7 +47,9 @@ async function addressOf(socket: GatewaySocket): Promise<string> {
   try {
     return (await lookup(socket.host)).address;
   } catch (cause) {
-    throw new DomainError('UNAVAILABLE', `PILOTHOUSE_HOST=${socket.host} is no address of this machine: ${(cause as Error).message}`, [], { cause });
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const what = code === 'ENOTFOUND' ? 'is no address of this machine' : 'could not be looked up';
+    throw new DomainError('UNAVAILABLE', `PILOTHOUSE_HOST=${socket.host} ${what}: ${message}`, [], { cause });
   }
 }
 

@@ -1,4 +1,4 @@
-/** Replicas as processes of this machine that outlive the server which started them.  */
+/** Replicas as processes of this machine that outlive the server which started them. */
 import { rmSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -6,11 +6,12 @@ import type { HostSpec } from '../../runtimes/host/host-spec.js';
 import { abandon } from './claim.js';
 import type { ObservedReplica, ReplicaEngine, ReplicaSpec } from './engine.js';
 import { EpochFence } from './epoch-fence.js';
+import { FailedLookError, failedLooks, lookOr } from './look.js';
 import { limitPrefix, type MemoryBudget } from './limits.js';
 import { MemoryGuards, outOfMemoryKills } from './memory-guards.js';
-import { isAlive } from './process-identity.js';
+import { isAlive, ownIdentity } from './process-identity.js';
 import { endReplica } from './replica-end.js';
-import { listReplicas, ownIdentity, record, ReplicaFolder, sweepAside } from './replica-folder.js';
+import { listReplicas, record, ReplicaFolder, sweepAside } from './replica-folder.js';
 import { ReplicaLogs } from './replica-log.js';
 import { processEnvironment } from '../process-environment.js';
 import { spawnReplica } from './replica-process.js';
@@ -51,6 +52,8 @@ export class LocalEngine implements ReplicaEngine {
   private readonly versions: VersionFolders;
   private readonly logFiles: ReplicaLogs;
   private readonly watchers = new Map<string, ReplicaWatcher>();
+  /** Recorded replicas that could not be looked at yet, so that nobody watches them. */
+  private readonly unknown = new Set<string>();
   private readonly guards = new MemoryGuards();
   private readonly stopping = new Map<string, Stopping>();
   private readonly listeners = new Set<(replicaId: string) => void>();
@@ -65,7 +68,7 @@ export class LocalEngine implements ReplicaEngine {
     this.versions = new VersionFolders(home, options.artifacts);
     this.logFiles = new ReplicaLogs(home);
     sweepAside(home);
-    this.adopt();
+    lookOr(undefined, () => this.adopt());
     this.upkeep = setInterval(() => this.watchers.forEach((_, id) => this.logFiles.bound(id)), LOG_BOUND_EVERY_MS);
     this.upkeep.unref();
   }
@@ -74,12 +77,16 @@ export class LocalEngine implements ReplicaEngine {
   begin(epoch: number): void {
     this.fence.pass(epoch);
     for (const id of listReplicas(this.options.home)) {
-      const folder = new ReplicaFolder(this.options.home, id);
-      const spec = folder.readSpec();
-      if (!spec || spec.epoch >= epoch || folder.claim().state !== 'OPEN') continue;
-      abandon(folder.path, 'the server that was to start this replica no longer leads');
-      this.watchers.get(id)?.wake();
+      // One that cannot be looked at keeps nobody from leading: the fence holds for it as well.
+      lookOr(undefined, () => this.giveUp(new ReplicaFolder(this.options.home, id), epoch));
     }
+  }
+
+  private giveUp(folder: ReplicaFolder, epoch: number): void {
+    const spec = folder.readSpec();
+    if (!spec || spec.epoch >= epoch || folder.claim().state !== 'OPEN') return;
+    abandon(folder.path, 'the server that was to start this replica no longer leads');
+    this.watchers.get(folder.replicaId)?.wake();
   }
 
   /**
@@ -119,8 +126,9 @@ export class LocalEngine implements ReplicaEngine {
     const watchers = [...this.watchers.values()];
     // A replica that an inference blocks answers later: until then what the last server knew of it holds.
     await Promise.race([Promise.all(watchers.map((watcher) => watcher.looked)), setTimeout(FIRST_LOOK_MS, undefined, { ref: false })]);
-    this.swept ??= this.versions.sweep(() => this.versionsInUse()).catch(() => undefined);
-    return watchers.filter((watcher) => this.watchers.has(watcher.spec.replicaId)).map((watcher) => watcher.observed());
+    this.swept ??= this.versions.sweep(() => this.versionsInUse()).catch(() => (this.swept = undefined));
+    const observed = watchers.filter((watcher) => this.watchers.has(watcher.spec.replicaId)).map((watcher) => watcher.observed());
+    return [...observed, ...[...this.unknown].map(unknownReplica)];
   }
 
   /** @throws StaleEpochError */
@@ -133,6 +141,7 @@ export class LocalEngine implements ReplicaEngine {
     }
     this.adopt();
     const watcher = this.watchers.get(replicaId);
+    if (!watcher && this.unknown.has(replicaId)) throw new Error(`the record of replica ${replicaId} cannot be read now, so it cannot be stopped`);
     if (!watcher) return;
     let deadline = performance.now() + graceMs;
     const done = endReplica(watcher, epoch, () => deadline)
@@ -170,10 +179,19 @@ export class LocalEngine implements ReplicaEngine {
     this.guards.endAll();
   }
 
-  /** Takes up what other servers of this home started, or stopped, in the meantime. */
+  /** Takes up what other servers of this home started, or stopped, in the meantime. @throws FailedLookError when the records cannot be listed */
   private adopt(): void {
     const recorded = new Set(listReplicas(this.options.home));
-    for (const id of recorded) if (!this.watchers.has(id)) this.watch(id);
+    this.unknown.clear();
+    for (const id of recorded) {
+      try {
+        this.watch(id);
+      } catch (error) {
+        if (!(error instanceof FailedLookError)) throw error;
+        failedLooks.note(error);
+        this.unknown.add(id);
+      }
+    }
     for (const [id, watcher] of this.watchers) {
       if (recorded.has(id) || this.stopping.has(id)) continue;
       watcher.close();
@@ -252,3 +270,16 @@ export class LocalEngine implements ReplicaEngine {
     };
   }
 }
+
+const unknownReplica = (replicaId: string): ObservedReplica => ({
+  replicaId,
+  state: 'UNKNOWN',
+  address: '',
+  pid: null,
+  backend: null,
+  signature: null,
+  memoryBytes: null,
+  reason: 'its record cannot be read now',
+  exitCode: null,
+  exitSignal: null,
+});

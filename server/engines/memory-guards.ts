@@ -1,5 +1,6 @@
 /** What watches the memory of replicas beside the kernel's own limit, which does not count everything and not everywhere. */
 import { readFileSync } from 'node:fs';
+import { look, lookOr } from './look.js';
 import { watchMemory, type MemoryBudget } from './limits.js';
 
 const LOOK_MS = 500;
@@ -26,11 +27,13 @@ export class MemoryGuards {
   }
 }
 
-/** How many processes the kernel ended for want of memory since boot; 0 where it does not say. */
+let lastKills = 0;
+
+/** How many processes the kernel ended for want of memory since boot, as far as it could be looked up; 0 where it does not say. */
 export function outOfMemoryKills(): number {
-  try {
-    return Number(/^oom_kill (\d+)$/m.exec(readFileSync('/proc/vmstat', 'utf8'))?.[1] ?? 0);
-  } catch {
-    return 0;
-  }
+  lastKills = lookOr(lastKills, () => {
+    const text = look('/proc/vmstat', () => readFileSync('/proc/vmstat', 'utf8'));
+    return Number(/^oom_kill (\d+)$/m.exec(text ?? '')?.[1] ?? 0);
+  });
+  return lastKills;
 }

@@ -4,6 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { codeOf, FailedLookError, look, lookOr } from './look.js';
 
 export interface ProcessIdentity {
   /** The kernel's boot id; empty where the system has none (the start time is then a full date). */
@@ -22,41 +23,44 @@ interface ProcessStat {
 
 const LINUX = process.platform === 'linux';
 const BOOT_ID_FILE = '/proc/sys/kernel/random/boot_id';
+/** What the kernel says of a process of another user, where it hides those: never one of ours. */
+const HIDDEN: ReadonlySet<string> = new Set(['EACCES', 'EPERM']);
 let ownBootId: string | undefined;
+let own: ProcessIdentity | undefined;
 
 /** The identity of this boot; empty where the system has none. */
 export function bootId(): string {
-  ownBootId ??= LINUX ? readFileSync(BOOT_ID_FILE, 'utf8').trim() : '';
+  ownBootId ??= LINUX ? (look(BOOT_ID_FILE, () => readFileSync(BOOT_ID_FILE, 'utf8').trim()) ?? '') : '';
   return ownBootId;
 }
 
-/** The identity of a living process; undefined when there is none with this pid, or only a zombie of one. */
+/** The identity of this process. It never changes, so it is looked at once. @throws FailedLookError at the first call, when it cannot be looked at */
+export function ownIdentity(): ProcessIdentity {
+  own ??= identityOf(process.pid);
+  if (!own) throw new Error('this process cannot find itself in the table of processes');
+  return own;
+}
+
+/** The identity of a living process; undefined when there is none with this pid, or only a zombie of one. @throws FailedLookError */
 export function identityOf(pid: number): ProcessIdentity | undefined {
   const stat = statOf(pid);
   return stat && !isDead(stat) ? { bootId: bootId(), pid, startTime: stat.startTime } : undefined;
 }
 
-/** Whether exactly this process lives. A zombie is dead: killed processes whose parent is gone stay one for seconds. */
+/**
+ * Whether exactly this process lives. A zombie is dead: killed processes whose parent is gone stay one for seconds.
+ * A process that cannot be looked at counts as alive: it was when its identity was taken, and only the kernel's word says otherwise.
+ */
 export function isAlive(identity: ProcessIdentity): boolean {
-  const now = identityOf(identity.pid);
-  return now !== undefined && now.bootId === identity.bootId && now.startTime === identity.startTime;
+  return lookOr(true, () => isThere(identity));
 }
 
-/** Whether exactly this process is certainly dead. A look that failed, for want of a descriptor for example, proves nothing. */
-export function isProvenDead(identity: ProcessIdentity): boolean {
-  if (identity.bootId !== bootId()) return true;
-  if (!LINUX) return !isAlive(identity);
-  try {
-    const stat = parseStat(readFileSync(`/proc/${identity.pid}/stat`, 'latin1'));
-    return stat !== undefined && (isDead(stat) || stat.startTime !== identity.startTime);
-  } catch (error) {
-    return ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
-  }
-}
-
-/** Signals exactly this process, never another that got its pid since. Returns whether there was one to signal. */
+/**
+ * Signals exactly this process, never another that got its pid since. Returns whether there was one to signal.
+ * @throws FailedLookError when it cannot be looked at: it is not signalled then
+ */
 export function killIdentity(identity: ProcessIdentity, signal: NodeJS.Signals): boolean {
-  if (!isAlive(identity)) return false;
+  if (!isThere(identity)) return false;
   try {
     process.kill(identity.pid, signal);
     return true;
@@ -69,6 +73,7 @@ export function killIdentity(identity: ProcessIdentity, signal: NodeJS.Signals):
 /**
  * The living members of the process group that this process led. A dead leader's pid is not given again while the group has
  * members; if it was given again, the group was empty before, and what is there now belongs to somebody else.
+ * @throws FailedLookError when not every process can be looked at
  */
 export function groupOf(leader: ProcessIdentity): ProcessIdentity[] {
   if (leader.bootId !== bootId()) return [];
@@ -108,24 +113,34 @@ export function formatIdentity({ bootId: boot, pid, startTime }: ProcessIdentity
 /** State Z is a zombie, X one that is being taken apart. */
 const isDead = (stat: ProcessStat): boolean => /^[ZXx]/.test(stat.state);
 
+function isThere(identity: ProcessIdentity): boolean {
+  const now = identityOf(identity.pid);
+  return now !== undefined && now.bootId === identity.bootId && now.startTime === identity.startTime;
+}
+
 const startedNotBefore = (time: string, reference: string): boolean => !LINUX || Number(time) >= Number(reference);
 
 function statOf(pid: number): ProcessStat | undefined {
   if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
   if (!LINUX) return listed(['-p', String(pid)])[0];
-  try {
-    return parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'));
-  } catch {
-    return undefined;
-  }
+  const path = `/proc/${pid}/stat`;
+  return look(path, () => parseStat(readFileSync(path, 'latin1')));
 }
 
 function allProcesses(): ProcessStat[] {
   if (!LINUX) return listed(['-A']);
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => statOf(Number(pid)) ?? []);
+  return allPids().flatMap((pid) => {
+    try {
+      return statOf(pid) ?? [];
+    } catch (error) {
+      if (HIDDEN.has(codeOf(error) ?? '')) return [];
+      throw error;
+    }
+  });
 }
+
+/** Linux only. @throws FailedLookError */
+export const allPids = (): number[] => (look('/proc', () => readdirSync('/proc')) ?? []).filter((name) => /^\d+$/.test(name)).map(Number);
 
 /** The name of a program may hold spaces and parentheses: what follows its last one is regular. */
 function parseStat(line: string): (ProcessStat & Record<string, unknown>) | undefined {
@@ -147,7 +162,9 @@ function listed(which: string[]): ProcessStat[] {
         const match = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.+?)\s*$/.exec(line);
         return match ? [{ pid: Number(match[1]), group: Number(match[2]), state: match[3]!, startTime: match[4]! }] : [];
       });
-  } catch {
-    return [];
+  } catch (error) {
+    // With status 1 `ps` says that there is no such process; anything else that it, or starting it, ends with says nothing.
+    if ((error as { status?: unknown }).status === 1) return [];
+    throw new FailedLookError('the table of processes', error);
   }
 }

@@ -8,6 +8,7 @@ import { OUTCOME_FILE, type HostOutcome, type HostSpec } from '../../runtimes/ho
 import type { ReplicaHello } from '../../runtimes/open-inference/frame.js';
 import { DomainError } from '../errors.js';
 import { abandon, readClaim, type Claim } from './claim.js';
+import { look, lookOr } from './look.js';
 import { identityOf, isAlive, parseIdentity, type ProcessIdentity } from './process-identity.js';
 
 /** What the engine notes beside the specification that the host process reads. */
@@ -38,12 +39,9 @@ export function folderOf(home: string, replicaId: string): string {
   return join(replicasFolder(home), replicaId);
 }
 
+/** @throws FailedLookError */
 export function listReplicas(home: string): string[] {
-  try {
-    return readdirSync(replicasFolder(home)).filter((name) => !name.startsWith('.'));
-  } catch {
-    return [];
-  }
+  return namesIn(replicasFolder(home)).filter((name) => !name.startsWith('.'));
 }
 
 /** Records a replica, whole or not at all. Returns false when it was recorded before, by whichever server: that one starts it. */
@@ -66,7 +64,7 @@ export function record(home: string, replica: ReplicaRecord, spec: HostSpec): bo
   }
 }
 
-/** The folder of one recorded replica. */
+/** The folder of one recorded replica. Whatever reads it throws FailedLookError when it cannot be looked at. */
 export class ReplicaFolder {
   readonly path: string;
 
@@ -138,11 +136,8 @@ export class ReplicaFolder {
   }
 
   private read(name: string): string | undefined {
-    try {
-      return readFileSync(join(this.path, name), 'utf8');
-    } catch {
-      return undefined;
-    }
+    const path = join(this.path, name);
+    return look(path, () => readFileSync(path, 'utf8'));
   }
 
   private writeJson(name: string, value: unknown): void {
@@ -156,31 +151,23 @@ export class ReplicaFolder {
   }
 
   private readJson<T>(name: string): T | undefined {
+    const text = this.read(name);
     try {
-      return JSON.parse(this.read(name) ?? '') as T;
+      return JSON.parse(text ?? '') as T;
     } catch {
       return undefined;
     }
   }
 }
 
-export function ownIdentity(): ProcessIdentity {
-  const own = identityOf(process.pid);
-  if (!own) throw new Error('this process cannot find itself in the table of processes');
-  return own;
-}
-
 /** Removes records that were being written by a server that died. */
 export function sweepAside(home: string): void {
   const folder = replicasFolder(home);
-  let names: string[];
-  try {
-    names = readdirSync(folder);
-  } catch {
-    return;
-  }
-  for (const name of names.filter((n) => n.startsWith(ASIDE))) {
+  for (const name of lookOr([], () => namesIn(folder)).filter((n) => n.startsWith(ASIDE))) {
     const pid = Number(name.slice(name.lastIndexOf('-') + 1));
-    if (pid !== process.pid && identityOf(pid) === undefined) rmSync(join(folder, name), { recursive: true, force: true });
+    const gone = pid !== process.pid && lookOr(false, () => identityOf(pid) === undefined);
+    if (gone) rmSync(join(folder, name), { recursive: true, force: true });
   }
 }
+
+const namesIn = (folder: string): string[] => look(folder, () => readdirSync(folder)) ?? [];

@@ -1,6 +1,7 @@
 /** Logs of replicas: files, because a pipe to a server that died would kill the replica at its next line. */
 import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { FailedLookError, look } from './look.js';
 import { logText, SEQUENCE_BYTES } from './log-text.js';
 
 /** A log that grew past this is cut down to its last part. */
@@ -24,9 +25,14 @@ export class ReplicaLogs {
   tail(replicaId: string, maxBytes: number): string {
     const path = this.pathOf(replicaId);
     const wanted = maxBytes + SEQUENCE_BYTES;
-    const last = tailOf(path, wanted);
-    const missing = wanted - last.length;
-    return logText(missing > 0 ? Buffer.concat([tailOf(`${path}.1`, missing), last]) : last, maxBytes);
+    try {
+      const last = tailOf(path, wanted);
+      const missing = wanted - last.length;
+      return logText(missing > 0 ? Buffer.concat([tailOf(`${path}.1`, missing), last]) : last, maxBytes);
+    } catch (error) {
+      if (!(error instanceof FailedLookError)) throw error;
+      return `(${path} cannot be read now: ${error.code})`.slice(0, maxBytes);
+    }
   }
 
   /** Keeps a living replica's log within its bounds; see `boundLog`. */
@@ -64,14 +70,10 @@ export function boundLog(path: string, maxBytes = MAX_LOG_BYTES): void {
   }
 }
 
-/** The last bytes of a file; none when there is no such file. */
+/** The last bytes of a file; none when there is no such file. @throws FailedLookError when it cannot be opened */
 export function tailOf(path: string, maxBytes: number): Buffer {
-  let file: number;
-  try {
-    file = openSync(path, 'r');
-  } catch {
-    return Buffer.alloc(0);
-  }
+  const file = look(path, () => openSync(path, 'r'));
+  if (file === undefined) return Buffer.alloc(0);
   try {
     const { size } = fstatSync(file);
     const bytes = Buffer.alloc(Math.min(size, maxBytes));

@@ -1,12 +1,15 @@
 /** Talks to one replica over one connection: who it is, how far it is, and whether it answers its sample. */
-import { existsSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { MAX_FRAME_BYTES, type HostSpec } from '../../runtimes/host/host-spec.js';
 import { ReplicaConnection, ReplicaError } from '../../runtimes/open-inference/connection.js';
 import type { ReplicaHello } from '../../runtimes/open-inference/frame.js';
 import { inputsFromSignature } from '../../runtimes/made-up-requests.js';
 import { tensorFromSample } from '../../runtimes/sample.js';
+import { codeOf, FailedLookError, look } from './look.js';
 
 const CONNECT_TIMEOUT_MS = 2_000;
+/** This process could not even try to connect: that says nothing of the replica. */
+const OWN_FAULTS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EACCES', 'EPERM', 'EIO']);
 
 export type ProbeAnswer =
   /** Nothing listens at its socket. */
@@ -38,7 +41,7 @@ export class ReplicaProbe {
     return this.connection !== undefined;
   }
 
-  /** @throws ReplicaError for a connection that breaks, a replica that does not answer in time, a sample that fails. */
+  /** @throws ReplicaError for a connection that breaks, a replica that does not answer in time, a sample that fails; FailedLookError */
   async ask(pid: number): Promise<ProbeAnswer> {
     const connection = await this.connect();
     if (!connection) return { kind: 'ABSENT' };
@@ -72,8 +75,14 @@ export class ReplicaProbe {
 
   private async connect(): Promise<ReplicaConnection | undefined> {
     if (this.connection?.open) return this.connection;
-    if (!existsSync(this.spec.socketPath)) return undefined;
-    const connection = await ReplicaConnection.connect(`unix:${this.spec.socketPath}`, { timeoutMs: CONNECT_TIMEOUT_MS, maxFrameBytes: MAX_FRAME_BYTES });
+    const { socketPath } = this.spec;
+    if (!look(socketPath, () => lstatSync(socketPath))) return undefined;
+    const connection = await ReplicaConnection.connect(`unix:${socketPath}`, { timeoutMs: CONNECT_TIMEOUT_MS, maxFrameBytes: MAX_FRAME_BYTES }).catch(
+      (error: Error) => {
+        if (OWN_FAULTS.has(codeOf(error.cause) ?? '')) throw new FailedLookError(socketPath, error.cause);
+        throw error;
+      },
+    );
     if (this.closed) {
       connection.close();
       return undefined;

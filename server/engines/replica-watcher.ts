@@ -4,6 +4,7 @@ import { ReplicaError } from '../../runtimes/open-inference/connection.js';
 import type { ReplicaHello } from '../../runtimes/open-inference/frame.js';
 import type { ObservedReplica } from './engine.js';
 import { describeExit, type ExitReport } from './exit-reason.js';
+import { FailedLookError, failedLooks, lookOr } from './look.js';
 import { isAlive, killIdentity, type ProcessIdentity } from './process-identity.js';
 import type { ReplicaFolder } from './replica-folder.js';
 import { ReplicaProbe, type ProbeAnswer } from './replica-probe.js';
@@ -22,6 +23,8 @@ const RETRY_SAMPLE_MS = 1_000;
 /** How long the shell may take to record the end of its process: it lives, so it will as soon as a busy machine lets it. */
 const SHELL_MS = 10_000;
 const SHELL_LOOK_MS = 5;
+/** After a look that failed. */
+const FAILED_LOOK_MS = 200;
 
 export interface WatcherOptions {
   readonly onChange: () => void;
@@ -98,7 +101,7 @@ export class ReplicaWatcher {
   kill(reason: string): void {
     this.folder.writeOutcome(reason);
     this.sentSignal = 'SIGKILL';
-    if (this.process) killIdentity(this.process, 'SIGKILL');
+    if (this.process) lookOr(false, () => killIdentity(this.process!, 'SIGKILL'));
   }
 
   close(): void {
@@ -108,8 +111,19 @@ export class ReplicaWatcher {
     this.markLooked();
   }
 
+  /** A look that fails changes nothing: the state stays, and the next look comes in its turn. */
   private look(): void {
     if (this.closed || this.current.state === 'EXITED') return;
+    try {
+      this.lookNow();
+    } catch (error) {
+      if (!(error instanceof FailedLookError)) throw error;
+      failedLooks.note(error);
+      this.again(FAILED_LOOK_MS);
+    }
+  }
+
+  private lookNow(): void {
     const claim = this.folder.claim();
     if (claim.state === 'ABANDONED') return this.exited({ reason: claim.reason, exitCode: null, exitSignal: null });
     if (claim.state === 'CLAIMED') {
@@ -176,6 +190,11 @@ export class ReplicaWatcher {
   }
 
   private unanswered(error: unknown): void {
+    if (error instanceof FailedLookError) {
+      failedLooks.note(error);
+      this.nextAsk = performance.now() + FAILED_LOOK_MS;
+      return;
+    }
     const code = error instanceof ReplicaError ? error.code : undefined;
     const text = error instanceof Error ? error.message : String(error);
     // The process is looked at next: whether it lives decides what a broken connection means.

@@ -7,6 +7,7 @@ import { lstatSync, mkdirSync, readdirSync, realpathSync, rmdirSync, rmSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DomainError } from '../errors.js';
+import { look } from './look.js';
 
 /** Linux takes 107 bytes, macOS 103. */
 export const MAX_SOCKET_PATH_BYTES = 100;
@@ -15,13 +16,8 @@ const NAME_BYTES = 21;
 
 const digest = (text: string, length: number): string => createHash('sha256').update(text).digest('hex').slice(0, length);
 
-function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
-}
+/** A home that does not exist yet has no other path. */
+const realPath = (path: string): string => look(path, () => realpathSync(path)) ?? path;
 
 /**
  * The folder for this home's sockets, the same at every start; it may not exist yet.

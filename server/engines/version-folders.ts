@@ -8,7 +8,8 @@ import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promis
 import { dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { DomainError } from '../errors.js';
 import type { ReplicaSpec } from './engine.js';
-import { identityOf } from './process-identity.js';
+import { lookOr, provesAbsence } from './look.js';
+import { identityOf, ownIdentity } from './process-identity.js';
 
 /** Where artifacts come from: the registry's store, which may be remote. */
 export interface ArtifactSource {
@@ -42,7 +43,7 @@ export class VersionFolders {
     await this.alone(folder, async () => {
       if (await exists(folder)) return;
       for (const { path } of spec.files) assertInside(path);
-      const aside = join(this.root, `${ASIDE}${process.pid}-${identityOf(process.pid)?.startTime ?? 0}-${Math.random().toString(36).slice(2)}`);
+      const aside = join(this.root, `${ASIDE}${process.pid}-${ownIdentity().startTime}-${Math.random().toString(36).slice(2)}`);
       try {
         await mkdir(aside, { recursive: true });
         for (const { path, digest } of spec.files) {
@@ -75,7 +76,7 @@ export class VersionFolders {
    * @param used asked after the folders were listed: replicas are recorded before their folder is made, by any server of this home.
    */
   async sweep(used: () => Iterable<string>): Promise<void> {
-    const names = await readdir(this.root).catch(() => []);
+    const names = await readdir(this.root).catch((error: unknown) => (provesAbsence(error) ? [] : raise(error)));
     const keep = new Set([...used()].map((digest) => this.folderOf(digest)));
     for (const name of names) {
       const folder = join(this.root, name);
@@ -102,7 +103,7 @@ export function folderSource(folder: string): ArtifactSource {
 
 function isBeingWritten(name: string): boolean {
   const [pid, startTime] = name.slice(ASIDE.length).split('-');
-  return identityOf(Number(pid))?.startTime === startTime;
+  return lookOr(true, () => identityOf(Number(pid))?.startTime === startTime);
 }
 
 function assertInside(path: string): void {
@@ -115,8 +116,12 @@ function assertInside(path: string): void {
 const exists = (path: string): Promise<boolean> =>
   stat(path).then(
     () => true,
-    () => false,
+    (error: unknown) => !provesAbsence(error) && raise(error),
   );
+
+function raise(error: unknown): never {
+  throw error;
+}
 
 async function flush(path: string): Promise<void> {
   const file = await open(path, 'r');

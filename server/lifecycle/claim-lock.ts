@@ -9,7 +9,7 @@
 import { mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ProcessIdentity, identityOf, isAlive } from '../engines/process-identity.js';
+import { type ProcessIdentity, isAlive, ownIdentity } from '../engines/process-identity.js';
 
 export interface ClaimLockOptions {
   /** Called once when another process has held the lock for a second, with its pid. */
@@ -53,12 +53,12 @@ export async function withLock<Result>(folder: string, work: () => Promise<Resul
 }
 
 async function acquire(folder: string, { onWait, timeoutMs = Infinity }: ClaimLockOptions): Promise<string> {
-  const claim = nameOf(identityOf(process.pid)!, ++claims);
+  const claim = nameOf(ownIdentity(), ++claims);
   const began = performance.now();
   let said = false;
   for (;;) {
     put(folder, claim);
-    const holder = othersIn(folder, claim)[0];
+    const holder = looked(folder, claim);
     if (holder === undefined) {
       held.set(claim, folder);
       return claim;
@@ -72,6 +72,16 @@ async function acquire(folder: string, { onWait, timeoutMs = Infinity }: ClaimLo
     }
     // Chance lets one of two be first the next time.
     await sleep(10 + Math.random() * 40);
+  }
+}
+
+/** The pid of another claim's process, if any. A claim that cannot be told from the others' is withdrawn, so that nobody waits for it. */
+function looked(folder: string, claim: string): number | undefined {
+  try {
+    return othersIn(folder, claim)[0];
+  } catch (error) {
+    release(folder, claim);
+    throw error;
   }
 }
 

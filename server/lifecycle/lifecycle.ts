@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Config, readConfig, unknownVariables } from '../config.js';
+import { failedLooks, lookOr } from '../engines/look.js';
 import { VERSION } from '../paths.js';
 import { enterHome, leaveHome, prepareHome } from './home-session.js';
 import { describeUnknown } from './mistyped.js';
@@ -117,6 +118,7 @@ class ServerProcess<App extends RunningApp> {
     prepareHome(config.home);
     await checkPorts(config);
     const log = (this.log = openServerLog(config.home, config.logLevel));
+    failedLooks.report = (message, fields) => log.warn(fields, message);
     log.info({ version: VERSION, node: process.version, home: config.home }, 'the server starts');
     for (const line of mistyped) log.warn(line);
     const { signal } = this.aborter;
@@ -190,7 +192,8 @@ class ServerProcess<App extends RunningApp> {
     this.aborter.abort();
     const home = this.config?.home;
     if (home !== undefined && this.entered) {
-      this.last = otherServers(home).length === 0;
+      // Where the others cannot be looked at, there may be one, and nothing that it uses is ended.
+      this.last = lookOr(false, () => otherServers(home).length === 0);
       const stopped = this.app?.stop({ force: true, last: this.last }).catch((error: unknown) => this.log?.error({ err: error }, 'the forced stop failed'));
       await Promise.race([stopped, sleep(FORCED_MS, undefined, { ref: false })]);
       if (this.last) await endShared(home, { force: true }).catch((error: unknown) => complain(error, serverLogPath(home)));

@@ -2,7 +2,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { identityOf, isAlive } from '../engines/process-identity.js';
+import { look } from '../engines/look.js';
+import { isAlive, ownIdentity } from '../engines/process-identity.js';
 
 const record = z.object({
   identity: z.object({ bootId: z.string(), pid: z.number().int(), startTime: z.string() }),
@@ -21,7 +22,7 @@ const fileOf = (home: string, pid: number): string => join(folderOf(home), `${pi
 
 /** Says that this process is a server of the home. Overwrites what it said before. */
 export function recordServer(home: string, known: Omit<ServerRecord, 'identity' | 'startedAt'>): void {
-  const identity = identityOf(process.pid)!;
+  const identity = ownIdentity();
   const startedAt = new Date(Date.now() - process.uptime() * 1000).toISOString();
   writeAside(fileOf(home, process.pid), { identity, startedAt, ...known });
 }
@@ -32,22 +33,17 @@ export function forgetServer(home: string, pid = process.pid): void {
   try {
     repairEndpoints(home);
   } catch {
-    // The disk may be full: no reason not to leave. A server that lives on tries again.
+    // The disk may be full, or nothing can be looked at: no reason not to leave. A server that lives on tries again.
   }
 }
 
-/** Every living server of the home. What killed ones left is cleared away. */
+/** Every living server of the home. What killed ones left is cleared away. @throws FailedLookError when they cannot be looked at */
 export function livingServers(home: string): ServerRecord[] {
-  let names: string[];
-  try {
-    names = readdirSync(folderOf(home));
-  } catch {
-    return [];
-  }
-  return names
+  const folder = folderOf(home);
+  return (look(folder, () => readdirSync(folder)) ?? [])
     .filter((name) => /^\d+\.json$/.test(name))
     .flatMap((name) => {
-      const path = join(folderOf(home), name);
+      const path = join(folder, name);
       const found = read(path);
       if (found && isAlive(found.identity)) return [found];
       rmSync(path, { force: true });
@@ -71,8 +67,9 @@ export function writeAside(path: string, content: unknown): void {
 }
 
 function read(path: string): ServerRecord | undefined {
+  const text = look(path, () => readFileSync(path, 'utf8'));
   try {
-    return record.parse(JSON.parse(readFileSync(path, 'utf8')));
+    return record.parse(JSON.parse(text ?? ''));
   } catch {
     return undefined;
   }
@@ -112,8 +109,9 @@ export function watchEndpoints(home: string, everyMs: number, onError: (error: u
 }
 
 function namedIn(path: string): number | undefined {
+  const text = look(path, () => readFileSync(path, 'utf8'));
   try {
-    return (JSON.parse(readFileSync(path, 'utf8')) as { pid?: number }).pid;
+    return (JSON.parse(text ?? '') as { pid?: number }).pid;
   } catch {
     return undefined;
   }

@@ -1,8 +1,9 @@
 /** Ends what runs for a home: its servers, and what servers that were killed have left. */
-import { existsSync, rmSync } from 'node:fs';
+import { lstatSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stopEmbeddedPostgres } from '../database/embedded-postgres.js';
+import { look } from '../engines/look.js';
 import { isAlive, killIdentity } from '../engines/process-identity.js';
 import { stopEverythingUnder } from '../engines/stop-everything.js';
 import { DomainError } from '../errors.js';
@@ -21,7 +22,8 @@ const GRACE_MS = 10_000;
 /** What was ended, in words, such as `2 replicas`; empty when nothing ran. */
 export async function stopHome(home: string, say: Say): Promise<string[]> {
   // Whatever runs for a home has left something in it; looking must not make one.
-  if (!existsSync(join(home, 'run'))) return [];
+  const run = join(home, 'run');
+  if (!look(run, () => lstatSync(run))) return [];
   const servers = livingServers(home);
   if (servers.length > 0) say(`Stopping ${describeServers(servers)}…`);
   await Promise.all(servers.map((server) => stopServer(home, server)));

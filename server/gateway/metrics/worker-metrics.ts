@@ -88,7 +88,11 @@ export class WorkerMetrics {
   private async siblings(): Promise<string[]> {
     const { folder } = this.options;
     if (folder === undefined) return [];
-    const names = await readdir(folder).catch(() => []);
+    // A scrape that silently left the siblings out would be a fraction: it fails instead.
+    const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
     return names.filter((name) => SOCKET.test(name) && join(folder, name) !== this.path).map((name) => join(folder, name));
   }
 
