@@ -117,6 +117,17 @@ async function attacks() {
   return { passed: results.length - failed.length, failed: failed.length };
 }
 
+/** A short campaign of kills: each count that must be 0 is one test. */
+async function chaos() {
+  const file = join(reports, 'chaos.json');
+  const code = await run(process.execPath, ['test/chaos/main.mjs', '--seed', '3', '--rounds', '8', '--json', file], { minutes: 10 });
+  if (!existsSync(file)) return { passed: 0, failed: 1, note: code === undefined ? 'not within 10 minutes' : `no report, exit code ${code}` };
+  const { counts = {}, broken } = JSON.parse(readFileSync(file, 'utf8'));
+  if (broken.length > 0) failures.push(`test/chaos\n    ${broken.join('\n    ')}`);
+  const failed = Object.values(counts).filter((count) => count > 0).length;
+  return { passed: Object.keys(counts).length - failed, failed: broken.length > 0 ? Math.max(failed, 1) : 0 };
+}
+
 /** In this order. Those marked `always` run even when only others were asked for. */
 const STEPS = [
   { name: 'install', always: true, does: install },
@@ -134,6 +145,7 @@ const STEPS = [
   { name: 'integration', does: vitest('integration', 20) },
   { name: 'e2e', does: vitest('e2e', 15) },
   { name: 'attack', does: attacks },
+  { name: 'chaos', does: chaos },
   { name: 'clients', does: clients },
 ];
 

@@ -27,14 +27,7 @@ export async function startProgram({ root = ROOT, environment = {}, openFiles })
     for (const { pid } of processesOf(home)) signal(pid, 'SIGKILL');
     rmSync(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   });
-  const main = join(root, 'dist', 'bundle', 'server', 'main.js');
-  // With `exec`, the process is the server itself.
-  const limited = openFiles ? `ulimit -n ${openFiles} && exec "$0" "$@"` : 'exec "$0" "$@"';
-  const server = startProcess('sh', ['-c', limited, process.execPath, main], {
-    cwd: root,
-    env: { ...SETTINGS, PILOTHOUSE_HOME: home, ...environment },
-    log: join(home, 'output.log'),
-  });
+  const server = startServer({ root, home, environment, openFiles });
   let endpoints;
   await until(() => (endpoints = endpointsOf(home)), 'the start of the program', { failure: server.failure, timeoutMs: 120_000 });
   const token = readFileSync(join(home, 'admin-token'), 'utf8').trim();
@@ -61,6 +54,17 @@ export async function startProgram({ root = ROOT, environment = {}, openFiles })
   return program;
 }
 
+/**
+ * Starts a server in a home, which may have served before.
+ * @param {{ root?: string, home: string, environment?: Record<string, string>, openFiles?: number, log?: string }} options as those of `startProgram`
+ */
+export function startServer({ root = ROOT, home, environment = {}, openFiles, log = join(home, 'output.log') }) {
+  const main = join(root, 'dist', 'bundle', 'server', 'main.js');
+  // With `exec`, the process is the server itself.
+  const limited = openFiles ? `ulimit -n ${openFiles} && exec "$0" "$@"` : 'exec "$0" "$@"';
+  return startProcess('sh', ['-c', limited, process.execPath, main], { cwd: root, env: { ...SETTINGS, PILOTHOUSE_HOME: home, ...environment }, log });
+}
+
 /** One inference of `digits`, as REST has it. */
 export const INFERENCE = JSON.stringify({ inputs: [{ name: 'pixels', datatype: 'FP32', shape: [1, 64], data: Array.from({ length: 64 }, (_, i) => i % 16) }] });
 
@@ -70,7 +74,8 @@ const infers = ({ gateway, authorization }) =>
     () => false,
   );
 
-function endpointsOf(home) {
+/** Where the server of a home listens; undefined before it said so. */
+export function endpointsOf(home) {
   try {
     return JSON.parse(readFileSync(join(home, 'run', 'endpoints.json'), 'utf8'));
   } catch {
@@ -79,12 +84,12 @@ function endpointsOf(home) {
 }
 
 /** Gateways and replicas outlive the server, so a tree of processes does not show them: their environment names their home. */
-function processesOf(home) {
+export function processesOf(home) {
   return allPids().flatMap((pid) => {
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
       const named = [readFileSync(`/proc/${pid}/environ`, 'utf8'), command, readlinkSync(`/proc/${pid}/cwd`)].some((text) => text.includes(home));
-      return named && pid !== process.pid ? [{ pid, role: roleOf(command) }] : [];
+      return named && pid !== process.pid ? [{ pid, command, role: roleOf(command) }] : [];
     } catch {
       return []; // ended just now
     }
