@@ -46,7 +46,7 @@ export async function runCampaign({ seed, rounds, gateways, keep, say, enough })
       }
     }
     await load.stop();
-    const { lost, doubled } = await maker.verify();
+    const { lost, doubled, untold } = await maker.verify();
     const [position] = await home.query('SELECT max(position)::int AS last, count(*) FILTER (WHERE position IS NULL)::int AS without FROM event');
     await feed.reach(position.last).catch((error) => (feed.told.failure ??= error.message));
     const strays = await strayReplicas(home);
@@ -54,7 +54,7 @@ export async function runCampaign({ seed, rounds, gateways, keep, say, enough })
     await client.close();
     const orphans = [...strays, ...(await home.stop())];
     const seconds = Math.round((performance.now() - started) / 1_000);
-    return summaryOf({ seed, gateways, seconds, told, load: load.told, feed: feed.told, maker, lost, doubled, position, orphans, ended: home.ended });
+    return summaryOf({ seed, gateways, seconds, told, load: load.told, feed: feed.told, maker, lost, doubled, untold, position, orphans, ended: home.ended });
   } finally {
     await home.remove();
   }
@@ -64,12 +64,9 @@ export async function runCampaign({ seed, rounds, gateways, keep, say, enough })
 async function prepare({ maker, world, client, ...parts }) {
   await retried(() => client.createModel({ name: 'marked' }));
   world.models.set('marked', { name: 'marked', versions: new Map() });
-  for (let i = 0; i < 2; i++) await maker.make('version');
-  for (const [name, replicas] of [
-    ['pair', 2],
-    ['single', 1],
-  ])
-    await maker.make('create', new Set(), { name, replicas, brief: false });
+  await Promise.all([1, 2].map(() => maker.make('version')));
+  const sizes = { pair: 2, single: 1 };
+  await Promise.all(Object.entries(sizes).map(([name, replicas]) => maker.make('create', new Set(), { name, replicas, brief: false })));
   const { missing } = await untilReady({ maker, world, client, ...parts });
   if (missing) throw new Error(`the deployments did not become READY: ${missing}`);
   serveAll(world);

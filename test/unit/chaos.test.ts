@@ -47,6 +47,7 @@ const nothingWrong = {
   maker: { records: [{ kind: 'deploy', mark: 'chaos-1', acknowledged: true, made: true, givenUp: false }], answers: { done: 1 }, untrue: [] as string[] },
   lost: [] as string[],
   doubled: [] as string[],
+  untold: [] as string[],
   position: { last: 9, without: 0 },
   orphans: [] as string[],
   ended: [] as string[],
@@ -63,6 +64,7 @@ test('a campaign without a fault breaks nothing, and gives times by kind', () =>
 test.each([
   ['acknowledged changes lost', { lost: ['deploy chaos-1'] }],
   ['changes made twice', { doubled: ['deploy chaos-1: 2 rows'] }],
+  ['changes that no event tells of', { untold: ['revision 2'] }],
   ['untrue answers to mutations', { maker: { ...nothingWrong.maker, untrue: ['deploy chaos-1: UNAVAILABLE, yet it was made'] } }],
   ['changes whose outcome never became known', { maker: { ...nothingWrong.maker, records: [{ ...nothingWrong.maker.records[0]!, givenUp: true }] } }],
   ['wrong answers', { load: { ...nothingWrong.load, wrong: ['HTTP pair'] } }],

@@ -6,6 +6,15 @@ const ANSWER_MS = 30_000;
 const PATIENCE_MS = 90_000;
 const AGAIN_MS = 100;
 
+/** Changes that the feed does not tell of, or tells of twice. */
+const UNTOLD = `
+  SELECT concat('revision ', r.number, ' (', r.reason, ')') AS what FROM revision r WHERE 1 <> (SELECT count(*) FROM event e
+    WHERE e.type = 'REVISION_CREATED' AND e.subject_id = r.deployment_id AND (e.payload->>'generation')::int = r.number)
+  UNION ALL SELECT concat('deletion of ', d.name) FROM deployment d WHERE d.deletion_requested_at IS NOT NULL AND 1 <> (SELECT count(*) FROM event e
+    WHERE e.type = 'DELETION_REQUESTED' AND e.subject_id = d.id)
+  UNION ALL SELECT concat('version ', v.number, ' (', v.description, ')') FROM version v WHERE 1 <> (SELECT count(*) FROM event e
+    WHERE e.type = 'VERSION_CREATED' AND e.subject_id = v.id)`;
+
 /** Tries again until it succeeds. @throws the last error when patience has ended */
 export async function retried(work) {
   for (const started = performance.now(); ; await delay(AGAIN_MS)) {
@@ -89,7 +98,8 @@ export function createChangeMaker({ client, home, world, random }) {
       if (length > 1) doubled.push(`${record.kind} ${record.mark}: ${length} rows`);
       if (!record.made && length > 0) untrue.push(`${record.kind} ${record.mark}: ${record.refused ?? 'given up'}, yet it was made later`);
     }
-    return { lost, doubled };
+    const untold = (await home.query(UNTOLD)).map(({ what }) => what);
+    return { lost, doubled, untold };
   }
   return { make, verify, records, answers, untrue };
 }

@@ -4,11 +4,12 @@ import { quantile, round } from '../../bench/support/statistics.mjs';
 const ms = (values, q) => round(quantile(values, q), 0);
 
 /** @returns figures, and in `broken` each thing that must not happen */
-export function summaryOf({ seed, gateways, seconds, told, load, feed, maker, lost, doubled, position, orphans, ended }) {
+export function summaryOf({ seed, gateways, seconds, told, load, feed, maker, lost, doubled, untold, position, orphans, ended }) {
   const kinds = [...new Set(told.rounds.map(({ kill }) => kill))].toSorted();
   const counts = {
     'acknowledged changes lost': lost,
     'changes made twice': doubled,
+    'changes that no event tells of': untold,
     'untrue answers to mutations': maker.untrue,
     'changes whose outcome never became known': maker.records.filter(({ givenUp }) => givenUp).map(({ kind, mark }) => `${kind} ${mark}`),
     'wrong answers': load.wrong,
