@@ -47,18 +47,8 @@ const zones = [
   zone(
     './server/gateway',
     './server',
-    [
-      './gateway',
-      './allowed-hosts.ts',
-      './config.ts',
-      './cors.ts',
-      './errors.ts',
-      './paths.ts',
-      './database/notifications.ts',
-      './database/limited-client.ts',
-      './engines/gateway-records.ts',
-    ],
-    'The gateway keeps answering while the server and PostgreSQL are down: of the server it imports allowed-hosts, config, cors, errors, paths, database/notifications, database/limited-client and engines/gateway-records, and nothing else.',
+    ['./gateway', './allowed-hosts.ts', './config.ts', './cors.ts', './errors.ts', './paths.ts', './database/notifications.ts', './database/limited-client.ts'],
+    'The gateway keeps answering while the server and PostgreSQL are down: of the server it imports allowed-hosts, config, cors, errors, paths, database/notifications and database/limited-client, and nothing else.',
   ),
   zone(
     './server/gateway',

@@ -28,3 +28,6 @@ export type Program =
 
 /** The file that a process runs: tests run the same. */
 export const program = (name: Program): string => compiled('bundle', `${name}.js`);
+
+/** Where each gateway of a home records which process it is, in a file of its id. */
+export const gatewayProcessesFolder = (home: string): string => join(home, 'run', 'gateway-processes');

@@ -2,8 +2,10 @@
  * Tells the database which gateways of this home are dead. Nobody waits then for a killed gateway to acknowledge a route, as everybody
  * would until its heartbeat is old. Every server does it, whoever leads: a dead process stays dead, and its row belongs to it alone.
  */
-import { forgetGateway, recordedGateways } from './gateway-records.js';
-import { isAlive } from './process-identity.js';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { gatewayProcessesFolder } from '../paths.js';
+import { isAlive, parseIdentity, type ProcessIdentity } from './process-identity.js';
 
 export interface DeadGatewaysOptions {
   readonly home: string;
@@ -15,6 +17,7 @@ export interface DeadGatewaysOptions {
 }
 
 const LOOK_MS = 250;
+const GATEWAY_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export class DeadGateways {
   private timer: NodeJS.Timeout | undefined;
@@ -56,6 +59,30 @@ export class DeadGateways {
     const removed = await remove(dead);
     if (removed.length > 0) log(`removed the rows of dead gateways: ${removed.join(', ')}`);
     // Only once no row is found: the last heartbeat of a killed gateway may reach the database after its row was removed.
-    for (const id of dead) if (!removed.includes(id)) forgetGateway(home, id);
+    for (const id of dead) if (!removed.includes(id)) rmSync(join(gatewayProcessesFolder(home), id), { force: true });
+  }
+}
+
+/** Gateways of the home by their records (`gateway/process-record.ts`), dead ones too. A record that cannot be read proves nothing. */
+function recordedGateways(home: string): { readonly id: string; readonly identity: ProcessIdentity }[] {
+  const folder = gatewayProcessesFolder(home);
+  const read = (id: string): ProcessIdentity | undefined => {
+    try {
+      return parseIdentity(readFileSync(join(folder, id), 'utf8'));
+    } catch {
+      return undefined;
+    }
+  };
+  return namesIn(folder).flatMap((id) => {
+    const identity = GATEWAY_ID.test(id) ? read(id) : undefined;
+    return identity ? [{ id, identity }] : [];
+  });
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
   }
 }

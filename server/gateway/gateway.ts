@@ -5,7 +5,6 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { AllowedHosts } from '../allowed-hosts.js';
 import { corsPolicy } from '../cors.js';
-import { forgetGateway, recordGateway } from '../engines/gateway-records.js';
 import { followWallClock, now, wallTime } from './clock.js';
 import { ControlLink } from './control-link.js';
 import { DataPlane } from './data-plane.js';
@@ -20,6 +19,7 @@ import type { GrpcFront } from './protocols/grpc-server.js';
 import { HttpFront, METHODS, type ListenAt } from './protocols/http-server.js';
 import { TextProcess } from './protocols/text-process.js';
 import { Texts } from './protocols/texts.js';
+import { forgetProcess, recordProcess } from './process-record.js';
 import { ReplicaLinks } from './replica-links.js';
 import { loadSnapshot, saveSnapshot, snapshotPath, type RouteSnapshot } from './route-snapshot.js';
 import { Router } from './router.js';
@@ -179,7 +179,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       for (const textProcess of Object.values(textProcesses)) textProcess.close();
       links.close();
       await Promise.all([observers.close(), control.close()]);
-      forgetGateway(home, id);
+      forgetProcess(home, id);
     },
   };
 
@@ -195,7 +195,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 /** A gateway serves without its record too, on a full disk for example. */
 function record(home: string, id: string, log: Logger): void {
   try {
-    recordGateway(home, id);
+    recordProcess(home, id);
   } catch (error) {
     log.warn({ err: error }, 'this gateway could not be recorded; when it is killed, that is noticed only by its missing heartbeat');
   }

@@ -69,7 +69,6 @@ const ALLOWED: readonly (readonly [from: string, to: string])[] = [
   ['runtimes/onnx/extra.ts', 'runtimes/onnx/plugin.ts'],
   ['runtimes/host/extra.ts', 'runtimes/catalog.ts'],
   ['server/gateway/extra.ts', 'server/database/notifications.ts'],
-  ['server/gateway/extra.ts', 'server/engines/gateway-records.ts'],
   ['server/gateway/extra.ts', 'server/paths.ts'],
   ['server/gateway/extra.ts', 'server/config.ts'],
   ['server/gateway/extra.ts', 'server/allowed-hosts.ts'],

@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DeadGateways } from '../../../server/engines/dead-gateways.js';
-import { recordGateway } from '../../../server/engines/gateway-records.js';
 import { formatIdentity, identityOf } from '../../../server/engines/process-identity.js';
+import { recordProcess } from '../../../server/gateway/process-record.js';
+import { gatewayProcessesFolder } from '../../../server/paths.js';
 
 let home: string;
 /** Ids that have a row. */
@@ -32,8 +33,8 @@ afterEach(async () => {
 /** Records a gateway with a row, as the process would itself. */
 function recorded(identity: string): string {
   const id = randomUUID();
-  mkdirSync(join(home, 'run', 'gateway-processes'), { recursive: true });
-  writeFileSync(join(home, 'run', 'gateway-processes', id), identity);
+  mkdirSync(gatewayProcessesFolder(home), { recursive: true });
+  writeFileSync(join(gatewayProcessesFolder(home), id), identity);
   rows.add(id);
   return id;
 }
@@ -63,11 +64,11 @@ function watch(): DeadGateways {
 const until = async (holds: () => boolean): Promise<void> => {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
 };
-const records = (): string[] => readdirSync(join(home, 'run', 'gateway-processes'));
+const records = (): string[] => readdirSync(gatewayProcessesFolder(home));
 
 test('the row of a killed gateway is removed, and no other', async () => {
   const [killed, living] = [await child(), await child()];
-  recordGateway(home, randomUUID());
+  recordProcess(home, randomUUID());
   const own = records().find((id) => !rows.has(id))!;
   rows.add(own);
   await watch().start();
