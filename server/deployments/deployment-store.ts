@@ -107,7 +107,8 @@ export class DeploymentStore {
 
   private async livingGateways(): Promise<GatewayView[]> {
     const rows: { version: string; in_flight: Record<string, number> }[] = await this.dataSource.query(
-      'SELECT acknowledged_version AS version, in_flight FROM gateway WHERE heartbeat_at > now() - make_interval(secs => $1)',
+      // One from the future was written before the clock was set back, by a gateway that has not been heard of since.
+      'SELECT acknowledged_version AS version, in_flight FROM gateway WHERE heartbeat_at BETWEEN now() - make_interval(secs => $1) AND now() + make_interval(secs => $1)',
       [GATEWAY_ALIVE_MS / 1000],
     );
     return rows.map((row) => ({ acknowledgedVersion: Number(row.version), inFlight: row.in_flight }));

@@ -37,6 +37,8 @@ const CONCURRENCY = 4;
 const RESYNC_MS = 10_000;
 const FIRST_PASS_MS = 2_000;
 const SETTLED_POLL_MS = 5;
+/** After a jump of the clock every living gateway has written its heartbeat again within this time. */
+const HEARTBEATS_MS = 2_000;
 
 export class Reconciler {
   private queue: WorkQueue | undefined;
@@ -51,6 +53,8 @@ export class Reconciler {
   private readonly clock = new ClockWatch();
   /** Nobody worked on a rollout before this moment: there was no leader, or the machine slept. */
   private workedSince = new Date();
+  /** When the machine's clock jumped last, by the monotonic one. */
+  private jumpedAt = -Infinity;
 
   constructor(private readonly parts: ReconcilerDependencies) {}
 
@@ -70,7 +74,7 @@ export class Reconciler {
     });
     this.queue = queue;
     this.fence = fence;
-    this.workedSince = this.now();
+    this.workedSince = this.look().now;
     const unsubscribe = engine.onChange((replicaId) => void this.replicaChanged(replicaId));
     // A plain timer: node-cron's first schedule holds this thread for 50 ms, when a start has replicas to launch.
     const resync = setInterval(() => {
@@ -151,13 +155,16 @@ export class Reconciler {
   }
 
   private async reconcile(id: string, fence: Fence): Promise<Date | null> {
+    const { jumpedAt, now } = this.look();
+    // Heartbeats look old, or come from the future: a replica must not be stopped because its gateways seem dead.
+    if (performance.now() - jumpedAt < HEARTBEATS_MS) return new Date(now.getTime() + HEARTBEATS_MS);
     const snapshot = await this.parts.store.snapshot(id);
     if (!snapshot) {
       this.unsettled.delete(id);
       return null;
     }
     const observed = await this.observe();
-    const pass = decide(snapshot, observed, this.now(), this.workedSince);
+    const pass = decide(snapshot, observed, this.look().now, this.workedSince);
     this.remember(id, pass);
     const graceMs = snapshot.longestTimeoutMs + DRAIN_MARGIN_MS;
     if (pass.settled) {
@@ -198,10 +205,11 @@ export class Reconciler {
     return observed;
   }
 
-  private now(): Date {
-    const now = new Date();
-    if (this.clock.jumped(now.getTime(), performance.now())) this.workedSince = now;
-    return now;
+  /** Looks at the machine's clock. */
+  private look(): { readonly now: Date; readonly jumpedAt: number } {
+    const [now, at] = [new Date(), performance.now()];
+    if (this.clock.jumped(now.getTime(), at)) [this.workedSince, this.jumpedAt] = [now, at];
+    return { now, jumpedAt: this.jumpedAt };
   }
 
   private remember(id: string, { settled, status }: Pass): void {
