@@ -7,8 +7,16 @@ import { build } from 'esbuild';
 
 export const ROOT = join(import.meta.dirname, '..', '..', '..');
 
+/** By path: two that bundle the same source at once would read what the other has written in part. */
+const imported = new Map();
+
 /** @param {string} path of the source, from the root. The bundle lies below the root, so that packages are found from it. */
-export async function importSource(path) {
+export function importSource(path) {
+  if (!imported.has(path)) imported.set(path, bundleAndImport(path));
+  return imported.get(path);
+}
+
+async function bundleAndImport(path) {
   const folder = join(ROOT, 'dist', 'bench');
   mkdirSync(folder, { recursive: true });
   const outfile = join(folder, `${createHash('sha256').update(path).digest('hex').slice(0, 12)}.mjs`);
