@@ -11,7 +11,7 @@ import { whatIsMissing } from './support/readiness.mjs';
 import { summaryOf } from './support/report.mjs';
 import { createWorld } from './support/world.mjs';
 
-const POLL_MS = 50;
+const POLL_MS = 100;
 const READY_WITHIN_MS = 90_000;
 
 /**
