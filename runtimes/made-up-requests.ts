@@ -19,20 +19,34 @@ export interface Filling {
   readonly sizes: ReadonlyMap<string, number>;
   /** Of inputs whose number of dimensions is not known. */
   readonly rank: number;
+  /** Value of integers: most are sizes or classes, of which 1 is one; an index into one row has to be 0. */
+  readonly integer: 0 | 1;
 }
 
 /** A request of ones and empty texts. An input that has a default is left out. */
 export function requestOf(signature: Signature, filling: Filling): Tensor[] {
-  return requiredInputs(signature).map((spec) => onesOf(spec, shapeOf(spec, filling)));
+  return requiredInputs(signature).map((spec) => tensorOf(spec, shapeOf(spec, filling), valueOf(spec, filling)));
+}
+
+/** The signature with what such a request has, so that `inputsFromSignature` makes it again. */
+export function withRequest(signature: Signature, filling: Filling): Signature {
+  const inputs = signature.inputs.map((spec): TensorSpec => {
+    if (spec.optional) return spec;
+    return { ...spec, sampleShape: shapeOf(spec, filling), ...(valueOf(spec, filling) === 0 && { sampleValue: 0 }) };
+  });
+  return { ...signature, inputs };
 }
 
 /** The request whose shapes a validation has found, or of ones where it needed none. */
 export function inputsFromSignature(signature: Signature): Tensor[] {
   const [first] = fillings(signature);
-  return requiredInputs(signature).map((spec) => onesOf(spec, spec.sampleShape ?? shapeOf(spec, first!)));
+  return requiredInputs(signature).map((spec) => tensorOf(spec, spec.sampleShape ?? shapeOf(spec, first!), spec.sampleValue ?? 1));
 }
 
-/** Ways to fill in a signature, the most likely first: all ones; then larger dimensions, the first of each input (mostly the batch) last. */
+/**
+ * Ways to fill in a signature, the most likely first: all ones; then larger dimensions, the first of each input (mostly the batch) last; then
+ * the same with integers of 0.
+ */
 export function fillings(signature: Signature): Filling[] {
   const inputs = requiredInputs(signature);
   const free = new Map<string, { leads: boolean }>();
@@ -52,7 +66,10 @@ export function fillings(signature: Signature): Filling[] {
     ...keys.flatMap((one) => SIZES.map((size) => sized((key) => (key === one ? size : 1)))),
     ...SIZES.map((size) => sized(() => size)),
   ];
-  return choices.flatMap((sizes) => ranks.map((rank) => ({ sizes, rank }))).filter((filling) => isAffordable(inputs, filling));
+  const integers = inputs.some(isInteger) ? ([1, 0] as const) : ([1] as const);
+  return integers
+    .flatMap((integer) => choices.flatMap((sizes) => ranks.map((rank): Filling => ({ sizes, rank, integer }))))
+    .filter((filling) => isAffordable(inputs, filling));
 }
 
 /**
@@ -76,10 +93,14 @@ export function sizedFillings(signature: Signature, filling: Filling, sizes: rea
 }
 
 /** Tells one filling from another. */
-export const fillingKey = (signature: Signature, filling: Filling): string => JSON.stringify(requiredInputs(signature).map((spec) => shapeOf(spec, filling)));
+export const fillingKey = (signature: Signature, filling: Filling): string =>
+  JSON.stringify(requiredInputs(signature).map((spec) => [shapeOf(spec, filling), valueOf(spec, filling)]));
 
-/** What the request had, for a message: `x [1, 8], h [2, 1, 64]`. */
-export const shownShapes = (inputs: readonly Tensor[]): string => inputs.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join(', ');
+/** What the request had, for a message: `x [1, 8], i [2] of zeros`. */
+export const shownRequest = (signature: Signature, filling: Filling): string =>
+  requiredInputs(signature)
+    .map((spec) => `${spec.name} [${shapeOf(spec, filling).join(', ')}]${valueOf(spec, filling) === 0 ? ' of zeros' : ''}`)
+    .join(', ');
 
 /** A signature's inputs, for a message: `x FP32 [-1 (batch), 3]`. */
 export function shownInputs({ inputs }: Signature): string {
@@ -109,13 +130,18 @@ function shapeOf(spec: TensorSpec, { sizes, rank }: Filling): readonly number[] 
 const isAffordable = (inputs: readonly TensorSpec[], filling: Filling): boolean =>
   [...filling.sizes.values()].every((size) => size === 1) || inputs.every((spec) => shapeOf(spec, filling).reduce((a, b) => a * b, 1) <= MAX_ELEMENTS);
 
-function onesOf({ name, datatype }: TensorSpec, shape: readonly number[]): Tensor {
-  return { name, datatype, shape, data: ones(datatype, elementCount(shape)) };
+const isInteger = ({ datatype }: TensorSpec): boolean => /^U?INT/.test(datatype);
+
+const valueOf = (spec: TensorSpec, { integer }: Filling): 0 | 1 => (isInteger(spec) ? integer : 1);
+
+function tensorOf({ name, datatype }: TensorSpec, shape: readonly number[], value: 0 | 1): Tensor {
+  return { name, datatype, shape, data: filled(datatype, elementCount(shape), value) };
 }
 
-function ones(datatype: Datatype, count: number): TensorData {
+function filled(datatype: Datatype, count: number, value: 0 | 1): TensorData {
   if (datatype === 'BYTES') return Array.from({ length: count }, () => new Uint8Array(0));
   const data = allocate(datatype, count);
+  if (value === 0) return data;
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) data.fill(1n);
   // 0x3c00 is one in half precision.
   else data.fill(datatype === 'FP16' ? 0x3c00 : 1);

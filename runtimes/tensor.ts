@@ -53,6 +53,8 @@ export interface TensorSpec {
   readonly optional?: boolean;
   /** Of an input: what a request made from the signature has to have here, where ones were not answered. */
   readonly sampleShape?: readonly number[];
+  /** Of an input: the value of every element of such a request; 1 where it is absent. */
+  readonly sampleValue?: 0;
 }
 
 /** Inputs and outputs of a model, in the model's own order. */

@@ -6,12 +6,13 @@ import {
   inputsFromSignature,
   requestOf,
   shownInputs,
-  shownShapes,
+  shownRequest,
   sizedFillings,
   suggestedFillings,
+  withRequest,
   type Filling,
 } from '../made-up-requests.js';
-import type { Signature, Tensor } from '../tensor.js';
+import type { Signature, Tensor, TensorSpec } from '../tensor.js';
 
 /** A request and the answer to it. */
 export interface Answered {
@@ -50,8 +51,8 @@ interface Failure {
  * @param recorded the signature as validation left it
  */
 export async function answerRecorded(model: LoadedModel, recorded: Signature, signal: AbortSignal): Promise<Answered> {
-  const shapes = new Map(recorded.inputs.map(({ name, sampleShape }) => [name, sampleShape]));
-  const signature = withSampleShapes(model.signature, shapes);
+  const own = new Map(recorded.inputs.map((spec) => [spec.name, spec]));
+  const signature = { ...model.signature, inputs: model.signature.inputs.map((spec) => withRecordedRequest(spec, own.get(spec.name))) };
   const inputs = inputsFromSignature(signature);
   return { signature, inputs, outputs: await model.infer(inputs, undefined, signal) };
 }
@@ -73,7 +74,7 @@ export async function answerMadeUp(model: LoadedModel, signal: AbortSignal): Pro
     const inputs = requestOf(signature, filling);
     try {
       const outputs = await model.infer(inputs, undefined, signal);
-      const found = tried.size === 1 ? signature : withSampleShapes(signature, new Map(inputs.map(({ name, shape }) => [name, shape])));
+      const found = tried.size === 1 ? signature : withRequest(signature, filling);
       return { signature: found, inputs, outputs };
     } catch (error) {
       signal.throwIfAborted();
@@ -102,22 +103,21 @@ export async function answerMadeUp(model: LoadedModel, signal: AbortSignal): Pro
   throw new NoSampleError(explanation(signature, failures), alike, { cause: firstError });
 }
 
-function withSampleShapes(signature: Signature, shapes: ReadonlyMap<string, readonly number[] | undefined>): Signature {
-  const inputs = signature.inputs.map((spec) => {
-    const sampleShape = shapes.get(spec.name);
-    return sampleShape ? { ...spec, sampleShape } : spec;
-  });
-  return { ...signature, inputs };
+function withRecordedRequest(spec: TensorSpec, recorded: TensorSpec | undefined): TensorSpec {
+  const { sampleShape, sampleValue } = recorded ?? {};
+  // An input without a shape was once recorded as a scalar, and asked with one.
+  if (spec.shape === null && recorded?.shape?.length === 0) return { ...spec, sampleShape: [] };
+  return { ...spec, ...(sampleShape && { sampleShape }), ...(sampleValue !== undefined && { sampleValue }) };
 }
 
 function explanation(signature: Signature, failures: readonly Failure[]): string {
   const [first] = failures;
-  const shown = failures.slice(0, SHOWN_ATTEMPTS).map(({ inputs }) => shownShapes(inputs));
+  const shown = failures.slice(0, SHOWN_ATTEMPTS).map(({ filling }) => shownRequest(signature, filling));
   const more = failures.length > SHOWN_ATTEMPTS ? `, and ${failures.length - SHOWN_ATTEMPTS} more` : '';
   const example = first!.inputs.map(({ name, datatype }) => `{name: ${JSON.stringify(name)}, datatype: ${JSON.stringify(datatype)}, shape: […], data: […]}`);
   return (
     `the model answered none of the ${failures.length} requests made from its signature: ${shownInputs(signature)}. ` +
     `Give createVersion a \`sample\` that it answers: [${example.join(', ')}]. ` +
-    `Tried: ${shown.join('; ')}${more}. To ${shownShapes(first!.inputs)} the runtime said: ${first!.message}`
+    `Tried: ${shown.join('; ')}${more}. To ${shownRequest(signature, first!.filling)} the runtime said: ${first!.message}`
   );
 }

@@ -59,15 +59,15 @@ interface Node {
   readonly outputs: readonly string[];
 }
 
-/** Follows the inputs through nodes without weights to the first ones that have some. */
+/** Follows the inputs up to the first nodes with a matrix, a filter or the like; a list beside them (axes, a shape, a bias) is passed. */
 function firstSizes(nodes: readonly Node[], inputs: readonly string[], weights: ReadonlyMap<string, Initializer>): number[] {
   const reached = new Set(inputs.filter((name) => !weights.has(name)));
   const sizes: number[] = [];
   for (const node of nodes) {
     if (!node.inputs.some((name) => reached.has(name))) continue;
-    const own = node.inputs.flatMap((name) => weights.get(name)?.shape ?? []);
-    sizes.push(...own);
-    if (own.length === 0) node.outputs.forEach((name) => reached.add(name));
+    const own = node.inputs.map((name) => weights.get(name)?.shape ?? []);
+    sizes.push(...own.flat());
+    if (own.every((shape) => shape.length < 2)) node.outputs.forEach((name) => reached.add(name));
   }
   return [...new Set(sizes)];
 }

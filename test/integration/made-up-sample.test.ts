@@ -73,6 +73,68 @@ test.each<[string, ModelFiles, readonly number[], Partial<ValidationRequest>]>([
   expect(result.signature.inputs).toEqual([expect.objectContaining({ sampleShape: shape })]);
 });
 
+test.each<[string, Buffer, readonly object[]]>([
+  [
+    'an index into one row',
+    onnxModel({
+      nodes: [node('Gather', ['rows', 'i'], ['y'])],
+      inputs: [tensorValue({ name: 'rows', type: 'FP32', shape: [1, 4] }), tensorValue({ name: 'i', type: 'INT64', shape: [2] })],
+      outputs: [tensorValue({ name: 'y', type: 'FP32', shape: null })],
+    }),
+    [{ sampleShape: [1, 4] }, { sampleShape: [2], sampleValue: 0 }],
+  ],
+  [
+    'indices into a table of one element, any number of them',
+    onnxModel({
+      nodes: [node('GatherND', ['c', 'i'], ['y'])],
+      inputs: [tensorValue({ name: 'i', type: 'INT64', shape: ['k', 2] })],
+      outputs: [tensorValue({ name: 'y', type: 'FP32', shape: null })],
+      initializers: [zeros('c', [1, 1])],
+    }),
+    [{ sampleShape: [1, 2], sampleValue: 0 }],
+  ],
+  [
+    // As speech models have it: a window of sound, a state of the same batch, a rate.
+    'a window of sound beside a state and a rate',
+    onnxModel({
+      nodes: [
+        node('Unsqueeze', ['sound', 'one'], ['channel']),
+        node('Conv', ['channel', 'filter'], ['frames'], [{ name: 'strides', ints: [64] }]),
+        node(
+          'ReduceMean',
+          ['frames'],
+          ['mean'],
+          [
+            { name: 'axes', ints: [2] },
+            { name: 'keepdims', int: 0 },
+          ],
+        ),
+        node('Concat', ['mean', 'state'], ['both'], [{ name: 'axis', int: 1 }]),
+        node('Cast', ['rate'], ['factor'], [{ name: 'to', int: 1 }]),
+        node('Mul', ['both', 'factor'], ['y']),
+      ],
+      inputs: [
+        tensorValue({ name: 'sound', type: 'FP32', shape: ['batch', 'samples'] }),
+        tensorValue({ name: 'state', type: 'FP32', shape: ['batch', 8] }),
+        tensorValue({ name: 'rate', type: 'INT64', shape: [] }),
+      ],
+      outputs: [tensorValue({ name: 'y', type: 'FP32', shape: null })],
+      initializers: [initializer('one', 'INT64', [1], int64(1)), zeros('filter', [4, 1, 256])],
+    }),
+    [{ sampleShape: [1, 256] }, { sampleShape: [1, 8] }, { sampleShape: [] }],
+  ],
+])('READY: %s, in a replica too', async (_, file, inputs) => {
+  const result = await validate({ 'm.onnx': file });
+  if (result.state === 'REJECTED') throw new Error(result.reason);
+  expect(result.signature.inputs).toMatchObject(inputs);
+  const bench = new GatewayBench();
+  try {
+    expect((await bench.replica(onnx(file))).signature).toEqual(result.signature);
+  } finally {
+    await bench.close();
+  }
+});
+
 test('dimensions of one name are filled in with one size', async () => {
   const sum = onnxModel({
     nodes: [node('Add', ['a', 'b'], ['s']), node('Reshape', ['s', 'c'], ['y'])],

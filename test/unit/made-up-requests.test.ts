@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { answerMadeUp } from '../../runtimes/host/made-up-sample.js';
-import { fillings, inputsFromSignature, requestOf, suggestedFillings } from '../../runtimes/made-up-requests.js';
+import { answerMadeUp, answerRecorded } from '../../runtimes/host/made-up-sample.js';
+import { fillings, inputsFromSignature, requestOf, suggestedFillings, withRequest } from '../../runtimes/made-up-requests.js';
 import type { LoadedModel } from '../../runtimes/contract.js';
 import type { Signature, Tensor } from '../../runtimes/tensor.js';
 
@@ -17,6 +17,22 @@ describe('requests made from a signature', () => {
       [1, 8, 8],
       [1, 16, 16],
     ]);
+  });
+
+  it('try integers of 0 after everything with 1, and are made again from what was found', () => {
+    const indexed: Signature = {
+      inputs: [
+        { name: 'x', datatype: 'FP32', shape: [-1, -1] },
+        { name: 'i', datatype: 'INT32', shape: [2] },
+        { name: 'n', datatype: 'INT64', shape: [1], optional: true },
+      ],
+      outputs: [],
+    };
+    const all = fillings(indexed).map((filling) => requestOf(indexed, filling).map(({ data }) => Number(data[0])));
+    expect(all.slice(0, all.length / 2).every(([x, i]) => x === 1 && i === 1)).toBe(true);
+    expect(all.slice(all.length / 2).every(([x, i]) => x === 1 && i === 0)).toBe(true);
+    const last = fillings(indexed).at(-1)!;
+    expect(inputsFromSignature(withRequest(indexed, last))).toEqual(requestOf(indexed, last));
   });
 
   it('never have an input of more than four million elements', () => {
@@ -65,6 +81,13 @@ describe('a model without a sample', () => {
     const { inputs, signature } = await answerMadeUp(picky, never);
     expect(inputs[0]!.shape.slice(1)).toEqual([3, 29]);
     expect(signature.inputs[0]!.sampleShape).toEqual(inputs[0]!.shape);
+  });
+
+  it('is asked with a scalar again where it was recorded with one, though it may take any shape', async () => {
+    const open: Signature = { ...images, inputs: [{ name: 'x', datatype: 'FP32', shape: null }] };
+    const scalar: LoadedModel = { ...model(({ shape }) => shape.length === 0, String), signature: open };
+    const recorded: Signature = { ...images, inputs: [{ name: 'x', datatype: 'FP32', shape: [] }] };
+    expect((await answerRecorded(scalar, recorded, never)).inputs).toMatchObject([{ name: 'x', shape: [] }]);
   });
 
   it('keeps its signature as it is where ones are answered', async () => {
