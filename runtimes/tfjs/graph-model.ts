@@ -49,8 +49,17 @@ export async function loadGraphModel(library: Library, artifact: ModelArtifact):
     model,
     declared.map(([name]) => name),
   );
-  const outputs = outputSpecs(declared) ?? (await probeOutputs(library, inputs, run));
+  const open = inputs.find(({ shape }) => shape === null);
+  const outputs = outputSpecs(declared, open !== undefined) ?? (await probeOutputs(library, inputs, run).catch((error: unknown) => explain(error, open)));
   return { signature: { inputs, outputs }, run, dispose: () => model.dispose() };
+}
+
+function explain(error: unknown, open: TensorSpec | undefined): never {
+  if (open === undefined) throw error;
+  throw new ModelLoadError(
+    `input "${open.name}" has no known number of dimensions, and the signature does not say what the outputs are; convert the model with a signature that says it`,
+    { cause: error },
+  );
 }
 
 /**
@@ -105,8 +114,8 @@ function inputSpecs(model: GraphModel, artifacts: io.ModelArtifacts): TensorSpec
     // What the converter replaced by a constant is no input any more.
     if (!node) return [];
     const dimensions = node.shape ?? dimensionsOf(value);
-    if (!dimensions) throw new ModelLoadError(`input "${name}" has no known number of dimensions; convert the model with a signature that says it`);
-    return [{ name, datatype: datatypeOf('input', name, node.dtype ?? declaredType(artifacts, node.name)), shape: shapeOf(dimensions) }];
+    const datatype = datatypeOf('input', name, node.dtype ?? declaredType(artifacts, node.name));
+    return [{ name, datatype, shape: dimensions ? shapeOf(dimensions) : null }];
   });
 }
 
@@ -117,13 +126,16 @@ function declaredOutputs(model: GraphModel): readonly Declared[] {
   return signature.length > 0 ? signature : model.outputNodes.map((name) => [name, {}]);
 }
 
-/** undefined unless the signature says everything about all of the outputs. */
-function outputSpecs(declared: readonly Declared[]): TensorSpec[] | undefined {
+/**
+ * undefined unless the signature says everything about all of the outputs.
+ * @param anyRank whether outputs may have any number of dimensions, because an input may
+ */
+function outputSpecs(declared: readonly Declared[], anyRank: boolean): TensorSpec[] | undefined {
   const specs = declared.map(([name, value]): TensorSpec | undefined => {
     const dimensions = dimensionsOf(value);
     const dtype = COMPUTED_AS[value.dtype ?? ''] ?? value.dtype ?? '';
-    if (!KNOWN_OUTPUT.test(dtype) || !dimensions) return undefined;
-    return { name, datatype: datatypeOf('output', name, dtype), shape: shapeOf(dimensions) };
+    if (!KNOWN_OUTPUT.test(dtype) || (!dimensions && !anyRank)) return undefined;
+    return { name, datatype: datatypeOf('output', name, dtype), shape: dimensions ? shapeOf(dimensions) : null };
   });
   return specs.every((spec) => spec !== undefined) ? specs : undefined;
 }

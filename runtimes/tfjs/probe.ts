@@ -14,13 +14,14 @@ interface Answer {
 /** Two inferences, with 1 and with 2 for every dimension that may vary: what differs in their answers varies. */
 export async function probeOutputs(library: Library, inputs: readonly TensorSpec[], run: TfModel['run']): Promise<TensorSpec[]> {
   const once = await probe(library, inputs, run, 1);
+  const anyRank = inputs.some(({ shape }) => shape === null);
   const varies = inputs.some((input) => input.shape?.includes(-1));
   // Some models take no second row, and then nothing varies.
   const twice = varies ? await probe(library, inputs, run, 2).catch(() => once) : once;
   return once.map(({ name, dtype, shape }, i) => ({
     name,
     datatype: datatypeOf('output', name, dtype),
-    shape: shapeOf(shape.map((dimension, axis) => (twice[i]!.shape[axis] === dimension ? dimension : -1))),
+    shape: anyRank ? null : shapeOf(shape.map((dimension, axis) => (twice[i]!.shape[axis] === dimension ? dimension : -1))),
   }));
 }
 
@@ -31,8 +32,9 @@ async function probe(library: Library, inputs: readonly TensorSpec[], run: TfMod
   return answers;
 }
 
+/** Of an input of unknown rank, one dimension. */
 function ones(core: Core, { name, datatype, shape }: TensorSpec, size: number): TfTensor {
-  const concrete = (shape ?? []).map((dimension) => (dimension === -1 ? size : dimension));
+  const concrete = (shape ?? [-1]).map((dimension) => (dimension === -1 ? size : dimension));
   const count = elementCount(concrete);
   if (datatype === 'BYTES') return toTf(core, { name, datatype, shape: concrete, data: Array.from({ length: count }, () => new Uint8Array(0)) });
   const data = allocate(datatype, count);

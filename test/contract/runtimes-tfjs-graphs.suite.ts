@@ -264,6 +264,30 @@ export function tfjsGraphModels(plugin: RuntimePlugin, backend: string): void {
       await model.dispose();
     });
 
+    it.each<[string, object | undefined]>([
+      ['without a signature', undefined],
+      [
+        'with a signature that says so too',
+        { inputs: { x: { name: 'x:0', dtype: 'DT_FLOAT', tensorShape: { unknownRank: true } } }, outputs: { y: { name: 'y:0', dtype: 'DT_FLOAT' } } },
+      ],
+    ])('takes an input of unknown rank, %s', async (_, signature) => {
+      const x: GraphNode = { name: 'x', op: 'Placeholder', attr: { dtype: { type: 'DT_FLOAT' }, shape: { shape: { unknownRank: true } } } };
+      const files = graphModel([x, operation('y', 'Neg', ['x'])], signature && { signature });
+      const model = await plugin.load(modelFolder('tfjs-graph', files), options, never);
+      expect(model.signature).toEqual({ inputs: [{ name: 'x', datatype: 'FP32', shape: null }], outputs: [{ name: 'y', datatype: 'FP32', shape: null }] });
+      for (const shape of [[], [3], [1, 2, 2], [2, 1, 1, 1]]) {
+        const values = Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i + 1);
+        expect(await model.infer([fp32('x', shape, values)], undefined, never)).toEqual([
+          fp32(
+            'y',
+            shape,
+            values.map((value) => -value),
+          ),
+        ]);
+      }
+      await model.dispose();
+    });
+
     it('refuses an input of a type that TensorFlow.js does not have, by its name', async () => {
       const load = plugin.load(modelFolder('tfjs-graph', graphModel([placeholder('x', [-1], 'DT_INT16'), operation('y', 'Neg', ['x'])])), options, never);
       await expect(load).rejects.toThrow(/^input "x" is of type DT_INT16, which TensorFlow\.js cannot carry/);

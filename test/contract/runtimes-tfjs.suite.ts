@@ -97,9 +97,9 @@ export function tfjsContract(backend: Backend, nativePath = ''): void {
       },
       { title: 'a layers model', files: arithmeticLayers(), message: /register it as tfjs-layers/ },
       {
-        title: 'an input without a known shape',
-        files: graphModel([{ name: 'x', op: 'Placeholder', attr: { dtype: { type: 'DT_FLOAT' } } }, operation('y', 'Tanh', ['x'])]),
-        message: /input "x" has no known number of dimensions/,
+        title: 'an input of unknown rank that is no vector, and outputs that nothing is said of',
+        files: graphModel([{ name: 'x', op: 'Placeholder', attr: { dtype: { type: 'DT_FLOAT' } } }, operation('y', 'MatMul', ['x', 'x'])]),
+        message: /input "x" has no known number of dimensions, and the signature does not say what the outputs are/,
       },
     ],
   });
