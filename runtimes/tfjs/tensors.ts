@@ -1,7 +1,7 @@
 /** TensorFlow.js' tensors as ours and back. */
 import type { DataType, Tensor as TfTensor, TypedArray } from '@tensorflow/tfjs-core';
 import { ModelLoadError } from '../contract.js';
-import type { Datatype, Tensor, TensorData, TensorSpec } from '../tensor.js';
+import { allocate, elementCount, type Datatype, type NumericData, type Tensor, type TensorData, type TensorSpec } from '../tensor.js';
 import type { Core } from './library.js';
 
 /** By TensorFlow.js' names, and by those of a signature, whose int64 and uint8 only a SavedModel keeps. */
@@ -69,15 +69,33 @@ function int64ToTf(core: Core, shape: number[], data: BigInt64Array): TfTensor {
   return tensor;
 }
 
-/** @param spec what the signature says of this output. */
-export function fromTf(core: Core, spec: TensorSpec, tensor: TfTensor): Tensor {
-  const { name, datatype } = spec;
-  return { name, datatype, shape: tensor.shape, data: dataOf(core, datatype, tensor) };
+/**
+ * @param spec what the signature says of this output
+ * @throws Error where the values are not what the signature and the shape say: they would be read as others
+ */
+export function fromTf(core: Core, { name, datatype }: TensorSpec, tensor: TfTensor): Tensor {
+  const { shape } = tensor;
+  const data = dataOf(core, name, datatype, tensor);
+  const count = elementCount(shape);
+  // Plain JavaScript computes some results that are empty as if they were not.
+  if (count === 0 && datatype !== 'BYTES') return { name, datatype, shape, data: allocate(datatype, 0) };
+  if (data.length !== count) throw new Error(`output "${name}" has the shape [${shape.join(',')}], and TensorFlow.js computed ${data.length} values for it`);
+  return { name, datatype, shape, data };
 }
 
-function dataOf(core: Core, datatype: Datatype, tensor: TfTensor): TensorData {
+function dataOf(core: Core, name: string, datatype: Datatype, tensor: TfTensor): TensorData {
+  if ((datatype === 'BYTES') !== (tensor.dtype === 'string')) throw wrongType(name, datatype, tensor.dtype);
   // `dataSync` would decode the bytes as text, and what is none would be lost.
   if (datatype === 'BYTES') return core.engine().readSync(tensor.dataId) as unknown as Uint8Array[];
   // A SavedModel's int64 comes under the type int32, as a BigInt64Array all the same.
-  return tensor.dataSync() as unknown as TensorData;
+  const values = tensor.dataSync() as unknown as NumericData;
+  const wanted = allocate(datatype, 0);
+  if (values.constructor === wanted.constructor) return values;
+  // Whole numbers are the same as floats, and so are 0 and 1. Nothing else may change.
+  const converted = datatype === 'FP32' ? Float32Array.from(values as Int32Array) : datatype === 'INT32' ? Int32Array.from(values as Float32Array) : undefined;
+  if (!converted || values instanceof BigInt64Array || !converted.every((value, i) => value === values[i])) throw wrongType(name, datatype, tensor.dtype);
+  return converted;
 }
+
+const wrongType = (name: string, datatype: Datatype, found: string): Error =>
+  new Error(`output "${name}" came as ${found}, and the signature says ${datatype}; convert the model with a signature that says what it computes`);

@@ -5,7 +5,20 @@ import type { Tensor } from '../../runtimes/tensor.js';
 import type { Backend } from '../../runtimes/tfjs/library.js';
 import { createTfjsPlugin } from '../../runtimes/tfjs/plugin.js';
 import { modelFolder, removeModelFolders, type ModelFiles } from '../support/models/folder.js';
-import { castToBool, clippedInts, einsum, gathered, largestOfRows, pooledImage, productOfInts, spectrum } from '../support/models/tfjs-kernels.js';
+import {
+  castToBool,
+  clippedInts,
+  einsum,
+  floorOfQuotient,
+  gathered,
+  largestOfRows,
+  mistyped,
+  pooledImage,
+  productOfInts,
+  productOfMatrices,
+  sliced,
+  spectrum,
+} from '../support/models/tfjs-kernels.js';
 import { fp32, never, options } from './runtimes.suite.js';
 
 const int32 = (name: string, shape: number[], values: readonly number[]): Tensor => ({ name, datatype: 'INT32', shape, data: Int32Array.from(values) });
@@ -49,6 +62,35 @@ export function kernelContract(backend: Backend): void {
 
     it('multiplies matrices of whole numbers', async () => {
       expect(await answer(await load(productOfInts()), int32('x', [1, 2, 2], [1, 2, 3, 4]))).toEqual(['INT32', [1, 2, 2], [7, 10, 15, 22]]);
+    });
+
+    it('answers a slice that ends before it begins with nothing', async () => {
+      const model = await load(sliced());
+      const x = fp32('x', [1, 6], [0, 1, 2, 3, 4, 5]);
+      const slice = (begin: number, end: number) => answer(model, x, int32('begin', [2], [0, begin]), int32('end', [2], [1, end]));
+      for (const [begin, end] of [
+        [3, 2],
+        [5, 1],
+        [1000, -2],
+        [4, 4],
+      ] as const)
+        expect(await slice(begin, end)).toEqual(['FP32', [1, 0], []]);
+      expect(await slice(-3, 5)).toEqual(['FP32', [1, 2], [3, 4]]);
+    });
+
+    it('answers the floor of a quotient of floats as floats, however large', async () => {
+      expect(await answer(await load(floorOfQuotient()), fp32('x', [4], [1.6, -0.3, 2 ** 40, 0]))).toEqual(['FP32', [4], [3, -1, 2 ** 41, 0]]);
+    });
+
+    it('answers the product of no matrices with nothing', async () => {
+      const product = answer(await load(productOfMatrices()), fp32('a', [0, 2, 3], []), fp32('b', [1, 3, 2], [1, 2, 3, 4, 5, 6]));
+      expect(await product).toEqual(['FP32', [0, 2, 2], []]);
+    });
+
+    it('refuses an answer of another type than the signature says, unless it is the same as that type', async () => {
+      const model = await load(mistyped());
+      expect(await answer(model, fp32('x', [2], [1, -2]))).toEqual(['INT32', [2], [-1, 2]]);
+      await expect(answer(model, fp32('x', [2], [1, 0.5]))).rejects.toThrow('output "y" came as float32, and the signature says INT32');
     });
 
     it.each([4, -1, 100_000, 2 ** 31 - 1])('refuses the index %i of 4, and answers the next request', async (index) => {

@@ -10,11 +10,11 @@ export const CHECK = /: the (index|matrices|image|first places|paddings|crops|re
 /** @param {string} backend `wasm` or `tensorflow` */
 export async function bare(backend = 'wasm') {
   if (backend === 'tensorflow') {
-    const { nativeFolder } = await import('../../dist/runtimes/tfjs/native-cache.js');
+    const { chosenBuild } = await import('../../dist/runtimes/tfjs/native-cache.js');
     const util = require('node:util');
     util.isNullOrUndefined ??= (value) => value === null || value === undefined;
     util.isArray ??= Array.isArray;
-    return { core: require(nativeFolder(process.env).packagePath), backend };
+    return { core: require(chosenBuild(process.env.PILOTHOUSE_TFJS_NODE_CACHE).packagePath), backend };
   }
   const core = require('@tensorflow/tfjs-core');
   require('@tensorflow/tfjs-backend-cpu');
@@ -27,6 +27,6 @@ export async function bare(backend = 'wasm') {
 /** @param {string} backend `wasm` or `tensorflow` */
 export async function guarded(backend = 'wasm') {
   const { loadLibrary } = await import('../../dist/runtimes/tfjs/library.js');
-  const { core } = await loadLibrary([backend], { threads: 1, log: () => {} });
+  const { core } = await loadLibrary([backend], { threads: 1, nativeCache: process.env.PILOTHOUSE_TFJS_NODE_CACHE, log: () => {} });
   return { core, backend };
 }

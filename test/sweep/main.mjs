@@ -6,9 +6,9 @@
  *   npm run sweep:tfjs -- Max Conv2D        these kernels, told case by case; writes nothing
  */
 import { fork } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { nativeFolder } from '../../dist/runtimes/tfjs/native-cache.js';
+import { chosenBuild } from '../../dist/runtimes/tfjs/native-cache.js';
 import { CASES } from './cases.mjs';
 import { VERDICTS } from './run.mjs';
 import { table } from './table.mjs';
@@ -79,7 +79,7 @@ async function sweep(how, backend, kernels) {
 
 const chosen = process.argv.slice(2);
 const kernels = chosen.length > 0 ? chosen : Object.keys(CASES).sort((a, b) => a.localeCompare(b));
-const backends = ['wasm', ...(existsSync(nativeFolder(process.env).bindingPath) ? ['tensorflow'] : [])];
+const backends = ['wasm', ...(chosenBuild(process.env.PILOTHOUSE_TFJS_NODE_CACHE) ? ['tensorflow'] : [])];
 const found = {};
 await Promise.all(
   backends.map(async (backend) => {

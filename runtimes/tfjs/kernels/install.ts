@@ -4,6 +4,7 @@ import type { Backend, Core } from '../library.js';
 import type { KernelCall } from './call.js';
 import { CHECKS, JAVASCRIPT_CHECKS } from './checks.js';
 import { NATIVE_COMPUTES, NATIVE_REFUSAL } from './native-rules.js';
+import { OWN } from './own.js';
 import { computePlain } from './plain.js';
 import type { Rule } from './rules.js';
 import { WASM_COMPUTES } from './wasm-rules.js';
@@ -46,6 +47,7 @@ export function installKernels(core: Core, backend: Backend): void {
 function guard(core: Core, backendName: Backend, kernelName: string, own: KernelConfig | undefined, plain: KernelConfig | undefined): KernelConfig {
   const { computes, otherwise, refusal } = RULES[backendName];
   const check = (backendName === 'tensorflow' ? undefined : JAVASCRIPT_CHECKS[kernelName]) ?? CHECKS[kernelName];
+  const ownKernel = OWN[kernelName];
   // A kernel that plain JavaScript lacks has nothing to be compared with.
   const rule = !own ? never : !plain ? always : (computes[kernelName] ?? otherwise);
   const kernelFunc = (given: { inputs: NamedTensorInfoMap; backend: unknown; attrs?: NamedAttrMap }) => {
@@ -53,6 +55,8 @@ function guard(core: Core, backendName: Backend, kernelName: string, own: Kernel
     const tensors = Object.values(inputs).filter((input) => input !== undefined && input !== null) as TensorInfo[];
     const call: KernelCall = { kernel: kernelName, inputs, tensors, attrs, backend: given.backend as KernelBackend };
     check?.(call);
+    const answer = ownKernel?.(core, backendName, call);
+    if (answer) return answer;
     if (!rule(call)) return computePlain(core, plain!, call);
     try {
       return own!.kernelFunc(given as Parameters<KernelConfig['kernelFunc']>[0]);
