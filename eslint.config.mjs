@@ -47,8 +47,18 @@ const zones = [
   zone(
     './server/gateway',
     './server',
-    ['./gateway', './allowed-hosts.ts', './config.ts', './cors.ts', './errors.ts', './paths.ts', './database/notifications.ts', './database/limited-client.ts'],
-    'The gateway keeps answering while the server and PostgreSQL are down: of the server it imports allowed-hosts, config, cors, errors, paths, database/notifications and database/limited-client, and nothing else.',
+    [
+      './gateway',
+      './allowed-hosts.ts',
+      './config.ts',
+      './cors.ts',
+      './errors.ts',
+      './open-files.ts',
+      './paths.ts',
+      './database/notifications.ts',
+      './database/limited-client.ts',
+    ],
+    'The gateway keeps answering while the server and PostgreSQL are down: of the server it imports allowed-hosts, config, cors, errors, open-files, paths, database/notifications and database/limited-client, and nothing else.',
   ),
   zone(
     './server/gateway',

@@ -6,7 +6,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import { openFilesLimit } from './open-files.js';
+import { connectionsLeft, openFilesLimit } from '../open-files.js';
 
 export interface ConnectionLimits {
   /** Connections in all, WebSockets among them. */
@@ -24,13 +24,9 @@ const SWEEP_MS = 250;
 /** Told of closed connections at most this often. */
 const TELL_MS = 10_000;
 
-/**
- * What the limit on descriptors leaves: the program's own files, its database connections and its child processes need some at any time.
- * @param openFiles that this process may have
- */
+/** What the limit on descriptors leaves. @param openFiles that this process may have */
 export function connectionLimits(openFiles = openFilesLimit()): ConnectionLimits {
-  const reserve = Math.min(1_024, Math.ceil(openFiles / 2));
-  const connections = Math.min(MOST, openFiles - reserve);
+  const connections = Math.min(MOST, connectionsLeft(openFiles));
   return { connections, strangers: Math.floor(connections / 4), unreadMs: 120_000, unreadBytes: 64 * 1024 ** 2 };
 }
 

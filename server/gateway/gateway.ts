@@ -20,6 +20,7 @@ import { HttpFront, METHODS, type ListenAt } from './protocols/http-server.js';
 import { TextProcess } from './protocols/text-process.js';
 import { Texts } from './protocols/texts.js';
 import { forgetProcess, recordProcess } from './process-record.js';
+import { Receptions } from './receptions.js';
 import { ReplicaLinks } from './replica-links.js';
 import { loadSnapshot, saveSnapshot, snapshotPath, type RouteSnapshot } from './route-snapshot.js';
 import { Router } from './router.js';
@@ -147,9 +148,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     metricsProtocol(() => metrics.text(), options.openMetrics),
   );
   const routes = httpRoutes(protocols);
+  const receptions = new Receptions();
   const front = new HttpFront({
     routes,
     gate,
+    receptions,
     hosts: options.hosts,
     cors: corsPolicy(options.corsOrigins, METHODS),
     call: (context) => dataPlane.call(context),
@@ -177,6 +180,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       );
       await Promise.all([front.drain(), drainGrpc]);
       for (const textProcess of Object.values(textProcesses)) textProcess.close();
+      receptions.close();
       links.close();
       await Promise.all([observers.close(), control.close()]);
       forgetProcess(home, id);
@@ -187,7 +191,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await grpcsTurn;
     if (dataPlane.draining) return undefined;
     const { GrpcFront } = await import('./protocols/grpc-server.js');
-    const front = new GrpcFront({ dataPlane, gate, onError: (code) => errors.count('grpc', code), log });
+    const front = new GrpcFront({ dataPlane, gate, receptions, onError: (code) => errors.count('grpc', code), log });
     return { front, address: await front.listen(options.grpc) };
   }
 }

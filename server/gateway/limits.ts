@@ -3,8 +3,11 @@ import { MAX_ANSWER_BYTES } from '../../runtimes/open-inference/frame.js';
 
 /** A request's body, tensors of 64 MiB and the JSON around them. */
 export const MAX_BODY_BYTES = 64 * 1024 * 1024 + 64 * 1024;
-/** Bodies that are being received, over all connections; beyond it a caller is asked to come again. */
-export const MAX_BUFFERED_BYTES = 512 * 1024 * 1024;
+/** Memory of requests that are being received, over HTTP and gRPC; beyond it a request of the caller that holds the most ends. */
+export const MAX_RECEIVING_BYTES = 200 * 1024 * 1024;
+/** A request that comes at fewer bytes per second for so long ends. */
+export const RECEPTION_MIN_RATE = 16 * 1024;
+export const RECEPTION_SLOW_MS = 10_000;
 /** Answers that their callers have not taken yet, over all connections; beyond it a caller is asked to come again. */
 export const MAX_UNSENT_BYTES = 512 * 1024 * 1024;
 /** One message on a replica's socket. Answers may be larger than what asked for them; a replica gives none that is longer than this. */
@@ -31,6 +34,7 @@ export const MAX_TEXT_HEADER_BYTES = 1024 * 1024;
 export const TEXT_IDLE_MS = 30_000;
 /** Request line and headers together. */
 export const MAX_HEADER_BYTES = 16 * 1024;
+/** Of one port, whatever the limit on open files allows. */
 export const MAX_CONNECTIONS = 16_384;
 /** From the first byte of a request to the end of its headers. */
 export const HEADERS_TIMEOUT_MS = 10_000;

@@ -71,7 +71,7 @@ function leftMs(rpc: ServerCall): number | undefined {
   return deadline === Infinity ? undefined : deadline - Date.now();
 }
 
-function textOf(metadata: Metadata, key: string): string | undefined {
+export function textOf(metadata: Metadata, key: string): string | undefined {
   const [value] = metadata.get(key);
   return typeof value === 'string' ? value : undefined;
 }

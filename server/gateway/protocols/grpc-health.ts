@@ -28,7 +28,7 @@ export class HealthService {
   ) {
     const method = (name: string) => service[name] as MethodDefinition<unknown, unknown>;
     this.handlers = {
-      Check: unary<HealthRequest>(options, method('Check'), true, (request) => this.check(request)),
+      Check: unary<HealthRequest>(options, method('Check'), (request) => this.check(request)),
       Watch: (rpc: Watcher) => this.watch(rpc, method('Watch')),
     };
   }

@@ -18,24 +18,23 @@ interface ModelRequest {
 export function modelCalls(options: GrpcOptions, service: ServiceDefinition): Record<string, UntypedHandleCall> {
   const { dataPlane } = options;
   const method = (name: string) => service[name] as MethodDefinition<unknown, unknown>;
-  const open = <T>(name: string, answer: (request: T) => object) => unary<T>(options, method(name), true, answer);
-  const closed = <T>(name: string, answer: (request: T) => object) => unary<T>(options, method(name), false, answer);
+  const call = <T>(name: string, answer: (request: T) => object) => unary<T>(options, method(name), answer);
   return {
-    ServerLive: open('ServerLive', () => ({ live: true })),
-    ServerReady: open('ServerReady', () => ({ ready: dataPlane.ready() })),
-    ModelReady: open<ModelRequest>('ModelReady', (request) => ({ ready: isReady(options, request) })),
-    ServerMetadata: closed('ServerMetadata', () => dataPlane.serverMetadata(EXTENSIONS)),
-    ModelMetadata: closed<ModelRequest>('ModelMetadata', (request) => {
+    ServerLive: call('ServerLive', () => ({ live: true })),
+    ServerReady: call('ServerReady', () => ({ ready: dataPlane.ready() })),
+    ModelReady: call<ModelRequest>('ModelReady', (request) => ({ ready: isReady(options, request) })),
+    ServerMetadata: call('ServerMetadata', () => dataPlane.serverMetadata(EXTENSIONS)),
+    ModelMetadata: call<ModelRequest>('ModelMetadata', (request) => {
       const metadata = dataPlane.modelMetadata(...nameAndVersion(request));
       return { ...metadata, inputs: metadata.inputs.map(tensorMetadata), outputs: metadata.outputs.map(tensorMetadata) };
     }),
-    ModelConfig: closed<ModelRequest>('ModelConfig', (request) => ({ config: modelConfig(dataPlane, ...nameAndVersion(request)) })),
-    ModelStatistics: closed<ModelRequest>('ModelStatistics', (request) =>
+    ModelConfig: call<ModelRequest>('ModelConfig', (request) => ({ config: modelConfig(dataPlane, ...nameAndVersion(request)) })),
+    ModelStatistics: call<ModelRequest>('ModelStatistics', (request) =>
       request.name === '' ? modelStatistics(dataPlane) : modelStatistics(dataPlane, ...nameAndVersion(request)),
     ),
-    RepositoryIndex: closed<{ ready: boolean }>('RepositoryIndex', ({ ready }) => ({ models: repositoryIndex(dataPlane, ready) })),
-    RepositoryModelLoad: closed('RepositoryModelLoad', refuse),
-    RepositoryModelUnload: closed('RepositoryModelUnload', refuse),
+    RepositoryIndex: call<{ ready: boolean }>('RepositoryIndex', ({ ready }) => ({ models: repositoryIndex(dataPlane, ready) })),
+    RepositoryModelLoad: call('RepositoryModelLoad', refuse),
+    RepositoryModelUnload: call('RepositoryModelUnload', refuse),
   };
 }
 

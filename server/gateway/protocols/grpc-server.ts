@@ -1,14 +1,17 @@
 /** The gateway's gRPC door: sockets, limits, and leaving without cutting anyone off. What a call means is the other files' business. */
 import { createServer, type AddressInfo, type Server as NetServer } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { DRAIN_LIMIT_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_BODY_BYTES, MAX_BUFFERED_BYTES, MAX_CONNECTIONS } from '../limits.js';
+import { ConnectionLimit } from '../connection-limit.js';
+import { DRAIN_LIMIT_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_BODY_BYTES } from '../limits.js';
+import type { Receptions } from '../receptions.js';
 import type { GrpcOptions } from './grpc-call.js';
 import { countUnknownMethods, errorCount } from './grpc-error-count.js';
 import { HealthService } from './grpc-health.js';
 import { InferStreams } from './grpc-infer-stream.js';
 import { modelInfer } from './grpc-infer.js';
 import { modelCalls } from './grpc-models.js';
-import { receptionLimit } from './grpc-reception.js';
+import { GrpcAdmission, maxMessage } from './grpc-admission.js';
+import { reception } from './grpc-reception.js';
 import { Reflection } from './grpc-reflection.js';
 import { loadProto, serviceOf, withRawRequests } from './grpc-service.js';
 import { UnsentAnswers } from './grpc-unsent.js';
@@ -28,8 +31,10 @@ export class GrpcFront {
   private readonly streams: InferStreams;
   private readonly reflection: Reflection;
 
-  constructor(given: Omit<GrpcOptions, 'unsent'>, unsent = new UnsentAnswers()) {
+  constructor(given: Omit<GrpcOptions, 'unsent'> & { readonly receptions: Receptions }, unsent = new UnsentAnswers(), limit = new ConnectionLimit()) {
     const options: GrpcOptions = { ...given, unsent };
+    const { receptions } = given;
+    const admission = new GrpcAdmission(options, limit);
     this.server = new Server({
       'grpc.max_receive_message_length': MAX_BODY_BYTES,
       // Answers are limited where replicas give them (MAX_FRAME_BYTES). grpc-js would say RESOURCE_EXHAUSTED, as a full queue does, and clients try again.
@@ -39,7 +44,7 @@ export class GrpcFront {
       'grpc.keepalive_time_ms': KEEP_ALIVE_TIMEOUT_MS,
       'grpc.keepalive_timeout_ms': PING_TIMEOUT_MS,
       'grpc.enable_channelz': 0,
-      interceptors: [errorCount(options.onError), receptionLimit(MAX_BUFFERED_BYTES)],
+      interceptors: [errorCount(options.onError), reception({ receptions, maxMessage, admit: admission.admit })],
     });
     countUnknownMethods(this.server, options.onError);
     const [inferenceFile, healthFile] = [loadProto('open-inference.proto'), loadProto('health.proto')];
@@ -56,8 +61,10 @@ export class GrpcFront {
     this.reflection = new Reflection(options, [inferenceFile, healthFile]);
     for (const { service, handlers } of this.reflection.services) this.server.addService(withRawRequests(service), handlers);
     this.injector = this.server.createConnectionInjector(ServerCredentials.createInsecure());
-    this.acceptor = createServer({ noDelay: true }, (socket) => this.injector.injectConnection(socket));
-    this.acceptor.maxConnections = MAX_CONNECTIONS;
+    this.acceptor = createServer({ noDelay: true }, (socket) => {
+      admission.accepted(socket);
+      this.injector.injectConnection(socket);
+    });
   }
 
   /** @throws Error when the address is taken, or the descriptor is no listening socket */

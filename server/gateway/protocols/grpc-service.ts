@@ -47,21 +47,23 @@ export function readRequest<T>(method: MethodDefinition<unknown, unknown>, messa
   }
 }
 
-/**
- * A call that answers at once.
- * @param open whether it is answered without a token
- * @param answer may throw what `statusOf` knows
- */
-export function unary<T>(
-  options: GrpcOptions,
-  method: MethodDefinition<unknown, unknown>,
-  open: boolean,
-  answer: (request: T) => object,
-): handleUnaryCall<Buffer, object> {
+/** Methods that are answered without a token, as health is over REST. */
+const OPEN = new Set([
+  '/inference.GRPCInferenceService/ServerLive',
+  '/inference.GRPCInferenceService/ServerReady',
+  '/inference.GRPCInferenceService/ModelReady',
+  '/grpc.health.v1.Health/Check',
+  '/grpc.health.v1.Health/Watch',
+]);
+
+export const needsToken = (path: string): boolean => !OPEN.has(path);
+
+/** A call that answers at once. @param answer may throw what `statusOf` knows */
+export function unary<T>(options: GrpcOptions, method: MethodDefinition<unknown, unknown>, answer: (request: T) => object): handleUnaryCall<Buffer, object> {
   return (rpc, callback) => {
     const requestId = requestIdIn(rpc);
     try {
-      if (!open) callerOf(rpc, options.gate);
+      if (needsToken(method.path)) callerOf(rpc, options.gate);
       if (rpc.request.length > MAX_SMALL_REQUEST)
         throw new StatusError(status.INVALID_ARGUMENT, `the request has ${rpc.request.length} bytes; the limit is ${MAX_SMALL_REQUEST}`);
       const message = answer(readRequest<T>(method, rpc.request));

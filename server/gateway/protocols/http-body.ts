@@ -1,6 +1,7 @@
-/** A request's body whole, inflated, within limits: on one request, and on all that are being received at once. */
+/** A request's body whole, inflated, within limits: on one request, and on all that are being received at once (`receptions.ts`). */
 import { createGunzip, createInflate, type Gunzip, type Inflate } from 'node:zlib';
-import { MAX_BODY_BYTES, MAX_BUFFERED_BYTES } from '../limits.js';
+import { MAX_BODY_BYTES } from '../limits.js';
+import type { Reception, ReceptionEnd, Receptions } from '../receptions.js';
 import { HEADER_LENGTH } from './open-inference-body.js';
 
 /** Why a body is refused. */
@@ -8,7 +9,7 @@ export class BodyError extends Error {
   override readonly name = 'BodyError';
 
   constructor(
-    readonly status: 400 | 413 | 415 | 503,
+    readonly status: 400 | 408 | 413 | 415 | 503,
     message: string,
   ) {
     super(message);
@@ -30,9 +31,6 @@ const GATHERED_AT_ONCE = 1024 * 1024;
 const ALIGNMENT = 8;
 const EMPTY = Buffer.alloc(0);
 
-/** Bytes of bodies that are being received. */
-let buffered = 0;
-
 /** Gathers what is pushed with one copy of each byte, none where it comes in one chunk. */
 export class Body {
   private readonly chunks: Buffer[] = [];
@@ -45,6 +43,9 @@ export class Body {
   private body: Buffer = EMPTY;
   private listener: BodyDone | undefined;
   private inflater: Gunzip | Inflate | undefined;
+  /** From the first piece that is not the whole body. */
+  private reception: Reception | undefined;
+  private caller = '';
   /** Bytes that will come, where that is known. */
   private readonly declared: number;
   /** Bytes to be left free in front, so that the first tensor lies on a boundary and need not be copied again. */
@@ -53,6 +54,7 @@ export class Body {
   constructor(
     headers: Readonly<Record<string, string>>,
     private readonly flow: Flow,
+    private readonly receptions: Receptions,
   ) {
     this.declared = Number(headers['content-length']);
     const headerLength = Number(headers[HEADER_LENGTH]);
@@ -62,9 +64,15 @@ export class Body {
     if (encoding !== undefined) this.inflate(encoding);
   }
 
-  /** Once, by whoever wants it. */
-  onDone(listener: BodyDone): void {
-    if (!this.settled) return void (this.listener = listener);
+  /** Once, by whoever wants it. @param caller the token's hash; `''` where there is none */
+  onDone(caller: string, listener: BodyDone): void {
+    if (!this.settled) {
+      this.caller = caller;
+      this.listener = listener;
+      // What was sent ahead belongs to its caller only from here on.
+      if (this.reception) this.receive(this.release());
+      return;
+    }
     const { body } = this;
     this.body = EMPTY;
     listener(this.error, body);
@@ -72,7 +80,11 @@ export class Body {
 
   push(chunk: Buffer): void {
     if (this.settled) return;
-    if (!this.inflater) return this.gather(chunk);
+    if (!this.inflater) {
+      this.gather(chunk);
+      if (this.size >= GATHERED_AT_ONCE) this.takeTurns();
+      return;
+    }
     this.packed += chunk.length;
     if (!this.inflater.write(chunk)) this.flow.pause();
   }
@@ -117,14 +129,43 @@ export class Body {
 
   private gather(chunk: Buffer): void {
     if (this.settled) return;
-    buffered += chunk.length;
     if (this.whole && this.lead + this.size + chunk.length <= this.whole.length) chunk.copy(this.whole, this.lead + this.size);
     else this.chunks.push(chunk);
     this.size += chunk.length;
     if (this.size > MAX_BODY_BYTES) return this.refuse(tooLarge('more'));
-    if (buffered > MAX_BUFFERED_BYTES) return this.refuse(new BodyError(503, 'the gateway is receiving as much as it can hold; try again'));
+    // Most bodies are small and come in one piece.
+    if (chunk.length === this.declared && !this.inflater) return;
+    if (!this.receive(chunk.length)) return;
     // Only after its first megabyte has come: a declared length costs its sender nothing.
     if (!this.inflater && !this.whole && this.declared > GATHERED_AT_ONCE && this.size >= GATHERED_AT_ONCE) this.whole = this.copied(this.declared);
+  }
+
+  /** Node reads up to 2 MiB of one connection before it looks at another: after each piece of a large body the others are looked at. */
+  private takeTurns(): void {
+    if (this.settled) return;
+    this.flow.pause();
+    setImmediate(() => this.flow.resume());
+  }
+
+  /** @returns whether there is room for it */
+  private receive(bytes: number): boolean {
+    // One that was sent ahead may have been left to wait by the gateway itself.
+    const timed = this.listener !== undefined;
+    this.reception ??= this.receptions.begin(this.caller, (end) => this.cutShort(end), timed);
+    this.reception.add(bytes);
+    return !this.settled;
+  }
+
+  /** @returns bytes that were counted */
+  private release(): number {
+    const bytes = this.reception?.bytes ?? 0;
+    this.reception?.done();
+    this.reception = undefined;
+    return bytes;
+  }
+
+  private cutShort({ reason, message }: ReceptionEnd): void {
+    this.refuse(new BodyError(reason === 'room' ? 503 : 408, message));
   }
 
   private finish(): void {
@@ -152,7 +193,7 @@ export class Body {
   private settle(): boolean {
     if (this.settled) return false;
     this.settled = true;
-    buffered -= this.size;
+    this.release();
     this.inflater?.destroy();
     return true;
   }

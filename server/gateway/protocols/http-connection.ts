@@ -49,7 +49,7 @@ export class Connection {
   private tunnel = false;
   /** What came is no request: said after the answers that are owed. */
   private refusal: readonly [status: number, message: string] | undefined;
-  private inflating = false;
+  private paused = false;
   /** Many that were sent ahead may be answered at once: in a loop, not each from within the one before. */
   private advancing = false;
   private held = 0;
@@ -102,14 +102,14 @@ export class Connection {
     exchange.received();
   }
 
-  /** The sender is too fast for its body's inflater. */
+  /** The sender is too fast for its body's inflater, or for other callers. */
   pause(): void {
-    this.inflating = true;
+    this.paused = true;
     this.parser.pause();
   }
 
   resume(): void {
-    this.inflating = false;
+    this.paused = false;
     this.flow();
   }
 
@@ -204,7 +204,7 @@ export class Connection {
   private flow(): void {
     if (this.waiting.length > 0) return;
     this.ahead = 0;
-    if (!this.inflating) this.parser.resume();
+    if (!this.paused) this.parser.resume();
   }
 
   private malformed({ code, reason, message }: ParserError): void {

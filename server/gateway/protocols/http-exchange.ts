@@ -1,8 +1,10 @@
 /** One request and its answer: headers, errors in the protocol's shape, and compression. */
+import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { FAILURE_KINDS, GatewayError } from '../gateway-error.js';
 import { MAX_UNSENT_BYTES } from '../limits.js';
 import type { Call } from '../pending.js';
+import type { Receptions } from '../receptions.js';
 import { Body, type BodyDone, type BodyError } from './http-body.js';
 import { acceptedCoding, compress, COMPRESS_FROM_BYTES, type ContentCoding } from './http-compression.js';
 import type { Connection } from './http-connection.js';
@@ -35,6 +37,7 @@ export interface ExchangeOptions {
   readonly log: Logger;
   /** Told the status of every answer that is an error. */
   readonly onError: (status: number) => void;
+  readonly receptions: Receptions;
   /** Connections are to end with their next answer. */
   draining: boolean;
   /** Bytes of answers that their callers have not taken yet, over all connections. */
@@ -60,15 +63,19 @@ export class Exchange {
     private readonly connection: Connection,
     private readonly options: ExchangeOptions,
   ) {
-    this.body = new Body(head.headers, connection);
+    this.body = new Body(head.headers, connection, options.receptions);
     this.requestId = requestIdOf(head.headers['x-request-id']);
     this.keepAlive = head.keepAlive;
   }
 
-  /** Waits for the body, and tells a caller who asked first to send it. */
-  readBody(done: BodyDone): void {
+  get socket(): Socket {
+    return this.connection.socket;
+  }
+
+  /** Waits for the body, and tells a caller who asked first to send it. @param caller the token's hash; `''` where there is none */
+  readBody(caller: string, done: BodyDone): void {
     if (this.asks && !this.complete && !this.body.settled) this.connection.socket.write(CONTINUE);
-    this.body.onDone(done);
+    this.body.onDone(caller, done);
   }
 
   /** The request has come whole. */

@@ -8,7 +8,9 @@ import type { AllowedHosts } from '../../allowed-hosts.js';
 import type { Call, CallContext } from '../pending.js';
 import type { CorsPolicy } from '../../cors.js';
 import { GatewayError } from '../gateway-error.js';
-import { DRAIN_IDLE_MS, DRAIN_LIMIT_MS, MAX_CONNECTIONS } from '../limits.js';
+import { ConnectionLimit } from '../connection-limit.js';
+import { DRAIN_IDLE_MS, DRAIN_LIMIT_MS } from '../limits.js';
+import type { Receptions } from '../receptions.js';
 import type { TokenGate } from '../token-gate.js';
 import { Connection, type ConnectionOptions } from './http-connection.js';
 import { HttpError, type Exchange } from './http-exchange.js';
@@ -24,6 +26,7 @@ export interface HttpFrontOptions {
   readonly cors?: CorsPolicy | undefined;
   /** Asked about requests that came without a token. */
   readonly hosts: AllowedHosts;
+  readonly receptions: Receptions;
   readonly call: (context: CallContext) => Call;
   /** Told the status of every answer that is an error. */
   readonly onError: (status: number) => void;
@@ -48,11 +51,13 @@ export class HttpFront {
   private now = performance.now();
   private readonly sweeper: NodeJS.Timeout;
 
-  constructor(private readonly options: HttpFrontOptions) {
-    const { log, onError } = options;
-    this.state = { log, onError, draining: false, unsent: 0, coarseNow: () => this.now, onTurn: (exchange) => this.handle(exchange) };
+  constructor(
+    private readonly options: HttpFrontOptions,
+    private readonly limit = new ConnectionLimit(),
+  ) {
+    const { log, onError, receptions } = options;
+    this.state = { log, onError, receptions, draining: false, unsent: 0, coarseNow: () => this.now, onTurn: (exchange) => this.handle(exchange) };
     this.server = createServer({ noDelay: true }, (socket) => this.connected(socket));
-    this.server.maxConnections = MAX_CONNECTIONS;
     this.sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();
   }
 
@@ -96,6 +101,7 @@ export class HttpFront {
     const connection = new Connection(socket, this.state);
     this.connections.add(connection);
     socket.once('close', () => this.connections.delete(connection));
+    this.limit.add(socket);
   }
 
   private sweep(): void {
@@ -110,7 +116,7 @@ export class HttpFront {
     try {
       assertProper(exchange);
       route = this.routeOf(exchange);
-      if (!route.open) caller = this.options.gate.check(exchange.head.headers['authorization']);
+      if (!route.open) caller = this.admit(exchange);
       if (caller === '') this.checkHost(exchange);
     } catch (error) {
       return exchange.fail(error);
@@ -119,10 +125,17 @@ export class HttpFront {
       exchange.body.abandon();
       return this.run(exchange, route, caller, NO_BODY);
     }
-    exchange.readBody((error, body) => {
+    exchange.readBody(caller, (error, body) => {
       if (error) exchange.refuseBody(error);
       else this.run(exchange, route, caller, body);
     });
+  }
+
+  /** @returns who calls. @throws GatewayError UNAUTHENTICATED */
+  private admit({ head, socket }: Exchange): string {
+    const caller = this.options.gate.check(head.headers['authorization']);
+    this.limit.admitted(socket);
+    return caller;
   }
 
   /** Marks the answer for web pages of other origins. @returns whether a browser only asked, and has its answer */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { connectionLimits } from '../../../server/api/connections.js';
-import { openFilesLimit } from '../../../server/api/open-files.js';
+import { openFilesLimit } from '../../../server/open-files.js';
 
 test.each([
   [256, 128, 32],

@@ -8,6 +8,7 @@ import type { DataPlane } from '../../../server/gateway/data-plane.js';
 import { GatewayError } from '../../../server/gateway/gateway-error.js';
 import { Call, type Answer, type CallContext } from '../../../server/gateway/pending.js';
 import { GrpcFront } from '../../../server/gateway/protocols/grpc-server.js';
+import { Receptions } from '../../../server/gateway/receptions.js';
 import { TokenGate } from '../../../server/gateway/token-gate.js';
 import { GrpcClient, inferMessage, type InferResponseMessage, type StreamAnswer } from '../../support/grpc.js';
 
@@ -30,7 +31,13 @@ beforeEach(async () => {
       return Promise.resolve({ response: { outputs }, version: 1 } as unknown as Answer);
     },
   } as unknown as DataPlane;
-  front = new GrpcFront({ dataPlane, gate: new TokenGate(false), onError: (code) => counted.push(code), log: pino({ level: 'silent' }) });
+  front = new GrpcFront({
+    dataPlane,
+    gate: new TokenGate(false),
+    receptions: new Receptions(),
+    onError: (code) => counted.push(code),
+    log: pino({ level: 'silent' }),
+  });
   ({ port } = await front.listen({ host: '127.0.0.1', port: 0 }));
   client = new GrpcClient(`127.0.0.1:${port}`);
 });

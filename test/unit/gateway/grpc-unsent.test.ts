@@ -7,6 +7,7 @@ import type { DataPlane } from '../../../server/gateway/data-plane.js';
 import type { Answer, Call, CallContext } from '../../../server/gateway/pending.js';
 import { Call as ArrivedCall } from '../../../server/gateway/pending.js';
 import { GrpcFront } from '../../../server/gateway/protocols/grpc-server.js';
+import { Receptions } from '../../../server/gateway/receptions.js';
 import { UnsentAnswers } from '../../../server/gateway/protocols/grpc-unsent.js';
 import { TokenGate } from '../../../server/gateway/token-gate.js';
 import { eventually } from '../../support/eventually.js';
@@ -33,7 +34,7 @@ beforeEach(async () => {
   };
   const gate = new TokenGate(false);
   front = new GrpcFront(
-    { dataPlane: dataPlane as unknown as DataPlane, gate, onError: () => undefined, log: pino({ level: 'silent' }) },
+    { dataPlane: dataPlane as unknown as DataPlane, gate, receptions: new Receptions(), onError: () => undefined, log: pino({ level: 'silent' }) },
     new UnsentAnswers(LIMIT),
   );
   ({ port } = await front.listen({ host: '127.0.0.1', port: 0 }));

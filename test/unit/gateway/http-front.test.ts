@@ -13,6 +13,7 @@ import { Call } from '../../../server/gateway/pending.js';
 import { Connection, type ConnectionOptions } from '../../../server/gateway/protocols/http-connection.js';
 import { errorText, routesOf, type HttpAnswer, type HttpRoute } from '../../../server/gateway/protocols/http-route.js';
 import { HttpFront } from '../../../server/gateway/protocols/http-server.js';
+import { Receptions } from '../../../server/gateway/receptions.js';
 import { TokenGate } from '../../../server/gateway/token-gate.js';
 
 const { get, post } = routesOf('oip-rest');
@@ -60,6 +61,7 @@ async function world(tokens?: string[], bound = '0.0.0.0'): Promise<World> {
   const front = new HttpFront({
     routes: { find: route, failureText: () => errorText },
     gate,
+    receptions: new Receptions(),
     hosts: new AllowedHosts({ bound, names: [], origins: [] }),
     call: (context) => {
       const call = new Call(0, context);
@@ -463,7 +465,17 @@ describe('patience', () => {
     let clock = 0;
     const connections: Connection[] = [];
     const server = createServer((socket) =>
-      connections.push(new Connection(socket, { log, onError: () => undefined, draining: false, unsent: 0, coarseNow: () => clock, onTurn })),
+      connections.push(
+        new Connection(socket, {
+          log,
+          onError: () => undefined,
+          receptions: new Receptions(),
+          draining: false,
+          unsent: 0,
+          coarseNow: () => clock,
+          onTurn,
+        }),
+      ),
     );
     await once(server.listen(0, '127.0.0.1'), 'listening');
     cleanUp.push(() => server.close());
@@ -481,7 +493,7 @@ describe('patience', () => {
     };
     return { server, caller, connection: connection!, at, says };
   }
-  const echo: ConnectionOptions['onTurn'] = (exchange) => exchange.readBody((_error, body) => exchange.send({ status: 200, body: body.toString() }));
+  const echo: ConnectionOptions['onTurn'] = (exchange) => exchange.readBody('', (_error, body) => exchange.send({ status: 200, body: body.toString() }));
   const tooLong = /^HTTP\/1\.1 408 [^]*Connection: close[^]*the request took too long to arrive: headers have 10 s, a whole request 120 s"\}$/;
 
   test('a silent connection, and half a head', async () => {

@@ -21,6 +21,7 @@ import { openInferenceRest } from '../../../server/gateway/protocols/open-infere
 import { tensorFlowServingRest } from '../../../server/gateway/protocols/tensorflow-serving-rest.js';
 import type { TextProcess } from '../../../server/gateway/protocols/text-process.js';
 import { Texts } from '../../../server/gateway/protocols/texts.js';
+import { Receptions } from '../../../server/gateway/receptions.js';
 import { Router } from '../../../server/gateway/router.js';
 import { TokenGate } from '../../../server/gateway/token-gate.js';
 import type { Sent } from '../../../server/gateway/transport.js';
@@ -67,7 +68,7 @@ beforeEach(async () => {
     find: (path: string) => (path.startsWith('/v1') ? tensorFlow : openInference).route(path.slice(1).split('/')),
     failureText: () => openInference.failureText,
   };
-  const common = { gate: new TokenGate(false), onError: () => undefined, log: pino({ level: 'silent' }) };
+  const common = { gate: new TokenGate(false), receptions: new Receptions(), onError: () => undefined, log: pino({ level: 'silent' }) };
   http = new HttpFront({ ...common, hosts: new AllowedHosts({ bound: '0.0.0.0', names: [], origins: [] }), routes, call: (context) => plane.call(context) });
   ({ port } = await http.listen({ host: '127.0.0.1', port: 0 }));
   grpc = new GrpcFront({ ...common, dataPlane: plane }, new UnsentAnswers(50));

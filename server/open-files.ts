@@ -12,3 +12,6 @@ export function openFilesLimit(): number {
     return ASSUMED; // no /proc here
   }
 }
+
+/** Of these, how many connections of callers may take: the program's own files, its other connections and its child processes need some at any time. */
+export const connectionsLeft = (openFiles: number): number => openFiles - Math.min(1_024, Math.ceil(openFiles / 2));
