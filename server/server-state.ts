@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import type { StateGauge } from './api/metrics.js';
 import { DeploymentPhaseEnum } from './deployments/deployment.types.js';
 import type { EventFeed } from './events/event-feed.js';
+import { droppedLines } from './log-sink.js';
 
 const PHASES = Object.keys(DeploymentPhaseEnum).filter((phase) => phase !== 'DELETED');
 
@@ -37,6 +38,12 @@ export function serverState({ dataSource, events, version, epoch }: ServerStateO
       name: 'pilothouse_event_feed_position',
       help: 'Position of the newest event that this server has read from the feed.',
       values: () => [[{}, events.position]],
+    },
+    {
+      name: 'pilothouse_log_lines_dropped',
+      help: 'Log lines that could not be written since the server started, because the disk was full for example.',
+      labels: ['log'],
+      values: () => [...droppedLines()].map(([log, lines]) => [{ log }, lines]),
     },
     { name: 'pilothouse_event_feed_subscribers_waiting', help: 'Subscribers that have been sent every event.', values: () => [[{}, events.waiting]] },
   ];

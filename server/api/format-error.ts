@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { GraphQLError, type GraphQLFormattedError, Kind, OperationTypeNode } from 'graphql';
 import type { Logger } from 'pino';
+import { diskFullError } from '../disk-full.js';
 import { UnconfirmedError } from '../database/unconfirmed-error.js';
 import { DomainError, type ErrorCode } from '../errors.js';
 
@@ -37,6 +38,11 @@ export function toClientError(error: unknown, log: Logger, requestId?: string): 
   if (error instanceof Error && isAway(error)) {
     log.warn({ err: error, id, requestId }, 'the database, or another part, did not answer');
     return { code: 'UNAVAILABLE' satisfies ErrorCode, message: 'something that this needs does not answer just now; call again later', id };
+  }
+  const full = diskFullError(error);
+  if (full) {
+    log.error({ err: error, id, requestId }, 'a disk is full');
+    return { code: full.code, message: full.message, id };
   }
   log.error({ err: error, id, requestId }, 'a request failed by a fault of ours');
   return { code: FAULT, message: 'internal error', id };

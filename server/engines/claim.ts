@@ -2,9 +2,11 @@
  * The one moment at which a recorded process begins to exist. Its shell claims the record before it does anything else, by
  * making a file that must not exist; whoever finds a record whose starter died makes the same file to declare it abandoned.
  * So a crash between the record, the spawn and the first instruction leaves no doubt: one of the two wins, and a process that
- * comes late ends itself.
+ * comes late ends itself. A claim is written aside and then linked to its name, which fails where there is one: so it is there
+ * whole or not at all, also when the disk is full.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { look } from './look.js';
 import { IDENTIFY, parseIdentity, type ProcessIdentity } from './process-identity.js';
@@ -14,10 +16,11 @@ const ABANDONED = 'abandoned';
 /** What the shell exits with when its record was abandoned before it began. */
 export const TOO_LATE = 125;
 
-/** Shell text that claims the folder in `$1`, or exits; it defines `identify` too. `set -C` makes `>` refuse a file that exists. */
-export const CLAIM = `${IDENTIFY}set -C
-identify > "$1/${FILE}" || exit ${TOO_LATE}
-set +C
+/** Shell text that claims the folder in `$1`, or exits; it defines `identify` too. */
+export const CLAIM = `${IDENTIFY}identify > "$1/${FILE}.$$" && ln "$1/${FILE}.$$" "$1/${FILE}" 2>/dev/null
+claimed=$?
+rm -f "$1/${FILE}.$$"
+[ "$claimed" = 0 ] || exit ${TOO_LATE}
 `;
 
 export type Claim =
@@ -30,16 +33,23 @@ export function readClaim(folder: string): Claim {
   if (text === undefined) return { state: 'OPEN' };
   if (text.startsWith(ABANDONED)) return { state: 'ABANDONED', reason: text.slice(ABANDONED.length + 1).trim() };
   const shell = parseIdentity(text);
-  // The file is there, its one line is not: the shell is just about to write it.
-  return shell ? { state: 'CLAIMED', shell } : { state: 'OPEN' };
+  // A claim appears whole. One that says nothing was left by a power cut, or by an older Pilothouse on a full disk.
+  return shell ? { state: 'CLAIMED', shell } : { state: 'ABANDONED', reason: 'its claim is empty: the disk was full, or the machine went down' };
 }
 
-/** Declares that what is recorded in this folder never began and never will. Returns false when it did begin. */
+/**
+ * Declares that what is recorded in this folder never began and never will. Returns false when it did begin, and when the claim
+ * cannot be written now: then it may still begin.
+ */
 export function abandon(folder: string, reason: string): boolean {
+  const aside = join(folder, `${FILE}.${randomUUID()}`);
   try {
-    writeFileSync(join(folder, FILE), `${ABANDONED} ${reason}\n`, { flag: 'wx' });
+    writeFileSync(aside, `${ABANDONED} ${reason}\n`, { flag: 'wx' });
+    linkSync(aside, join(folder, FILE));
     return true;
   } catch {
     return readClaim(folder).state === 'ABANDONED';
+  } finally {
+    rmSync(aside, { force: true });
   }
 }

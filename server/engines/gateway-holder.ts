@@ -3,7 +3,7 @@
  * outlive every gateway process and every server. Connections made while no worker runs wait in the kernel for the next one.
  * It is a shell because it must do nothing but wait: a Node holder that still polled its sockets stole connections.
  */
-import { TOO_LATE } from './claim.js';
+import { CLAIM } from './claim.js';
 import { IDENTIFY } from './process-identity.js';
 
 /** File in the launch's folder that becomes the worker: its environment, then its command. Read anew for every worker. */
@@ -19,10 +19,11 @@ export const loopFile = (index: number): string => `loop-${index}`;
  * HUP: a new worker first, then the old one drains. A worker that keeps dying within a second is started again ever more slowly.
  * A worker finds the index of its loop in PILOTHOUSE_WORKER: the one that replaces it has the same.
  */
-export const HOLDER = `${IDENTIFY}
+export const HOLDER = `[ "$2" != 0 ] || {
+${CLAIM}}
+${IDENTIFY}
 folder=$1; index=$2; count=$3; fds=$4; self=$5
-if [ "$index" = 0 ]; then set -C; identify > "$folder/claim" || exit ${TOO_LATE}; set +C
-else identify > "$folder/loop-$index"; fi
+[ "$index" = 0 ] || identify > "$folder/loop-$index"
 
 stopping=0; reload=0; worker=; sleeper=; loops=
 tell() { for p in $2; do kill "-$1" "$p" 2>/dev/null; done; }

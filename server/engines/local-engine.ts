@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { HostSpec } from '../../runtimes/host/host-spec.js';
+import { diskFullError } from '../disk-full.js';
 import { abandon } from './claim.js';
 import type { ObservedReplica, ReplicaEngine, ReplicaSpec } from './engine.js';
 import { EpochFence } from './epoch-fence.js';
@@ -113,12 +114,21 @@ export class LocalEngine implements ReplicaEngine {
       this.fence.pass(epoch);
       if (folder.claim().state !== 'OPEN' || !folder.readSpec()) return;
       const environment = processEnvironment(this.options.environment, home);
-      await spawnReplica({ folder, limits, environment, logPath: this.logFiles.pathOf(replicaId), onExit: () => this.watchers.get(replicaId)?.wake() });
+      await spawnReplica({ folder, limits, environment, logPath: this.logFiles.pathOf(replicaId), onExit: () => this.shellEnded(folder) });
       this.watchers.get(replicaId)?.wake();
     } catch (error) {
-      if (abandon(folder.path, 'its start failed')) await this.forget(replicaId, spec.versionDigest);
-      throw error;
+      // Nothing was spawned. Where the disk is full, the claim that says so cannot be written, and is not needed: no other server may start it.
+      abandon(folder.path, 'its start failed');
+      if (lookOr('OPEN', () => folder.claim().state) !== 'CLAIMED') await this.forget(replicaId, spec.versionDigest);
+      throw diskFullError(error) ?? error;
     }
+  }
+
+  private shellEnded(folder: ReplicaFolder): void {
+    const watcher = this.watchers.get(folder.replicaId);
+    const open = lookOr(false, () => folder.claim().state === 'OPEN');
+    if (open) watcher?.neverBegan(`its shell ended before it began: it could not write to ${folder.path} (is the disk full?)`);
+    else watcher?.wake();
   }
 
   async observe(): Promise<ObservedReplica[]> {

@@ -1,7 +1,8 @@
 /** Logs of replicas: files, because a pipe to a server that died would kill the replica at its next line. */
-import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FailedLookError, look } from './look.js';
+import { isDiskFull } from '../disk-full.js';
+import { FailedLookError, failedLooks, look, lookOr } from './look.js';
 import { logText, SEQUENCE_BYTES } from './log-text.js';
 
 /** A log that grew past this is cut down to its last part. */
@@ -42,7 +43,8 @@ export class ReplicaLogs {
 
   /** Removes the oldest logs of replicas that are not among the living. */
   prune(living: ReadonlySet<string>): void {
-    const logs = readdirSync(this.folder)
+    // What cannot be listed now is pruned another time.
+    const logs = lookOr([], () => look(this.folder, () => readdirSync(this.folder)) ?? [])
       .filter((name) => name.endsWith('.log') && !living.has(name.slice(0, -'.log'.length)))
       .map((name) => ({ path: join(this.folder, name), at: statSync(join(this.folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
       .sort((a, b) => b.at - a.at);
@@ -55,18 +57,23 @@ export class ReplicaLogs {
 
 /**
  * Cuts a log that its process holds open for appending: the last part goes to `<path>.1`, the file itself becomes empty. What
- * is written between the two steps is lost, which is the price of not being in the process's way.
+ * is written between the two steps is lost, which is the price of not being in the process's way. Never throws: what fails is
+ * tried again the next time. On a full disk the last part is lost too, because a log that cannot be cut keeps it full.
  */
 export function boundLog(path: string, maxBytes = MAX_LOG_BYTES): void {
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  if (size <= maxBytes) return;
-  writeFileSync(`${path}.new`, tailOf(path, KEPT_BYTES));
-  renameSync(`${path}.new`, `${path}.1`);
-  const file = openSync(path, 'r+');
   try {
-    ftruncateSync(file);
-  } finally {
-    closeSync(file);
+    const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    if (size <= maxBytes) return;
+    try {
+      writeFileSync(`${path}.new`, tailOf(path, KEPT_BYTES));
+      renameSync(`${path}.new`, `${path}.1`);
+    } catch (error) {
+      rmSync(`${path}.new`, { force: true });
+      if (!isDiskFull(error)) throw error;
+    }
+    truncateSync(path);
+  } catch (error) {
+    failedLooks.note(error instanceof FailedLookError ? error : new FailedLookError(path, error));
   }
 }
 

@@ -85,6 +85,11 @@ export class ReplicaWatcher {
     return { replicaId: this.spec.replicaId, address: `unix:${this.spec.socketPath}`, pid: this.process?.pid ?? null, ...this.current };
   }
 
+  /** Its shell ended before it claimed the replica, so nothing of it began. */
+  neverBegan(reason: string): void {
+    this.exited({ reason, exitCode: null, exitSignal: null });
+  }
+
   /** Looks now instead of at the next turn. */
   wake(): void {
     if (!this.closed) this.again(0);

@@ -3,19 +3,25 @@ import { pino } from 'pino';
 import { AllowedHosts } from '../allowed-hosts.js';
 import { isLoopback, readConfig, type Config } from '../config.js';
 import { DomainError } from '../errors.js';
+import { LogSink } from '../log-sink.js';
 import { VERSION } from '../paths.js';
 import type { ListenAt } from './protocols/http-server.js';
 import { startGateway, type Gateway } from './gateway.js';
 
 /** A second signal within this time is the same Ctrl-C, which reaches a process twice behind npm. */
 const SAME_SIGNAL_MS = 1_000;
+const STDOUT = 1;
+
+// Libraries and Node's own warnings write there, into a file whose disk may be full.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
 async function main(): Promise<void> {
   const config = readConfig();
   const { databaseUrl } = config;
   if (databaseUrl === undefined)
     throw new DomainError('INVALID', 'configuration: a gateway needs DATABASE_URL, the address of the PostgreSQL that its server uses');
-  const log = pino({ level: config.logLevel, base: { process: 'gateway', pid: process.pid } });
+  const base = { process: 'gateway', pid: process.pid };
+  const log = pino({ level: config.logLevel, base }, new LogSink('gateway', STDOUT, base));
   const { home, gatewayAuth: auth, worker, workerSockets, workerConnections: connections, mlflowDeployment, accessLogSample, tracing, corsOrigins } = config;
   const gateway = await startGateway({
     ...{ databaseUrl, home, auth, worker, workerSockets, connections, mlflowDeployment, accessLogSample, tracing, corsOrigins, log },

@@ -2,6 +2,7 @@
 import { mkdirSync, renameSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pino, type Logger } from 'pino';
+import { LogSink } from '../log-sink.js';
 import { withoutSecrets } from './terminal.js';
 
 const MAX_BYTES = 32 * 1024 ** 2;
@@ -15,9 +16,6 @@ export function openServerLog(home: string, level: string): Logger {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > MAX_BYTES) renameSync(path, `${path}.1`);
   const redact = { paths: SECRET.flatMap((name) => [name, `*.${name}`, `*.headers.${name}`, `headers.${name}`]), censor: '[secret]' };
-  // Written at once: the last lines before a crash are the ones that matter.
-  const file = pino.destination({ dest: path, sync: true, mode: 0o600 });
-  // A full disk is no reason to stop serving.
-  file.on('error', () => undefined);
-  return pino({ level, redact, base: { pid: process.pid }, hooks: { streamWrite: withoutSecrets } }, file);
+  const base = { pid: process.pid };
+  return pino({ level, redact, base, hooks: { streamWrite: withoutSecrets } }, new LogSink('server', path, base));
 }

@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
+import { isDiskFull } from '../disk-full.js';
 import { DomainError } from '../errors.js';
 import type { ArtifactStore } from './artifact-store.js';
 import { type Digest, expectDigest } from './digest.js';
@@ -27,9 +28,11 @@ const STORAGE_FAULTS: Readonly<Record<string, string>> = {
   ENFILE: 'too many files are open',
 };
 
-function storageFault(error: unknown): unknown {
+function storageFault(error: unknown, root: string): unknown {
   const what = STORAGE_FAULTS[codeOf(error) ?? ''];
-  return what ? new DomainError('UNAVAILABLE', `the artifact store cannot take the file: ${what} (${codeOf(error)})`, [], { cause: error }) : error;
+  if (!what) return error;
+  const advice = isDiskFull(error) ? `; free space for ${root}, then send it again` : '';
+  return new DomainError('UNAVAILABLE', `the artifact store cannot take the file: ${what} (${codeOf(error)})${advice}`, [], { cause: error });
 }
 
 async function syncFolder(path: string): Promise<void> {
@@ -65,10 +68,11 @@ export class FileArtifactStore implements ArtifactStore {
     if (present !== undefined) return present;
     const aside = join(this.incoming, randomUUID());
     const file = await open(aside, 'wx', 0o600).catch((error: unknown) => {
-      throw storageFault(error);
+      throw storageFault(error, this.root);
     });
     try {
-      const size = await receive(content, file, digest, maxBytes).finally(() => file.close());
+      const fault = (error: unknown) => storageFault(error, this.root);
+      const size = await receive(content, file, { digest, maxBytes, fault }).finally(() => file.close());
       await this.publish(aside, digest);
       return size;
     } catch (error) {
@@ -86,7 +90,7 @@ export class FileArtifactStore implements ArtifactStore {
       return (await stat(this.path(expectDigest(digest)))).size;
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return undefined;
-      throw storageFault(error);
+      throw storageFault(error, this.root);
     }
   }
 
@@ -125,7 +129,7 @@ export class FileArtifactStore implements ArtifactStore {
     try {
       file = await open(this.path(expectDigest(digest)), 'r');
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw storageFault(error);
+      if (codeOf(error) !== 'ENOENT') throw storageFault(error, this.root);
       throw new DomainError('NOT_FOUND', `there is no artifact ${digest}`);
     }
     yield* file.createReadStream({ highWaterMark: 256 * 1024 });
@@ -139,7 +143,7 @@ export class FileArtifactStore implements ArtifactStore {
       await rename(aside, path);
       await syncFolder(dirname(path));
     } catch (error) {
-      throw storageFault(error);
+      throw storageFault(error, this.root);
     }
   }
 }
@@ -149,8 +153,15 @@ async function writeWhole(file: FileHandle, chunk: Uint8Array): Promise<void> {
   for (let at = 0; at < chunk.byteLength;) at += (await file.write(chunk, at)).bytesWritten;
 }
 
+interface Reception {
+  readonly digest: Digest;
+  readonly maxBytes: number;
+  /** Explains what went wrong in writing. */
+  readonly fault: (error: unknown) => unknown;
+}
+
 /** Writes the stream to the file, checked and safe on disk; returns its size. */
-async function receive(content: Readable, file: FileHandle, digest: Digest, maxBytes: number): Promise<number> {
+async function receive(content: Readable, file: FileHandle, { digest, maxBytes, fault }: Reception): Promise<number> {
   const actual = createHash('sha256');
   let size = 0;
   // By hand rather than by `for await`, which would destroy the stream on failure: an HTTP request's socket has to stay for the answer.
@@ -171,7 +182,7 @@ async function receive(content: Readable, file: FileHandle, digest: Digest, maxB
       await writeWhole(file, chunk);
     } catch (error) {
       await chunks.return?.();
-      throw storageFault(error);
+      throw fault(error);
     }
   }
   const found = actual.digest('hex');
@@ -181,7 +192,7 @@ async function receive(content: Readable, file: FileHandle, digest: Digest, maxB
     await file.chmod(0o400);
     await file.sync();
   } catch (error) {
-    throw storageFault(error);
+    throw fault(error);
   }
   return size;
 }

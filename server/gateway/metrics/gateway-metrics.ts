@@ -1,6 +1,7 @@
 /** `/metrics` of the gateway: its targets and its processes. */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Router } from '../router.js';
+import { droppedLines } from '../../log-sink.js';
 import type { ErrorAnswers } from './error-answers.js';
 import { labelText, sample, type MetricFamily } from './exposition.js';
 import { inferenceFamilies, type TargetState } from './inference-families.js';
@@ -30,12 +31,22 @@ export function createGatewayMetrics({ router, errors, refusedRoutes, serverVers
         families.push(...inferenceFamilies(states.slice(at, at + TARGETS_AT_ONCE), options.worker));
         await turn();
       }
-      return [...families, errors.family(options.worker), refusedFamily(refusedRoutes(), options.worker), ...(await processFamilies())];
+      const ofProcess = [errors.family(options.worker), refusedFamily(refusedRoutes(), options.worker), droppedFamily(options.worker)];
+      return [...families, ...ofProcess, ...(await processFamilies())];
     },
   });
 }
 
 const REFUSED = 'pilothouse_gateway_routes_refused';
+
+const DROPPED = 'pilothouse_log_lines_dropped_total';
+
+const droppedFamily = (worker: string): MetricFamily => ({
+  name: DROPPED,
+  type: 'counter',
+  help: 'Log lines that could not be written, because the disk was full for example.',
+  samples: [...droppedLines()].map(([log, lines]) => sample(DROPPED, labelText({ worker, log }), lines)),
+});
 
 const refusedFamily = (count: number, worker: string): MetricFamily => ({
   name: REFUSED,

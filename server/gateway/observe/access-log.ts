@@ -4,7 +4,8 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { destination, pino, stdTimeFunctions, type Logger } from 'pino';
+import { pino, stdTimeFunctions, type Logger } from 'pino';
+import { GatheringLog } from '../../log-sink.js';
 import { SERVER_ERROR_KINDS } from '../error-kinds.js';
 import type { RequestObserver, RequestOutcome } from '../observer.js';
 
@@ -33,21 +34,24 @@ const OURS: ReadonlySet<string> = new Set([...SERVER_ERROR_KINDS, 'INTERNAL']);
 export const accessLogPath = (home: string): string => join(home, 'logs', 'gateway-access.log');
 
 export class AccessLog {
-  private readonly file: ReturnType<typeof destination>;
+  private readonly file: GatheringLog;
   private readonly line: Logger;
   private second = 0;
   private failures = 0;
   /** Lines that were to be written and were not, since the last one that was. */
   private dropped = 0;
 
-  /** @throws Error when the file cannot be opened */
+  /** @throws Error when its folder cannot be made */
   constructor(private readonly options: AccessLogOptions) {
     mkdirSync(join(options.home, 'logs'), { recursive: true });
-    const dest = accessLogPath(options.home);
-    this.file = destination({ dest, sync: false, append: true, minLength: WRITE_BYTES, maxLength: MAX_WAITING_BYTES, periodicFlush: WRITE_MS, mode: 0o600 });
-    this.file.on('drop', () => this.dropped++);
-    this.file.on('error', (error: Error) => options.log.warn({ err: error }, 'the access log cannot be written'));
-    this.line = pino({ base: { worker: options.worker }, timestamp: stdTimeFunctions.isoTime }, this.file);
+    const { home, log, worker } = options;
+    this.file = new GatheringLog('access', {
+      ...{ path: accessLogPath(home), bytes: WRITE_BYTES, ms: WRITE_MS, maxBytes: MAX_WAITING_BYTES },
+      onTrouble: (error) => log.warn({ err: error }, 'the access log cannot be written: its lines wait, and are dropped beyond 4 MiB'),
+      onRecovered: ({ lines, code }) => log.warn({ dropped: lines, code }, 'the access log can be written again'),
+    });
+    const write = (line: string): void => void (this.file.write(line) || this.dropped++);
+    this.line = pino({ base: { worker }, timestamp: stdTimeFunctions.isoTime }, { write });
   }
 
   readonly observe: RequestObserver = (outcome) => {
@@ -55,18 +59,16 @@ export class AccessLog {
     const drawn = sample >= 1 || random() < sample;
     if (!drawn && !(outcome.failure !== undefined && OURS.has(outcome.failure) && this.mayLogFailure(outcome.endedAt))) return;
     const fields = lineOf(outcome, drawn);
-    if (this.dropped > 0) fields['dropped'] = this.dropped;
-    this.dropped = 0;
+    const { dropped } = this;
+    if (dropped > 0) fields['dropped'] = dropped;
     this.line.info(fields);
+    // A line that is dropped itself tells nobody of those before it.
+    if (this.dropped === dropped) this.dropped = 0;
   };
 
   /** Resolves when everything that was to be written is. */
-  async close(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.file.once('close', resolve);
-      this.file.once('error', () => resolve());
-      this.file.end();
-    });
+  close(): Promise<void> {
+    return this.file.close();
   }
 
   private mayLogFailure(at: number): boolean {

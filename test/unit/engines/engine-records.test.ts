@@ -75,6 +75,20 @@ describe('a claim', () => {
     expect(readClaim(home)).toEqual({ state: 'ABANDONED', reason: 'nobody came' });
   });
 
+  it('that is empty, as a full disk left it once, is none that anybody waits for', () => {
+    writeFileSync(join(home, 'claim'), '');
+    expect(readClaim(home)).toEqual({ state: 'ABANDONED', reason: 'its claim is empty: the disk was full, or the machine went down' });
+    expect(claimIn(home)).toMatchObject({ stdout: '', status: TOO_LATE });
+  });
+
+  it('is whole or not there: nothing is left of one that the disk did not take', () => {
+    // No file may have a byte more, as on a full disk.
+    const claimed = spawnSync('/bin/sh', ['-c', `trap '' XFSZ; ulimit -f 0; ${CLAIM}echo began`, 'test', home], { encoding: 'utf8' });
+    expect(claimed).toMatchObject({ stdout: '', status: TOO_LATE });
+    expect(readdirSync(home)).toEqual([]);
+    expect(readClaim(home)).toEqual({ state: 'OPEN' });
+  });
+
   it('is not there for a process whose folder is gone', () => {
     rmSync(home, { recursive: true });
     expect(claimIn(home)).toMatchObject({ stdout: '', status: TOO_LATE });
