@@ -22,7 +22,7 @@ import { Texts } from './protocols/texts.js';
 import { forgetProcess, recordProcess } from './process-record.js';
 import { Receptions } from './receptions.js';
 import { ReplicaLinks } from './replica-links.js';
-import { loadSnapshot, saveSnapshot, snapshotPath, type RouteSnapshot } from './route-snapshot.js';
+import { loadSnapshot, SnapshotSaver, snapshotPath, type RouteSnapshot } from './route-snapshot.js';
 import { Router } from './router.js';
 import { TokenGate } from './token-gate.js';
 
@@ -74,6 +74,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const id = randomUUID();
   record(home, id, log);
   const path = snapshotPath(home);
+  const saver = new SnapshotSaver(path);
   const meter = new Meter(undefined, wallTime);
   const gate = new TokenGate(options.auth === 'required');
   let turnToGrpc!: () => void;
@@ -134,7 +135,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     apply: async (snapshot) => {
       await tables.serve(snapshot);
       // The table is in force whether or not the disk takes it.
-      await saveSnapshot(path, snapshot).catch((error: Error) =>
+      await saver.save(snapshot).catch((error: Error) =>
         log.error({ err: error }, 'the route table could not be saved for a start without PostgreSQL'),
       );
     },

@@ -8,8 +8,10 @@ import { readRoutes, type RefusedRoute } from './route-reader.js';
 import type { RouteDocument } from './route.js';
 
 export interface RouteSnapshot {
-  /** The table's version. */
+  /** The table's version; versions of one database can be compared. */
   readonly version: number;
+  /** Which database it is of; undefined in a file of an older Pilothouse. */
+  readonly database?: string | undefined;
   readonly routes: readonly RouteDocument[];
   /** Deployments whose document could not be read. */
   readonly refused: readonly RefusedRoute[];
@@ -22,13 +24,14 @@ const FORMAT = 1;
 const saved = z.object({
   format: z.literal(FORMAT),
   version: z.number(),
+  database: z.string().optional(),
   routes: z.array(z.looseObject({ deploymentId: z.string() })),
   tokenHashes: z.array(z.string()),
 });
 
 /** One statement is one snapshot. Routes come only when the table is not the one known already: documents may be many. */
 const READ = `
-  SELECT t.version,
+  SELECT t.version, (SELECT epoch FROM event_feed WHERE id = 1) AS database,
     CASE WHEN t.version = $1 THEN NULL ELSE (SELECT coalesce(json_agg(json_build_array(deployment_id, document) ORDER BY deployment_id), '[]') FROM route) END AS routes,
     (SELECT coalesce(json_agg(hash ORDER BY hash), '[]') FROM api_token WHERE revoked_at IS NULL) AS token_hashes
   FROM route_table t WHERE t.id = 1`;
@@ -40,38 +43,72 @@ const READ = `
  * @throws what pg throws
  */
 export async function readSnapshot(pool: pg.Pool, known: RouteSnapshot | undefined, last: readonly RouteDocument[]): Promise<RouteSnapshot> {
-  const { rows } = await pool.query<{ version: string; routes: [string, unknown][] | null; token_hashes: string[] }>(READ, [known?.version ?? -1]);
+  const { rows } = await pool.query<{ version: string; database: string; routes: [string, unknown][] | null; token_hashes: string[] }>(READ, [
+    known?.version ?? -1,
+  ]);
   const row = rows[0];
   if (!row) throw new Error('the route table has no row: the database is not migrated');
   const sameTokens =
     known !== undefined && known.tokenHashes.length === row.token_hashes.length && known.tokenHashes.every((hash, i) => hash === row.token_hashes[i]);
   if (known && row.routes === null && sameTokens) return known;
   const { routes, refused } = row.routes === null ? known! : readRoutes(row.routes, last);
-  return { version: Number(row.version), routes, refused, tokenHashes: row.token_hashes };
+  return { version: Number(row.version), database: row.database, routes, refused, tokenHashes: row.token_hashes };
 }
 
 export const snapshotPath = (home: string): string => join(home, 'run', 'gateway', 'routes.json');
 
-/** Visible only when whole: several workers write the same file, and each may be killed while it does. */
-export async function saveSnapshot(path: string, { version, routes, tokenHashes }: RouteSnapshot): Promise<void> {
+/**
+ * Saves tables where a start without PostgreSQL finds them. Several workers write the same file, and each may be killed while it
+ * does: a table is visible only when it is whole. An older one never takes the place of a newer one: a worker that was held up
+ * looks at what is there last of all, and a process writes one table after the other.
+ */
+export class SnapshotSaver {
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly path: string) {}
+
+  /** @throws Error when the disk does not take it */
+  save(snapshot: RouteSnapshot): Promise<void> {
+    const saved = this.last.then(() => save(this.path, snapshot));
+    this.last = saved.catch(() => undefined);
+    return saved;
+  }
+}
+
+async function save(path: string, { version, database, routes, tokenHashes }: RouteSnapshot): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const aside = `${path}.${randomUUID()}`;
   try {
     const file = await open(aside, 'wx', 0o600);
     try {
-      await file.writeFile(JSON.stringify({ format: FORMAT, version, routes, tokenHashes }));
+      await file.writeFile(JSON.stringify({ format: FORMAT, version, database, routes, tokenHashes }));
       await file.sync();
     } finally {
       await file.close();
     }
-    await rename(aside, path);
+    if ((await savedVersion(path, database)) > version) await rm(aside, { force: true });
+    else await rename(aside, path);
   } catch (error) {
     await rm(aside, { force: true });
     throw error;
   }
 }
 
-/** The saved table; undefined when none was saved. A document that cannot be read is left out, and told in `refused`. @throws Error when the file is not what `saveSnapshot` writes */
+/** -1 for a file that is not there, or holds no table of this database. */
+async function savedVersion(path: string, database: string | undefined): Promise<number> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
+  try {
+    const known = saved.pick({ version: true, database: true }).parse(JSON.parse(text));
+    return known.database === database ? known.version : -1;
+  } catch {
+    return -1;
+  }
+}
+
+/** The saved table; undefined when none was saved. A document that cannot be read is left out, and told in `refused`. @throws Error when the file is not what `SnapshotSaver` writes */
 export async function loadSnapshot(path: string): Promise<RouteSnapshot | undefined> {
   let text: string;
   try {
@@ -81,9 +118,9 @@ export async function loadSnapshot(path: string): Promise<RouteSnapshot | undefi
     throw error;
   }
   try {
-    const { version, routes, tokenHashes } = saved.parse(JSON.parse(text));
+    const { version, database, routes, tokenHashes } = saved.parse(JSON.parse(text));
     const documents = routes.map((route) => [route.deploymentId, route] as const);
-    return { version, tokenHashes, ...readRoutes(documents, []) };
+    return { version, database, tokenHashes, ...readRoutes(documents, []) };
   } catch (cause) {
     throw new Error(`${path} holds no route table of this gateway`, { cause });
   }

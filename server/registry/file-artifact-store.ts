@@ -4,6 +4,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { isDiskFull } from '../disk-full.js';
+import { bootId, isAlive, ownIdentity } from '../engines/process-identity.js';
 import { DomainError } from '../errors.js';
 import type { ArtifactStore } from './artifact-store.js';
 import { type Digest, expectDigest } from './digest.js';
@@ -44,6 +45,14 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** Whether the server that received it is gone. A name without a process is of an older Pilothouse. */
+async function isAbandoned(path: string, name: string, now: Date): Promise<boolean> {
+  const [, pid, startTime] = /^(\d+)-([^-]+)-[0-9a-f]{8}-/.exec(name) ?? [];
+  if (pid !== undefined) return !isAlive({ bootId: bootId(), pid: Number(pid), startTime: decodeURIComponent(startTime!) });
+  const written = await stat(path).catch(() => undefined);
+  return written !== undefined && now.getTime() - written.mtimeMs > ABANDONED_MS;
+}
+
 export class FileArtifactStore implements ArtifactStore {
   private readonly incoming: string;
 
@@ -57,8 +66,7 @@ export class FileArtifactStore implements ArtifactStore {
     await mkdir(store.incoming, { recursive: true, mode: 0o700 });
     for (const name of await readdir(store.incoming)) {
       const path = join(store.incoming, name);
-      const written = await stat(path).catch(() => undefined);
-      if (written && now.getTime() - written.mtimeMs > ABANDONED_MS) await rm(path, { force: true });
+      if (await isAbandoned(path, name, now)) await rm(path, { force: true });
     }
     return store;
   }
@@ -66,7 +74,8 @@ export class FileArtifactStore implements ArtifactStore {
   async put(content: Readable, digest: Digest, maxBytes: number): Promise<number> {
     const present = await this.size(expectDigest(digest));
     if (present !== undefined) return present;
-    const aside = join(this.incoming, randomUUID());
+    const { pid, startTime } = ownIdentity();
+    const aside = join(this.incoming, `${pid}-${encodeURIComponent(startTime)}-${randomUUID()}`);
     const file = await open(aside, 'wx', 0o600).catch((error: unknown) => {
       throw storageFault(error, this.root);
     });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 /** What only a store on a file system can meet: full disks, folders that are not there, damaged bytes, what a kill leaves. */
 import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, readlink, rm, stat, utimes, writeFile } from 'node:fs/promises';
@@ -8,6 +9,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { compiled } from '../../server/paths.js';
 import { sha256 } from '../../server/registry/digest.js';
+import { ownIdentity } from '../../server/engines/process-identity.js';
 import { FileArtifactStore } from '../../server/registry/file-artifact-store.js';
 
 let root: string;
@@ -121,8 +123,13 @@ test('uploads of a killed server are cleared away at the next start, those under
   await writeFile(join(root, 'incoming', 'new'), 'x');
   const hoursAgo = new Date(Date.now() - 2 * 60 * 60 * 1000);
   await utimes(join(root, 'incoming', 'old'), hoursAgo, hoursAgo);
+  // An upload of this process, which lives, and one of a process that had its id before.
+  const { pid, startTime } = ownIdentity();
+  const mine = `${pid}-${startTime}-${randomUUID()}`;
+  await writeFile(join(root, 'incoming', mine), 'x');
+  await writeFile(join(root, 'incoming', `${pid}-1-${randomUUID()}`), 'x');
   await FileArtifactStore.at(root);
-  expect(await readdir(join(root, 'incoming'))).toEqual(['new']);
+  expect((await readdir(join(root, 'incoming'))).sort()).toEqual([mine, 'new'].sort());
 });
 
 test('a reader that stops early lets go of the file', async () => {
