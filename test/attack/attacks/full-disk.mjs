@@ -1,5 +1,6 @@
 /** The disk of the home is full, to the last byte: inference goes on, no process ends, and everything works again once there is space. */
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,11 +51,15 @@ async function attack({ short, root, disk }) {
     const [victim] = await replicasOf(program, 'iris');
     const gateways = program.pids('gateway');
     const filler = join(disk, 'filler');
-    fill(filler);
+    const logs = ['gateway.log', 'gateway-access.log', 'server.log'].map((file) => join(program.home, 'logs', file));
+    // The page that a file ends in has room left, also on a full disk.
+    const fillAll = () => [filler, ...logs].forEach(fill);
+    fillAll();
     // The gateway has something to log: a replica of another model is gone.
     signal(victim, 'SIGKILL');
-    const inferring = inferFor(program, short ? 8_000 : 30_000, () => fill(filler));
-    facts.mutation = await mutate(program);
+    const inferring = inferFor(program, short ? 8_000 : 30_000, fillAll);
+    // PostgreSQL has some room of its own in the files that it has.
+    for (let i = 0; i < 20; i++) if ((facts.mutation = await mutate(program)) !== 'done') break;
     facts.during = await inferring;
     facts.gatewayKept = gateways.every((pid) => program.pids('gateway').includes(pid));
     rmSync(filler);
@@ -125,7 +130,10 @@ async function graphql({ control, authorization }, query) {
 let projects = 0;
 /** `done`, or what the caller was told. */
 const mutate = (program) =>
-  graphql(program, `mutation { createProject(input: { name: "disk-${projects++}" }) { userErrors { code message } } }`).then(
+  graphql(
+    program,
+    `mutation { createProject(input: { name: "disk-${projects++}", description: "${randomBytes(4_900).toString('hex')}" }) { userErrors { code message } } }`,
+  ).then(
     ({ data, errors }) => {
       const [error] = errors ?? data.createProject.userErrors;
       return error ? `${error.code ?? error.extensions?.code}: ${error.message}` : 'done';
@@ -136,7 +144,7 @@ const mutate = (program) =>
 /** Process ids of the replicas that are READY. */
 const replicasOf = (program, deployment) =>
   graphql(program, `{ deployment(name: "${deployment}") { replicas(first: 100) { nodes { state pid } } } }`).then(
-    ({ data }) => data.deployment.replicas.nodes.flatMap(({ state, pid }) => (state === 'READY' ? [pid] : [])),
+    ({ data }) => (data.deployment?.replicas.nodes ?? []).flatMap(({ state, pid }) => (state === 'READY' ? [pid] : [])),
     () => [],
   );
 

@@ -88,6 +88,6 @@ const readyReplicas = (program) =>
 
 const settled = (program) =>
   deployments(program).then(
-    (nodes) => nodes.length > 0 && nodes.every(({ phase }) => phase === 'READY'),
+    (nodes) => nodes.length > 1 && nodes.every(({ phase }) => phase === 'READY'),
     () => false,
   );
