@@ -5,7 +5,7 @@
  */
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { GRAPH, INITIALIZER, MODEL, VALUE } from './onnx-proto.js';
-import { bytesField, ProtobufFile, type Field } from './protobuf-file.js';
+import { fieldHeader, lengthOf, ProtobufFile, type Field, type Part } from './protobuf-file.js';
 
 export interface SplitModel {
   /** The model without the defaults. */
@@ -19,7 +19,7 @@ export function splitDefaults(path: string, optional: ReadonlySet<string>): Spli
   const descriptor = openSync(path, 'r');
   try {
     const file = new ProtobufFile(descriptor);
-    const whole = ({ tag, end }: Field): Buffer => file.bytes(tag, end);
+    const whole = ({ tag, end }: Field): Part => ({ start: tag, end });
     const nameOf = (field: Field, number: number): string => {
       const name = file.find(field, number);
       return name ? file.text(name) : '';
@@ -27,9 +27,10 @@ export function splitDefaults(path: string, optional: ReadonlySet<string>): Spli
     const isDefault = (field: Field): boolean => field.number === GRAPH.INITIALIZER && optional.has(nameOf(field, INITIALIZER.NAME));
     const isOptional = (field: Field): boolean => field.number === GRAPH.INPUT && optional.has(nameOf(field, VALUE.NAME));
 
-    const around: Buffer[] = [];
-    const kept: Buffer[] = [];
-    const removed: Buffer[] = [bytesField(GRAPH.NAME, Buffer.from('defaults'))];
+    const around: Part[] = [];
+    const kept: Part[] = [];
+    const name = Buffer.from('defaults');
+    const removed: Part[] = [fieldHeader(GRAPH.NAME, name.length), name];
     for (const field of file.fields(0, fstatSync(descriptor).size)) {
       if (field.number !== MODEL.GRAPH) {
         around.push(whole(field));
@@ -38,10 +39,10 @@ export function splitDefaults(path: string, optional: ReadonlySet<string>): Spli
       for (const part of file.fields(field.start, field.end)) {
         (isDefault(part) ? removed : kept).push(whole(part));
         // The value is described as an output like as an input.
-        if (isOptional(part)) removed.push(bytesField(GRAPH.OUTPUT, file.bytes(part.start, part.end)));
+        if (isOptional(part)) removed.push(fieldHeader(GRAPH.OUTPUT, lengthOf([part])), part);
       }
     }
-    const modelOf = (graph: readonly Buffer[]): Buffer => Buffer.concat([...around, bytesField(MODEL.GRAPH, ...graph)]);
+    const modelOf = (graph: readonly Part[]): Buffer => file.joined([...around, fieldHeader(MODEL.GRAPH, lengthOf(graph)), ...graph]);
     return { model: modelOf(kept), defaults: modelOf(removed) };
   } finally {
     closeSync(descriptor);

@@ -11,6 +11,12 @@ export interface Field {
   readonly end: number;
 }
 
+/** Bytes, or where they lie in the file. */
+export type Part = Uint8Array | Pick<Field, 'start' | 'end'>;
+
+export const lengthOf = (parts: readonly Part[]): number =>
+  parts.reduce((sum, part) => sum + (part instanceof Uint8Array ? part.length : part.end - part.start), 0);
+
 const WINDOW_BYTES = 4096;
 
 export class ProtobufFile {
@@ -29,7 +35,7 @@ export class ProtobufFile {
       const tag = next;
       this.at = tag;
       const key = this.varint();
-      const length = this.lengthOf(key % 8);
+      const length = this.contentLength(key % 8);
       const start = this.at;
       next = start + length;
       yield { number: Math.floor(key / 8), tag, start, end: next };
@@ -53,19 +59,32 @@ export class ProtobufFile {
   }
 
   bytes(start: number, end: number): Buffer {
-    const bytes = Buffer.alloc(end - start);
-    let read = 0;
-    // One call reads 2 GiB at most.
-    while (read < bytes.length) {
-      const more = readSync(this.file, bytes, read, Math.min(bytes.length - read, 2 ** 30), start + read);
-      if (more === 0) throw new Error('the file ends within a field');
-      read += more;
+    return this.joined([{ start, end }]);
+  }
+
+  /** One after the other, each read to its place: models are large. */
+  joined(parts: readonly Part[]): Buffer {
+    const bytes = Buffer.allocUnsafe(lengthOf(parts));
+    let at = 0;
+    for (const part of parts) {
+      if (part instanceof Uint8Array) bytes.set(part, at);
+      else this.readInto(bytes.subarray(at, at + part.end - part.start), part.start);
+      at += lengthOf([part]);
     }
     return bytes;
   }
 
+  private readInto(bytes: Buffer, start: number): void {
+    // One call reads 2 GiB at most.
+    for (let read = 0; read < bytes.length;) {
+      const more = readSync(this.file, bytes, read, Math.min(bytes.length - read, 2 ** 30), start + read);
+      if (more === 0) throw new Error('the file ends within a field');
+      read += more;
+    }
+  }
+
   /** How many bytes of content come next. */
-  private lengthOf(wire: number): number {
+  private contentLength(wire: number): number {
     if (wire === WIRE.LENGTH) return this.varint();
     if (wire === WIRE.FIXED64) return 8;
     if (wire === WIRE.FIXED32) return 4;
@@ -96,11 +115,8 @@ export class ProtobufFile {
   }
 }
 
-/** A field of bytes, or of a message, as it is written to a file. */
-export function bytesField(number: number, ...content: readonly Uint8Array[]): Buffer {
-  const length = content.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  return Buffer.concat([varint(number * 8 + WIRE.LENGTH), varint(length), ...content]);
-}
+/** What begins a field of bytes, or of a message, of this length. */
+export const fieldHeader = (number: number, length: number): Buffer => Buffer.concat([varint(number * 8 + WIRE.LENGTH), varint(length)]);
 
 function varint(value: number): Buffer {
   const bytes: number[] = [];

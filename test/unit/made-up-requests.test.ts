@@ -31,8 +31,8 @@ describe('requests made from a signature', () => {
     const all = fillings(indexed).map((filling) => requestOf(indexed, filling).map(({ data }) => Number(data[0])));
     expect(all.slice(0, all.length / 2).every(([x, i]) => x === 1 && i === 1)).toBe(true);
     expect(all.slice(all.length / 2).every(([x, i]) => x === 1 && i === 0)).toBe(true);
-    const last = fillings(indexed).at(-1)!;
-    expect(inputsFromSignature(withRequest(indexed, last))).toEqual(requestOf(indexed, last));
+    const found = fillings(indexed)[all.length / 2 + 1]!;
+    expect(inputsFromSignature(withRequest(indexed, found))).toEqual(requestOf(indexed, found));
   });
 
   it('never have an input of more than four million elements', () => {
