@@ -44,6 +44,8 @@ export interface LoadOptions {
   readonly backend?: string | null | undefined;
   /** The folder of native builds that PILOTHOUSE_TFJS_NODE_CACHE names, where it is set. */
   readonly nativeCache?: string | undefined;
+  /** The version's sample, where its author gave one: for a model that does not say itself what its outputs are like. */
+  readonly sample?: readonly Tensor[] | undefined;
   /** A line for the replica's log. */
   readonly log: (line: string) => void;
 }

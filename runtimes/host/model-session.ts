@@ -42,11 +42,12 @@ export async function warmModel(request: ModelRequest, signal: AbortSignal, log:
   const plugin = await loadPlugin(request.runtime, request.runtimes);
   const artifact: ModelArtifact = { folder: request.folder, files: request.files, format: request.format };
   const { threads, backend, nativeCache } = request;
-  const loaded = await plugin.load(artifact, { threads, log, backend, nativeCache: nativeCache ?? undefined }, signal);
+  const sample = request.sample === null ? undefined : sampleTensors(request.sample);
+  const loaded = await plugin.load(artifact, { threads, log, backend, nativeCache: nativeCache ?? undefined, sample }, signal);
   const model = underRecordedNames(loaded, request.signature);
   const loadMs = performance.now() - started;
   assertSignature(model.signature);
-  const { signature, inputs, outputs } = await answer(model, request, signal);
+  const { signature, inputs, outputs } = await answer(model, request, sample, signal);
   assertAnswer(signature, outputs);
   // After an inference: a backend may have found only then that it cannot compute the model.
   assertBackend(model, backend);
@@ -60,22 +61,22 @@ function assertBackend({ backend }: LoadedModel, pinned: string | null | undefin
   );
 }
 
-async function answer(model: LoadedModel, { sample, signature }: ModelRequest, signal: AbortSignal): Promise<Answered> {
-  if (sample !== null) return answerSample(model, sample, signal);
+async function answer(model: LoadedModel, { signature }: ModelRequest, sample: readonly Tensor[] | undefined, signal: AbortSignal): Promise<Answered> {
+  if (sample) return answerSample(model, sample, signal);
   return signature ? answerRecorded(model, signature, signal) : answerMadeUp(model, signal);
 }
 
-async function answerSample(model: LoadedModel, sample: readonly SampleTensor[], signal: AbortSignal): Promise<Answered> {
+async function answerSample(model: LoadedModel, inputs: readonly Tensor[], signal: AbortSignal): Promise<Answered> {
   const { signature } = model;
-  const inputs = sampleInputs(signature, sample);
+  fitting(() => assertInputs(signature, inputs));
   return { signature, inputs, outputs: await model.infer(inputs, undefined, signal) };
 }
 
-function sampleInputs(signature: Signature, sample: readonly SampleTensor[]): Tensor[] {
+const sampleTensors = (sample: readonly SampleTensor[]): Tensor[] => fitting(() => sample.map((tensor, i) => tensorFromSample(tensor, `sample[${i}]`)));
+
+function fitting<T>(read: () => T): T {
   try {
-    const inputs = sample.map((tensor, i) => tensorFromSample(tensor, `sample[${i}]`));
-    assertInputs(signature, inputs);
-    return inputs;
+    return read();
   } catch (error) {
     if (error instanceof TensorError) throw new Error(`the sample does not fit the model: ${error.message}`, { cause: error });
     throw error;

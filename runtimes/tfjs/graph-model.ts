@@ -2,7 +2,7 @@
 import type { GraphModel } from '@tensorflow/tfjs-converter';
 import type { io, NamedTensorMap, Tensor as TfTensor } from '@tensorflow/tfjs-core';
 import { ModelLoadError, type ModelArtifact } from '../contract.js';
-import type { TensorSpec } from '../tensor.js';
+import type { Tensor, TensorSpec } from '../tensor.js';
 import type { Library } from './library.js';
 import { readModelArtifacts } from './model-json.js';
 import { probeOutputs } from './probe.js';
@@ -39,7 +39,7 @@ const COMPUTED_AS: Readonly<Record<string, string>> = {
 /** Other outputs are tried: what comes out says what they are. */
 const KNOWN_OUTPUT = /^DT_(FLOAT|INT32|BOOL|STRING)$/;
 
-export async function loadGraphModel(library: Library, artifact: ModelArtifact): Promise<TfModel> {
+export async function loadGraphModel(library: Library, artifact: ModelArtifact, sample?: readonly Tensor[]): Promise<TfModel> {
   const artifacts = await readModelArtifacts(library.core, artifact);
   const model = await library.converter().loadGraphModel({ load: () => Promise.resolve(artifacts) });
   const inputs = inputSpecs(model, artifacts);
@@ -50,7 +50,8 @@ export async function loadGraphModel(library: Library, artifact: ModelArtifact):
     declared.map(([name]) => name),
   );
   const open = inputs.find(({ shape }) => shape === null);
-  const outputs = outputSpecs(declared, open !== undefined) ?? (await probeOutputs(library, inputs, run).catch((error: unknown) => explain(error, open)));
+  const outputs =
+    outputSpecs(declared, open !== undefined) ?? (await probeOutputs(library, inputs, run, sample).catch((error: unknown) => explain(error, open)));
   return { signature: { inputs, outputs }, run, dispose: () => model.dispose() };
 }
 

@@ -2,21 +2,21 @@
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import type { Tensor as TfTensor } from '@tensorflow/tfjs-core';
 import { ModelLoadError, type ModelArtifact } from '../contract.js';
-import type { TensorSpec } from '../tensor.js';
+import type { Tensor, TensorSpec } from '../tensor.js';
 import type { Library } from './library.js';
 import { readModelArtifacts } from './model-json.js';
 import { probeOutputs } from './probe.js';
 import { datatypeOf, shapeOf } from './tensors.js';
 import type { TfModel } from './tf-model.js';
 
-export async function loadLayersModel(library: Library, artifact: ModelArtifact): Promise<TfModel> {
+export async function loadLayersModel(library: Library, artifact: ModelArtifact, sample?: readonly Tensor[]): Promise<TfModel> {
   const { trainingConfig: _unused, ...artifacts } = await readModelArtifacts(library.core, artifact);
   assertKeras2(artifacts.modelTopology);
   const model = await library.layers().loadLayersModel({ load: () => Promise.resolve(artifacts) });
   const inputs = specsOf('input', model.inputs);
   const declared = specsOf('output', model.outputs);
   const run: TfModel['run'] = (feeds) => Promise.resolve(call(library, model, inputs, declared, feeds));
-  const outputs = await withDatatypes(library, inputs, declared, run);
+  const outputs = await withDatatypes(library, inputs, declared, run, sample);
   return { signature: { inputs, outputs }, run, dispose: () => void model.dispose() };
 }
 
@@ -33,10 +33,16 @@ function assertKeras2(topology: object | ArrayBuffer | undefined): void {
 }
 
 /** Layers calls every output float32. It is what the layers make of the inputs, so where these are other than float32, it is tried. */
-async function withDatatypes(library: Library, inputs: readonly TensorSpec[], declared: readonly TensorSpec[], run: TfModel['run']): Promise<TensorSpec[]> {
+async function withDatatypes(
+  library: Library,
+  inputs: readonly TensorSpec[],
+  declared: readonly TensorSpec[],
+  run: TfModel['run'],
+  sample?: readonly Tensor[],
+): Promise<TensorSpec[]> {
   if (inputs.every((input) => input.datatype === 'FP32')) return [...declared];
   // Ones are no input for every model; validation then tells what the sample gives.
-  const found = await probeOutputs(library, inputs, run).catch(() => []);
+  const found = await probeOutputs(library, inputs, run, sample).catch(() => []);
   return declared.map((spec, i) => ({ ...spec, datatype: found[i]?.datatype ?? spec.datatype }));
 }
 

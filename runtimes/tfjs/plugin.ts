@@ -1,6 +1,7 @@
 /** TensorFlow.js layers and graph models, and with native TensorFlow its SavedModels. */
 import { posix } from 'node:path';
 import { CONTRACT_VERSION, ModelLoadError, type LoadedModel, type ModelArtifact, type RuntimePlugin } from '../contract.js';
+import type { Tensor } from '../tensor.js';
 import { loadGraphModel } from './graph-model.js';
 import { loadLayersModel } from './layers-model.js';
 import { BACKENDS, loadLibrary, type Backend, type Library } from './library.js';
@@ -8,7 +9,7 @@ import { modelKind } from './model-json.js';
 import { loadSavedModel } from './saved-model.js';
 import { loadedModel, type TfModel } from './tf-model.js';
 
-type Loader = (library: Library, artifact: ModelArtifact) => Promise<TfModel>;
+type Loader = (library: Library, artifact: ModelArtifact, sample?: readonly Tensor[]) => Promise<TfModel>;
 
 const LOADERS: Readonly<Record<string, Loader>> = {
   'tfjs-layers': loadLayersModel,
@@ -60,7 +61,7 @@ export function createTfjsPlugin(backends: readonly Backend[] = BACKENDS): Runti
       if (!loader) throw new ModelLoadError(`the format ${artifact.format} is none of this plugin's`);
       const library = await loadLibrary(backends, options);
       signal.throwIfAborted();
-      return loadedModel(library, await loader(library, artifact));
+      return loadedModel(library, await loader(library, artifact, options.sample));
     },
   };
 }

@@ -1,7 +1,7 @@
 /** TensorFlow SavedModels, which only native TensorFlow can load. */
 import { dirname, join, posix } from 'node:path';
 import { ModelLoadError, type ModelArtifact } from '../contract.js';
-import type { TensorSpec } from '../tensor.js';
+import type { Tensor, TensorSpec } from '../tensor.js';
 import { NATIVE_MISSING, type Library, type ProtoMap, type SavedModelMessage, type TensorInfoMessage } from './library.js';
 import { probeOutputs } from './probe.js';
 import { datatypeOf, shapeOf } from './tensors.js';
@@ -37,7 +37,7 @@ type SignatureMessage = ReturnType<ReturnType<SavedModelMessage['getMetaGraphsLi
   : never;
 
 /** @throws ModelLoadError that says how to get native TensorFlow, where it is not there. */
-export async function loadSavedModel(library: Library, artifact: ModelArtifact): Promise<TfModel> {
+export async function loadSavedModel(library: Library, artifact: ModelArtifact, sample?: readonly Tensor[]): Promise<TfModel> {
   const { node } = library;
   if (!node)
     throw new ModelLoadError(
@@ -55,7 +55,7 @@ export async function loadSavedModel(library: Library, artifact: ModelArtifact):
   for (const input of inputs) if (input.datatype === 'INT64') model.signature.inputs[input.name]!.tfDtype = 'DT_INT32';
   const run: TfModel['run'] = (feeds) => Promise.resolve(new Map(Object.entries(model.predict(Object.fromEntries(feeds)))));
   const known = inputs as TensorSpec[];
-  const signature = { inputs: known, outputs: await withShapes(library, known, outputs, run) };
+  const signature = { inputs: known, outputs: await withShapes(library, known, outputs, run, sample) };
   return { signature, run, dispose: () => model.dispose() };
 }
 
@@ -93,8 +93,14 @@ function specsOf(kind: 'input' | 'output', values: ProtoMap<TensorInfoMessage>):
     });
 }
 
-async function withShapes(library: Library, inputs: readonly TensorSpec[], outputs: readonly Declared[], run: TfModel['run']): Promise<TensorSpec[]> {
-  const found = outputs.every((output) => output.shape !== undefined) ? [] : await probeOutputs(library, inputs, run);
+async function withShapes(
+  library: Library,
+  inputs: readonly TensorSpec[],
+  outputs: readonly Declared[],
+  run: TfModel['run'],
+  sample?: readonly Tensor[],
+): Promise<TensorSpec[]> {
+  const found = outputs.every((output) => output.shape !== undefined) ? [] : await probeOutputs(library, inputs, run, sample);
   return outputs.map((output) => ({ ...output, shape: output.shape ?? found.find((probed) => probed.name === output.name)!.shape }));
 }
 

@@ -4,6 +4,7 @@ import type { RuntimePlugin } from '../../runtimes/contract.js';
 import type { Tensor } from '../../runtimes/tensor.js';
 import { modelFolder, removeModelFolders, type ModelFiles } from '../support/models/folder.js';
 import { declared, graphModel, operation, placeholder, type GraphNode } from '../support/models/tensorflow.js';
+import { graph } from '../support/models/tfjs-kernels.js';
 import { fp32, never, options } from './runtimes.suite.js';
 
 const int32 = (name: string, shape: readonly number[], values: readonly number[]): Tensor => ({
@@ -303,6 +304,34 @@ export function tfjsGraphModels(plugin: RuntimePlugin, backend: string): void {
       await expect(load({ inputs: { x }, outputs: { third: { name: 'y:2' } } })).rejects.toThrow(
         'the graph gives nothing for the output "third" of its signature',
       );
+    });
+
+    it('finds out what outputs are like with larger sizes, or with the sample, where ones are not answered', async () => {
+      const none = { i: '0' };
+      const masks = { begin_mask: none, end_mask: none, ellipsis_mask: none, new_axis_mask: none, shrink_axis_mask: none };
+      // Rows of 8, of which a request of ones has too few elements.
+      const eights = graph(
+        [placeholder('x', [-1, -1]), operation('y', 'Reshape', ['x', 'shape'], { T: { type: 'DT_FLOAT' }, Tshape: { type: 'DT_INT32' } })],
+        [{ name: 'shape', shape: [2], values: Int32Array.of(-1, 8) }],
+      );
+      const reshaped = await plugin.load(modelFolder('tfjs-graph', eights), options, never);
+      expect(reshaped.signature.outputs).toEqual([{ name: 'y', datatype: 'FP32', shape: [-1, -1] }]);
+      await reshaped.dispose();
+
+      const inputs = [placeholder('x', [-1]), ...['begin', 'end', 'step'].map((name) => placeholder(name, [1], 'DT_INT32'))];
+      const strided = graph(
+        [...inputs, operation('z', 'StridedSlice', ['x', 'begin', 'end', 'step'], masks), operation('y', 'Reshape', ['z', 'two'], {})],
+        [{ name: 'two', shape: [1], values: Int32Array.of(2) }],
+      );
+      const sample = [fp32('x', [3], [1, 2, 3]), int32('begin', [1], [0]), int32('end', [1], [2]), int32('step', [1], [1])];
+      const folder = modelFolder('tfjs-graph', strided);
+      await expect(plugin.load(folder, options, never)).rejects.toThrow(
+        /^the model does not say what its outputs are like, [^]* or give createVersion a `sample`/,
+      );
+      const model = await plugin.load(folder, { ...options, sample }, never);
+      expect(model.signature.outputs).toEqual([{ name: 'y', datatype: 'FP32', shape: [-1] }]);
+      expect(await model.infer(sample, undefined, never)).toEqual([fp32('y', [2], [1, 2])]);
+      await model.dispose();
     });
 
     it('refuses two models in one version, by name', async () => {

@@ -2,11 +2,15 @@ import { createRequire } from 'node:module';
 import util from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { chosenBuild } from '../../runtimes/tfjs/native-cache.js';
+import { loadLibrary } from '../../runtimes/tfjs/library.js';
 import { createTfjsPlugin } from '../../runtimes/tfjs/plugin.js';
 import type { Tensor } from '../../runtimes/tensor.js';
 import { modelFolder, removeModelFolders } from '../support/models/folder.js';
 import { arithmeticSavedModel, castSavedModel, denseSavedModel, identitySavedModel } from '../support/models/tensorflow.js';
 import { tfjsContract } from './runtimes-tfjs.suite.js';
+import { CASES } from '../sweep/cases.mjs';
+import { CHECK } from '../sweep/libraries.mjs';
+import { Sweep } from '../sweep/run.mjs';
 import { kernelContract } from './tfjs-kernels.suite.js';
 import { nativeCache, never, options, runtimeContract } from './runtimes.suite.js';
 
@@ -21,6 +25,19 @@ function native(packagePath: string): void {
   (util as unknown as Record<string, unknown>)['isNullOrUndefined'] ??= (value: unknown) => value === null || value === undefined;
   tfjsContract('tensorflow', packagePath);
   kernelContract('tensorflow');
+
+  it.each(['Select', 'FusedBatchNorm', 'ClipByValue', 'Concat', 'Step', 'StridedSlice'])(
+    '%s answers as plain JavaScript where the binding does not',
+    async (kernel) => {
+      const { core } = await loadLibrary(['tensorflow'], options);
+      const sweep = new Sweep(core, 'tensorflow', CHECK);
+      const numeric = CASES[kernel]!.filter(({ title }) => title !== 'string');
+      const faults = numeric
+        .map((given) => ({ title: given.title, ...sweep.run(kernel, given) }))
+        .filter(({ verdict }) => verdict !== 'equal' && verdict !== 'refused');
+      expect(faults).toEqual([]);
+    },
+  );
 
   runtimeContract({
     title: 'tfjs SavedModel',
