@@ -11,7 +11,7 @@ const { grpc, attacker, seconds } = JSON.parse(process.argv[2]);
 const until = performance.now() + seconds * 1_000;
 const told = { begun: 0 };
 /** Those with a token come when the strangers have taken what they can. */
-const LATER_MS = 2_000;
+const LATER_MS = seconds * 500;
 
 const all = (headers) => Array.from({ length: SENDERS }, () => sendAgain(headers));
 await Promise.all([...all({}), delay(LATER_MS).then(() => Promise.all(all({ authorization: attacker })))]);
