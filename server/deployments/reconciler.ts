@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { NotLeaderError, type Fence } from '../database/leadership.js';
-import { StaleEpochError, type ObservedReplica, type ReplicaEngine } from '../engines/engine.js';
+import { StaleEpochError, type ObservedReplica, type ReplicaEngine, type ReplicaSpec } from '../engines/engine.js';
 import { FailedLookError } from '../engines/look.js';
 import type { VersionEntity } from '../registry/registry.entities.js';
 import { ClockWatch } from './clock-watch.js';
@@ -48,6 +48,8 @@ export class Reconciler {
   /** Deployments that wait for gateways or replicas: looked at again whenever those say something. */
   private readonly unsettled = new Set<string>();
   private readonly stopping = new Map<string, Promise<void>>();
+  /** Copying a version's files may take minutes: no pass waits for it. */
+  private readonly starting = new Map<string, Promise<void>>();
   /** Why the engine refused to start a replica: seen by the next pass as the replica's end. */
   private readonly refusals = new Map<string, string>();
   private readonly clock = new ClockWatch();
@@ -85,7 +87,7 @@ export class Reconciler {
       clearInterval(resync);
       if (this.queue === queue) [this.queue, this.fence] = [undefined, undefined];
       await queue.close();
-      await Promise.all(this.stopping.values());
+      await Promise.all([...this.stopping.values(), ...this.starting.values()]);
     };
     signal.addEventListener('abort', () => void this.pause());
     this.resynced = this.resync();
@@ -218,21 +220,33 @@ export class Reconciler {
   }
 
   private async launch(deploymentId: string, replicaIds: readonly string[], fence: Fence): Promise<void> {
-    const { engine, store, versions } = this.parts;
+    const { store, versions } = this.parts;
     const snapshot = await store.snapshot(deploymentId);
     for (const replicaId of replicaIds) {
       const row = snapshot?.replicas.find((r) => r.id === replicaId);
-      if (!snapshot || row?.state !== 'STARTING') continue;
+      if (!snapshot || row?.state !== 'STARTING' || this.starting.has(replicaId)) continue;
       const [version] = await versions.byIds([row.versionId]);
       const files = await versions.files(row.versionId);
-      const start = async (): Promise<void> => engine.start(replicaSpec(row, snapshot, version!, files), fence.epoch);
-      await start().catch((error: unknown) => {
-        // Nothing was tried when it could not even be looked at what is there.
-        if (error instanceof StaleEpochError || error instanceof FailedLookError) throw error;
-        this.refusals.set(replicaId, `could not be started: ${error instanceof Error ? error.message : String(error)}`);
-        this.enqueue(deploymentId);
-      });
+      this.start(replicaSpec(row, snapshot, version!, files), fence, deploymentId);
     }
+  }
+
+  private start(spec: ReplicaSpec, fence: Fence, deploymentId: string): void {
+    const { engine, log } = this.parts;
+    const start = async (): Promise<void> => engine.start(spec, fence.epoch);
+    const done = start()
+      .catch((error: unknown) => {
+        // Whoever no longer leads has nothing to say of it. Nothing was tried where it could not even be looked at what is there.
+        if (error instanceof StaleEpochError) return;
+        if (error instanceof FailedLookError) {
+          log.warn({ err: error, replicaId: spec.replicaId }, 'a replica could not be started; the next resync tries again');
+          return;
+        }
+        this.refusals.set(spec.replicaId, `could not be started: ${error instanceof Error ? error.message : String(error)}`);
+        this.enqueue(deploymentId);
+      })
+      .finally(() => this.starting.delete(spec.replicaId));
+    this.starting.set(spec.replicaId, done);
   }
 
   private stop(replicaId: string, graceMs: number, fence: Fence, deploymentId: string | undefined): void {
