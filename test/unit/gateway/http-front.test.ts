@@ -404,7 +404,7 @@ describe('what RFC 9112 asks', () => {
           let from = 0;
           for (const body of [...bodies, 'got']) {
             const found = heard.indexOf(`\r\n\r\n${body}`, from);
-            expect(found).toBeGreaterThanOrEqual(from);
+            expect(found, `${JSON.stringify(body)} in ${JSON.stringify(heard)}`).toBeGreaterThanOrEqual(from);
             from = found + 4 + body.length;
           }
           expect(from).toBe(heard.length);
