@@ -135,9 +135,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     apply: async (snapshot) => {
       await tables.serve(snapshot);
       // The table is in force whether or not the disk takes it.
-      await saver.save(snapshot).catch((error: Error) =>
-        log.error({ err: error }, 'the route table could not be saved for a start without PostgreSQL'),
-      );
+      await saver.save(snapshot).catch((error: Error) => log.error({ err: error }, 'the route table could not be saved for a start without PostgreSQL'));
     },
   });
 
