@@ -29,6 +29,8 @@ export interface RestRequest extends InferRequest {
   readonly binaryOutputs: boolean;
 }
 
+const NO_PARAMETERS: Parameters = {};
+
 /** Cuts the bytes after the JSON into tensors, in the order in which they are listed. */
 class BinarySection {
   private at = 0;
@@ -68,7 +70,7 @@ export function restRequestFrom(value: unknown, binary?: Uint8Array): RestReques
   if (id !== undefined && typeof id !== 'string') throw new TensorError(`"id" must be a string, not ${describe(id)}`);
   if (!Array.isArray(inputs)) throw new TensorError(inputs == null ? '"inputs" is missing' : `"inputs" must be an array of tensors, not ${describe(inputs)}`);
   const own = parametersFrom(body['parameters'], 'parameters');
-  const { binary_data_output: binaryOutputs = false, ...parameters } = withoutContentType(own ?? {});
+  const { binary_data_output: binaryOutputs = false, ...parameters } = own ? withoutContentType(own) : NO_PARAMETERS;
   if (typeof binaryOutputs !== 'boolean') throw new TensorError(`parameter "binary_data_output" must be true or false, not ${describe(binaryOutputs)}`);
   const forms = outputs === undefined || outputs === null ? undefined : outputForms(outputs);
   const section = new BinarySection(binary);
@@ -94,6 +96,7 @@ function inputFrom(value: unknown, path: string, section: BinarySection, common:
   const nan = size === undefined && data !== null && hasNullForNaN(parameters, common) && typeof datatype === 'string' && datatype.startsWith('FP');
   const json = nan ? { ...input, data: nanForNull(data) } : input;
   const tensor = size === undefined ? tensorFromJson(json as unknown as TensorJson, path) : binaryTensor(input, section.take(size, path), path);
+  if (!parameters) return tensor;
   const where = `${path} "${tensor.name}"`;
   return isBase64(parameters, where) ? decodeBase64(tensor, where) : tensor;
 }

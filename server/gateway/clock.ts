@@ -6,10 +6,13 @@
 /** A difference below this is drift, which would only make windows uneven. */
 const STEP_MS = 1_000;
 
+/** Read once: it never changes, and its getter costs more than the clock itself. */
+const { timeOrigin } = performance;
+
 let aheadMs = 0;
 
 /** Now, on the monotonic clock. It starts near the time since 1970, and goes its own way from there. */
-export const now = (): number => performance.timeOrigin + performance.now();
+export const now = (): number => timeOrigin + performance.now();
 
 /** What the machine's clock says at this moment of `now`, in milliseconds since 1970. It jumps where that clock does. */
 export const wallTime = (at: number): number => at + aheadMs;
