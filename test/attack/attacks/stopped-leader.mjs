@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { signal, startProcess, until } from '../../bench/support/processes.mjs';
+import { graphql, scale } from '../support/control.mjs';
 import { startProgram } from '../support/program.mjs';
 
 export const name = 'stopped-leader';
@@ -60,7 +61,7 @@ export async function run({ short, root }) {
 
 async function stopLeader({ leader, other, program, database, stopAfterMs, replicas }) {
   // The change goes to the server that lives on: what it has acknowledged is to be carried out.
-  await scale(other, program, replicas);
+  await scale({ ...program, control: other.control }, replicas);
   await delay(stopAfterMs);
   signal(leader.pid, 'SIGSTOP');
   const stopped = performance.now();
@@ -113,29 +114,11 @@ async function settled(database) {
   );
 }
 
-async function graphql({ control }, { authorization }, query, variables) {
-  const response = await fetch(`${control}/graphql`, {
-    method: 'POST',
-    headers: { authorization, 'content-type': 'application/json' },
-    body: JSON.stringify({ query, variables }),
-    signal: AbortSignal.timeout(10_000),
-  });
-  const { data, errors } = await response.json();
-  if (errors) throw new Error(JSON.stringify(errors));
-  return data;
-}
-
-async function scale(server, program, replicas) {
-  const query = 'mutation ($input: ScaleInput!) { scale(input: $input) { userErrors { message } } }';
-  const { scale: answer } = await graphql(server, program, query, { input: { deployment: { name: MODEL }, replicas } });
-  if (answer.userErrors.length > 0) throw new Error(JSON.stringify(answer.userErrors));
-}
-
 /** Whether as many replicas as are wanted are READY before time is up. */
 async function carriedOut(server, program, replicas, timeoutMs) {
   const query = `{ deployment(name: "${MODEL}") { phase generation observedGeneration replicas(first: 100) { nodes { state } } } }`;
   for (const end = performance.now() + timeoutMs; performance.now() < end; await delay(50)) {
-    const { deployment } = await graphql(server, program, query).catch(() => ({}));
+    const { deployment } = await graphql({ ...program, control: server.control }, query).catch(() => ({}));
     const ready = deployment?.replicas.nodes.filter(({ state }) => state === 'READY').length;
     if (deployment?.phase === 'READY' && deployment.observedGeneration === deployment.generation && ready === replicas) return true;
   }

@@ -8,7 +8,8 @@ import { INFERENCE } from './program.mjs';
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 const MODEL = 'digits';
 
-async function graphql({ control, authorization }, query, variables) {
+/** @returns the data of the answer. @throws Error with the answer's errors */
+export async function graphql({ control, authorization }, query, variables) {
   const response = await fetch(`${control}/graphql`, {
     method: 'POST',
     headers: { authorization, 'content-type': 'application/json' },
