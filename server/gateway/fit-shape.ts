@@ -10,7 +10,8 @@ import { fitsShape, type Signature, type Tensor } from '../../runtimes/tensor.js
  */
 export function fitShapes(request: InferRequest, { inputs: specs }: Signature): InferRequest {
   let changed: Tensor[] | undefined;
-  for (const [i, tensor] of request.inputs.entries()) {
+  for (let i = 0; i < request.inputs.length; i++) {
+    const tensor = request.inputs[i]!;
     const { name, shape } = tensor;
     if (shape[shape.length - 1] !== 1) continue;
     const spec = specs[i]?.name === name ? specs[i] : specs.find((candidate) => candidate.name === name);

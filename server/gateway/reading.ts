@@ -42,7 +42,9 @@ function withoutOwn({ inputs, outputs, parameters }: InferRequest): InferRequest
 /** Only what is in one order can be merged. Nearly every request is in the signature's already. */
 function inOrder({ signature }: TargetRoute, request: InferRequest): InferRequest {
   const { inputs } = request;
-  if (inputs.every(({ name }, i) => name === signature.inputs[i]?.name)) return request;
+  let at = 0;
+  while (at < inputs.length && inputs[at]!.name === signature.inputs[at]?.name) at++;
+  if (at === inputs.length) return request;
   const place = new Map(signature.inputs.map(({ name }, i) => [name, i]));
   return { ...request, inputs: [...inputs].sort((a, b) => place.get(a.name)! - place.get(b.name)!) };
 }

@@ -114,7 +114,7 @@ export class Exchange {
   sendNothing(): void {
     if (this.gone) return;
     this.body.abandon();
-    this.writeLines(204, [], '', undefined, 0);
+    this.writeLines(204, [...this.fields], '', undefined, 0);
   }
 
   fail(error: unknown): void {
@@ -150,12 +150,14 @@ export class Exchange {
 
   /** @param size of text and binary together */
   private write(status: number, fields: readonly string[], text: string, binary: readonly Uint8Array[] | undefined, size: number): void {
-    this.writeLines(status, [...fields, 'Content-Length', String(size)], text, binary, size);
+    this.writeLines(status, [...fields, ...this.fields, 'Content-Length', String(size)], text, binary, size);
   }
 
-  private writeLines(status: number, fields: readonly string[], text: string, binary: readonly Uint8Array[] | undefined, size: number): void {
+  /** @param fields its own, to be added to */
+  private writeLines(status: number, fields: string[], text: string, binary: readonly Uint8Array[] | undefined, size: number): void {
     if (this.options.draining) this.keepAlive = false;
-    const lines = headLines(status, this.keepAlive, [...fields, ...this.fields, 'X-Request-Id', this.requestId]);
+    fields.push('X-Request-Id', this.requestId);
+    const lines = headLines(status, this.keepAlive, fields);
     if (this.head.method === 'HEAD') this.connection.write(lines, undefined, lines.length);
     else this.connection.write(lines + text, binary, lines.length + size);
     this.answered = true;
