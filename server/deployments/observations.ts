@@ -18,10 +18,11 @@ export function changeFor(row: Readonly<ReplicaEntity>, seen: ObservedReplica | 
     return { state: 'STOPPED', reason: row.reason ?? 'its process is gone, and the engine knows nothing of its end', stoppedAt: now };
   }
   if (seen.state === 'EXITED') {
-    const wanted = row.state === 'DRAINING';
+    // A start that the server did not get to is no failure of the model: another is made at once, and no rollout fails by it.
+    const wanted = row.state === 'DRAINING' || seen.starterGone === true;
     return {
       state: wanted ? 'STOPPED' : 'FAILED',
-      reason: wanted ? row.reason : (seen.reason ?? 'the process ended without a reason'),
+      reason: row.state === 'DRAINING' ? row.reason : (seen.reason ?? 'the process ended without a reason'),
       exitCode: seen.exitCode,
       exitSignal: seen.exitSignal,
       stoppedAt: now,

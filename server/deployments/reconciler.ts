@@ -13,6 +13,7 @@ import type { DeploymentStore, Snapshot } from './deployment-store.js';
 import { decide, type Pass } from './pass.js';
 import { StaleSnapshotError, type PassWriter } from './pass-writer.js';
 import { replicaSpec } from './replica-spec.js';
+import { isFinal } from './replica-states.js';
 import { WorkQueue } from './work-queue.js';
 
 /** What the reconciler asks of the registry. */
@@ -178,7 +179,7 @@ export class Reconciler {
     const { launch, stop } = await this.parts.writer.write(snapshot, pass, fence, versions, await this.logTails(pass));
     for (const replicaId of stop) this.stop(replicaId, graceMs, fence, id);
     for (const { row, change } of pass.changes) {
-      if (change.state !== 'FAILED') continue;
+      if (!change.state || !isFinal(change.state) || !observed.has(row.id)) continue;
       this.refusals.delete(row.id);
       this.stop(row.id, 0, fence, undefined);
     }

@@ -13,6 +13,13 @@ import { IDENTIFY, parseIdentity, type ProcessIdentity } from './process-identit
 
 const FILE = 'claim';
 const ABANDONED = 'abandoned';
+/** Why a record was abandoned where the fault is the server's alone: it says nothing of the model. */
+export const STARTER_GONE = {
+  died: 'the server died before it started this replica',
+  replaced: 'the server that was to start this replica no longer leads',
+} as const;
+const STARTER_GONE_REASONS: readonly string[] = Object.values(STARTER_GONE);
+
 /** What the shell exits with when its record was abandoned before it began. */
 export const TOO_LATE = 125;
 
@@ -24,17 +31,24 @@ rm -f "$1/${FILE}.$$"
 `;
 
 export type Claim =
-  { readonly state: 'OPEN' } | { readonly state: 'CLAIMED'; readonly shell: ProcessIdentity } | { readonly state: 'ABANDONED'; readonly reason: string };
+  | { readonly state: 'OPEN' }
+  | { readonly state: 'CLAIMED'; readonly shell: ProcessIdentity }
+  | { readonly state: 'ABANDONED'; readonly reason: string; readonly starterGone: boolean };
 
 /** @throws FailedLookError */
 export function readClaim(folder: string): Claim {
   const path = join(folder, FILE);
   const text = look(path, () => readFileSync(path, 'utf8'));
   if (text === undefined) return { state: 'OPEN' };
-  if (text.startsWith(ABANDONED)) return { state: 'ABANDONED', reason: text.slice(ABANDONED.length + 1).trim() };
+  if (text.startsWith(ABANDONED)) {
+    const reason = text.slice(ABANDONED.length + 1).trim();
+    return { state: 'ABANDONED', reason, starterGone: STARTER_GONE_REASONS.includes(reason) };
+  }
   const shell = parseIdentity(text);
   // A claim appears whole. One that says nothing was left by a power cut, or by an older Pilothouse on a full disk.
-  return shell ? { state: 'CLAIMED', shell } : { state: 'ABANDONED', reason: 'its claim is empty: the disk was full, or the machine went down' };
+  return shell
+    ? { state: 'CLAIMED', shell }
+    : { state: 'ABANDONED', reason: 'its claim is empty: the disk was full, or the machine went down', starterGone: false };
 }
 
 /**

@@ -40,6 +40,8 @@ export interface ObservedReplica {
   readonly reason: string | null;
   readonly exitCode: number | null;
   readonly exitSignal: string | null;
+  /** It EXITED before anything of it ran, because the server that was to start it died or no longer leads. */
+  readonly starterGone?: boolean;
 }
 
 /** Thrown when a command carries a lower leader epoch than the engine has already seen: the caller no longer leads. */

@@ -4,7 +4,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { HostSpec } from '../../runtimes/host/host-spec.js';
 import { diskFullError } from '../disk-full.js';
-import { abandon } from './claim.js';
+import { abandon, STARTER_GONE } from './claim.js';
 import type { ObservedReplica, ReplicaEngine, ReplicaSpec } from './engine.js';
 import { EpochFence } from './epoch-fence.js';
 import { FailedLookError, failedLooks, lookOr } from './look.js';
@@ -86,7 +86,7 @@ export class LocalEngine implements ReplicaEngine {
   private giveUp(folder: ReplicaFolder, epoch: number): void {
     const spec = folder.readSpec();
     if (!spec || spec.epoch >= epoch || folder.claim().state !== 'OPEN') return;
-    abandon(folder.path, 'the server that was to start this replica no longer leads');
+    abandon(folder.path, STARTER_GONE.replaced);
     this.watchers.get(folder.replicaId)?.wake();
   }
 

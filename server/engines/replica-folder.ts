@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { OUTCOME_FILE, type HostOutcome, type HostSpec } from '../../runtimes/host/host-spec.js';
 import type { ReplicaHello } from '../../runtimes/open-inference/frame.js';
 import { DomainError } from '../errors.js';
-import { abandon, readClaim, type Claim } from './claim.js';
+import { abandon, readClaim, STARTER_GONE, type Claim } from './claim.js';
 import { look, lookOr } from './look.js';
 import { identityOf, isAlive, parseIdentity, type ProcessIdentity } from './process-identity.js';
 
@@ -96,7 +96,7 @@ export class ReplicaFolder {
     if (claim.state !== 'OPEN') return claim;
     const starter = this.readRecord()?.starter;
     if (starter && isAlive(starter)) return claim;
-    abandon(this.path, 'the server died before it started this replica');
+    abandon(this.path, STARTER_GONE.died);
     return readClaim(this.path);
   }
 

@@ -38,7 +38,7 @@ export interface WatcherOptions {
   readonly unresponsiveMs: number;
 }
 
-type Changing = Pick<ObservedReplica, 'state' | 'reason' | 'backend' | 'signature' | 'memoryBytes' | 'exitCode' | 'exitSignal'>;
+type Changing = Pick<ObservedReplica, 'state' | 'reason' | 'backend' | 'signature' | 'memoryBytes' | 'exitCode' | 'exitSignal' | 'starterGone'>;
 
 export class ReplicaWatcher {
   /** Resolves once the replica was asked, or cannot be: until then the state is what the last server knew. */
@@ -130,7 +130,7 @@ export class ReplicaWatcher {
 
   private lookNow(): void {
     const claim = this.folder.claim();
-    if (claim.state === 'ABANDONED') return this.exited({ reason: claim.reason, exitCode: null, exitSignal: null });
+    if (claim.state === 'ABANDONED') return this.exited({ reason: claim.reason, exitCode: null, exitSignal: null, starterGone: claim.starterGone });
     if (claim.state === 'CLAIMED') {
       if (!this.process) this.found(this.folder.process());
       if (this.folder.exitStatus() !== undefined || !isAlive(this.process ?? claim.shell)) return this.finish(claim.shell);
@@ -247,7 +247,7 @@ export class ReplicaWatcher {
     );
   }
 
-  private exited(report: ExitReport): void {
+  private exited(report: ExitReport & Pick<ObservedReplica, 'starterGone'>): void {
     this.become({ state: 'EXITED', ...report });
     this.probe.close();
     this.markLooked();

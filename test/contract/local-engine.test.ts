@@ -101,7 +101,7 @@ describe('the local engine', () => {
     await new Promise((resolve) => (dead.once('exit', resolve), dead.kill('SIGKILL')));
     expect(record(home, { replicaId: spec.replicaId, deploymentId: 'd', versionId: 'v', memoryLimitBytes: null, starter }, hostSpec(spec))).toBe(true);
     const ended = await until(spec.replicaId, 'EXITED');
-    expect(ended).toMatchObject({ pid: null, exitCode: null, exitSignal: null, reason: 'the server died before it started this replica' });
+    expect(ended).toMatchObject({ pid: null, exitCode: null, exitSignal: null, reason: 'the server died before it started this replica', starterGone: true });
     // As if the spawn had come through after all: told to start again, nothing is started.
     await harness.engine.start(spec, 1);
     expect((await harness.engine.observe())[0]).toMatchObject({ state: 'EXITED' });

@@ -72,12 +72,12 @@ describe('a claim', () => {
     expect(abandon(home, 'nobody came')).toBe(true);
     expect(abandon(home, 'nobody came again')).toBe(true);
     expect(claimIn(home)).toMatchObject({ stdout: '', status: TOO_LATE });
-    expect(readClaim(home)).toEqual({ state: 'ABANDONED', reason: 'nobody came' });
+    expect(readClaim(home)).toMatchObject({ state: 'ABANDONED', reason: 'nobody came' });
   });
 
   it('that is empty, as a full disk left it once, is none that anybody waits for', () => {
     writeFileSync(join(home, 'claim'), '');
-    expect(readClaim(home)).toEqual({ state: 'ABANDONED', reason: 'its claim is empty: the disk was full, or the machine went down' });
+    expect(readClaim(home)).toMatchObject({ state: 'ABANDONED', reason: 'its claim is empty: the disk was full, or the machine went down' });
     expect(claimIn(home)).toMatchObject({ stdout: '', status: TOO_LATE });
   });
 
