@@ -27,6 +27,21 @@ const EARLIER = {
   autoscaling: ['access', 'registry', 'deployments', 'monitoring'],
 };
 
+/** What control plane and gateway share: below both, and where they meet. */
+const SHARED = ['routing', 'metering'];
+/** The part of it that the gateway imports. */
+const WITHOUT_TYPEORM = [
+  'routing/acknowledgements.ts',
+  'routing/route-document.ts',
+  'routing/route-reader.ts',
+  'routing/route-snapshot.ts',
+  'metering/agreement.ts',
+  'metering/error-kinds.ts',
+  'metering/histogram.ts',
+  'metering/metric-window.ts',
+  'metering/window-writer.ts',
+];
+
 const zones = [
   zone(
     ['./runtimes/contract.ts', './runtimes/tensor.ts', './runtimes/open-inference'],
@@ -53,13 +68,16 @@ const zones = [
       './config.ts',
       './cors.ts',
       './errors.ts',
+      './json-body.ts',
       './log-sink.ts',
       './open-files.ts',
       './paths.ts',
       './database/notifications.ts',
+      './database/notification-names.ts',
       './database/limited-client.ts',
+      ...WITHOUT_TYPEORM.map((file) => `./${file}`),
     ],
-    'The gateway keeps answering while the server and PostgreSQL are down: of the server it imports allowed-hosts, config, cors, errors, log-sink, open-files, paths, database/notifications and database/limited-client, and nothing else.',
+    'The gateway keeps answering while the server and PostgreSQL are down: of the server it imports allowed-hosts, config, cors, errors, json-body, log-sink, open-files, paths, of database/ notifications, notification-names and limited-client, and of routing/ and metering/ what knows no TypeORM.',
   ),
   zone(
     './server/gateway',
@@ -69,13 +87,17 @@ const zones = [
   ),
   zone(
     ['./server/!(gateway)/**', './server/*.ts'],
-    './server/gateway/!(route|histogram|meter).ts',
+    './server/gateway',
     [],
-    'The gateway is a process of its own. Of its files the server imports route, histogram, meter and protocols/json-body, which are types and pure functions.',
+    'The gateway is a process of its own: what it shares with the server is in routing/ and metering/.',
   ),
-  ...['./server/gateway/!(protocols)/**', './server/gateway/protocols/!(json-body).ts'].map((from) =>
-    zone(['./server/!(gateway)/**', './server/*.ts'], from, [], "The gateway is a process of its own: its protocols are not the server's."),
-  ),
+  ...SHARED.flatMap((room) => {
+    const message = `${room} lies below the features and the gateway: it imports the database, the runtimes' contract, tensors and codec, and itself.`;
+    return [
+      zone(`./server/${room}`, './server', [`./${room}`, './database'], message),
+      zone(`./server/${room}`, './runtimes', ['./contract.ts', './tensor.ts', './open-inference'], message),
+    ];
+  }),
   ...features
     .flatMap((feature) => features.filter((other) => other !== feature && !EARLIER[feature].includes(other)).map((other) => [feature, other]))
     .map(([feature, later]) =>
@@ -94,6 +116,9 @@ const zones = [
       [],
       'The database layer knows the entities of the features, and nothing else of them.',
     ),
+  ),
+  ...SHARED.map((room) =>
+    zone('./server/database/**', `./server/${room}/!(*.entities).ts`, [], `The database layer knows the entities of ${room}, and nothing else of it.`),
   ),
   ...features.map((feature) =>
     zone(
@@ -158,7 +183,8 @@ const PURE = [
   'server/deployments/{plan,status,template,backoff,clock-watch,observations,replica-states}.ts',
   'server/autoscaling/{decide,load,policy-rules}.ts',
   'server/monitoring/{evaluate-monitor,alert-transition,wording}.ts',
-  'server/gateway/{route,histogram}.ts',
+  'server/routing/route-document.ts',
+  'server/metering/{error-kinds,histogram,metric-window}.ts',
   'runtimes/{tensor,contract,glob}.ts',
   'runtimes/open-inference/{frame,message,json}.ts',
 ];
@@ -197,13 +223,16 @@ export default tseslint.config(
     rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns: [NO_TYPE_GRAPHQL] }] },
   },
   {
-    files: ['server/gateway/**/*.ts'],
+    files: ['server/gateway/**/*.ts', ...WITHOUT_TYPEORM.map((file) => `server/${file}`)],
     rules: {
       '@typescript-eslint/no-restricted-imports': [
         'error',
         {
           patterns: [
-            noPackage('^(typeorm|graphql|graphql-.*|type-graphql|dataloader|@apollo/.*|@as-integrations/.*)$', 'The gateway never imports TypeORM or GraphQL.'),
+            noPackage(
+              '^(typeorm|graphql|graphql-.*|type-graphql|dataloader|@apollo/.*|@as-integrations/.*)$',
+              'The gateway, and what it imports, never imports TypeORM or GraphQL.',
+            ),
           ],
         },
       ],

@@ -26,7 +26,7 @@ import { stopEverythingUnder } from './engines/stop-everything.js';
 import { EventFeed } from './events/event-feed.js';
 import { Sequencer } from './events/sequencer.js';
 import { buildId, gatewayEnvironment } from './gateway-environment.js';
-import { CHANNEL } from './gateway/route.js';
+import { NOTIFICATION } from './database/notification-names.js';
 import { Housekeeping } from './housekeeping.js';
 import { otherServers } from './lifecycle/server-records.js';
 import type { Monitoring } from './monitoring/monitoring.js';
@@ -228,7 +228,7 @@ class PilothouseApp implements App {
       home: config.home,
       remove: async (ids) => {
         const [rows] = (await this.dataSource.query('DELETE FROM gateway WHERE id = ANY($1) RETURNING id', [ids])) as [{ id: string }[], number];
-        if (rows.length > 0) this.notifier.wake(CHANNEL.GATEWAYS);
+        if (rows.length > 0) this.notifier.wake(NOTIFICATION.GATEWAYS);
         return rows.map(({ id }) => id);
       },
       log: (message) => log.warn(message),
@@ -293,11 +293,11 @@ class PilothouseApp implements App {
 
   private createListener(url: string, sequencer: Sequencer): Listener {
     const wakes: Readonly<Record<string, () => unknown>> = {
-      [CHANNEL.EVENTS]: () => this.events.wake().catch((error: unknown) => this.options.log.warn({ err: error }, 'the feed could not be read')),
-      [CHANNEL.UNSEQUENCED]: () => sequencer.wake(),
-      [CHANNEL.ROUTES]: () => this.tokens.invalidate(),
-      [CHANNEL.GATEWAYS]: () => this.deployments.reconciler.gatewaysChanged(),
-      [CHANNEL.RECONCILE]: () => this.deployments.reconciler.deploymentsChanged(),
+      [NOTIFICATION.EVENTS]: () => this.events.wake().catch((error: unknown) => this.options.log.warn({ err: error }, 'the feed could not be read')),
+      [NOTIFICATION.UNSEQUENCED]: () => sequencer.wake(),
+      [NOTIFICATION.ROUTES]: () => this.tokens.invalidate(),
+      [NOTIFICATION.GATEWAYS]: () => this.deployments.reconciler.gatewaysChanged(),
+      [NOTIFICATION.RECONCILE]: () => this.deployments.reconciler.deploymentsChanged(),
     };
     return new Listener(Object.keys(wakes), { url, applicationName: 'pilothouse-server', onWake: (channel) => void wakes[channel]!() });
   }

@@ -5,7 +5,7 @@ import { type Page, type PageArgs, pageOf } from '../database/pagination.js';
 import { readBack } from '../database/read-back.js';
 import type { Actor, Change, UnitOfWork } from '../database/unit-of-work.js';
 import { DomainError } from '../errors.js';
-import { CHANNEL } from '../gateway/route.js';
+import { NOTIFICATION } from '../database/notification-names.js';
 import { ApiTokenEntity } from './access.entities.js';
 import { type AdminTokenFile, adminTokenFile } from './admin-token.js';
 import { idempotent } from './idempotency.js';
@@ -73,7 +73,7 @@ export class TokenService {
     }
   }
 
-  /** Call it when CHANNEL.ROUTES wakes: the set of valid tokens may have changed. */
+  /** Call it when NOTIFICATION.ROUTES wakes: the set of valid tokens may have changed. */
   invalidate(): void {
     this.cache.clear();
     for (const listener of this.listeners) listener();
@@ -128,7 +128,7 @@ export class TokenService {
       }
       await change.manager.update(ApiTokenEntity, { id }, { revokedAt: change.now });
       await change.audit({ action: 'revokeToken', objectType: 'Token', objectId: id, projectId: null, detail: { name: token.name } });
-      change.wake(CHANNEL.ROUTES);
+      change.wake(NOTIFICATION.ROUTES);
     });
     this.invalidate();
     return readBack(() => this.get(id));
@@ -194,7 +194,7 @@ export class TokenService {
     const id = randomUUID();
     await change.manager.insert(ApiTokenEntity, { id, name, hash: hashToken(token), createdBy: change.actor, createdAt: change.now, revokedAt: null });
     await change.audit({ action, objectType: 'Token', objectId: id, projectId: null, detail: { name } });
-    change.wake(CHANNEL.ROUTES);
+    change.wake(NOTIFICATION.ROUTES);
     return id;
   }
 

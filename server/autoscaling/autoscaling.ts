@@ -5,7 +5,7 @@ import type { ResolverClass } from '../api/create-schema.js';
 import type { NodeSource } from '../api/node.resolver.js';
 import type { UnitOfWork } from '../database/unit-of-work.js';
 import type { DeploymentService } from '../deployments/deployment.service.js';
-import { MetricWindows } from '../monitoring/metric-windows.js';
+import { MetricWindows } from '../metering/metric-windows.js';
 import { Autoscaler } from './autoscaler.js';
 import { ScalingPolicyService } from './scaling-policy.service.js';
 import { DeploymentScalingResolver, ScalingDecisionResolver, ScalingPolicyResolver } from './scaling.resolver.js';

@@ -1,10 +1,10 @@
 /**
- * From the windows that gateways wrote to the load that the scaler decides on. Pure. Time is cut into slots of 5 s, as gateways do;
+ * From the windows that gateways wrote to the load that the scaler decides on. Pure. Time is cut into slots as long as a gateway's window;
  * a slot counts only when every gateway that should have reported it has.
  */
-import type { LiveGateway, LoadWindow } from '../monitoring/metric-windows.js';
+import { WINDOW_MS } from '../metering/metric-window.js';
+import type { LiveGateway, LoadWindow } from '../metering/metric-windows.js';
 
-export const SLOT_MS = 5_000;
 /** Gateways write a finished window within about a second; only slots that ended this long ago are looked at. */
 export const SETTLE_MS = 2_000;
 /** A slot is reported when this much of it is. */
@@ -54,11 +54,11 @@ export function loadRange({ windowMs, scaleDownWindowMs, nowMs }: Pick<LoadQuery
   fromMs: number;
   toMs: number;
 } {
-  const toMs = Math.floor((nowMs - SETTLE_MS) / SLOT_MS) * SLOT_MS;
-  return { fromMs: toMs - slots(windowMs) * SLOT_MS - slots(scaleDownWindowMs) * SLOT_MS, toMs };
+  const toMs = Math.floor((nowMs - SETTLE_MS) / WINDOW_MS) * WINDOW_MS;
+  return { fromMs: toMs - slots(windowMs) * WINDOW_MS - slots(scaleDownWindowMs) * WINDOW_MS, toMs };
 }
 
-const slots = (ms: number): number => Math.ceil(ms / SLOT_MS);
+const slots = (ms: number): number => Math.ceil(ms / WINDOW_MS);
 
 export function observeLoad(query: LoadQuery, windows: readonly LoadWindow[], gateways: readonly LiveGateway[]): ObservedLoad {
   const { fromMs, toMs } = loadRange(query);
@@ -70,7 +70,7 @@ export function observeLoad(query: LoadQuery, windows: readonly LoadWindow[], ga
     targets,
     missing: whatIsMissing(query, grid, first, gateways),
     recommendations: recommend(query, grid, inWindow),
-    knownForMs: (grid.size - grid.firstKnown()) * SLOT_MS,
+    knownForMs: (grid.size - grid.firstKnown()) * WINDOW_MS,
   };
 }
 
@@ -85,7 +85,7 @@ class Grid {
     toMs: number,
     windows: readonly LoadWindow[],
   ) {
-    this.size = Math.round((toMs - fromMs) / SLOT_MS);
+    this.size = Math.round((toMs - fromMs) / WINDOW_MS);
     for (const window of windows) this.add(window);
   }
 
@@ -103,7 +103,7 @@ class Grid {
   }
 
   reported(gatewayId: string, versionId: string, slot: number): boolean {
-    return (this.covered.get(`${gatewayId}/${versionId}`)?.[slot] ?? 0) >= COVERED * SLOT_MS;
+    return (this.covered.get(`${gatewayId}/${versionId}`)?.[slot] ?? 0) >= COVERED * WINDOW_MS;
   }
 
   firstKnown(): number {
@@ -114,12 +114,12 @@ class Grid {
   private add({ gatewayId, versionId, startMs, windowMs, loadMs }: LoadWindow): void {
     const loads = this.rowOf(this.loads, versionId, undefined);
     const covered = this.rowOf(this.covered, `${gatewayId}/${versionId}`, 0);
-    const last = Math.min(this.size - 1, Math.floor((startMs + windowMs - 1 - this.fromMs) / SLOT_MS));
+    const last = Math.min(this.size - 1, Math.floor((startMs + windowMs - 1 - this.fromMs) / WINDOW_MS));
     // A gateway that was cut off from the database hands in windows longer than a slot: their load is spread evenly.
-    for (let slot = Math.max(0, Math.floor((startMs - this.fromMs) / SLOT_MS)); slot <= last; slot++) {
-      const from = this.fromMs + slot * SLOT_MS;
-      const overlapMs = Math.min(startMs + windowMs, from + SLOT_MS) - Math.max(startMs, from);
-      loads[slot] = (loads[slot] ?? 0) + ((loadMs / windowMs) * overlapMs) / SLOT_MS;
+    for (let slot = Math.max(0, Math.floor((startMs - this.fromMs) / WINDOW_MS)); slot <= last; slot++) {
+      const from = this.fromMs + slot * WINDOW_MS;
+      const overlapMs = Math.min(startMs + windowMs, from + WINDOW_MS) - Math.max(startMs, from);
+      loads[slot] = (loads[slot] ?? 0) + ((loadMs / windowMs) * overlapMs) / WINDOW_MS;
       covered[slot] = covered[slot]! + overlapMs;
     }
   }
@@ -148,7 +148,7 @@ function whatIsMissing({ versions, nowMs }: LoadQuery, grid: Grid, first: number
       slot = Math.max(slot, first);
       while (slot < grid.size && grid.reported(id, versionId, slot)) slot++;
       if (slot < grid.size) {
-        const at = new Date(grid.fromMs + slot * SLOT_MS).toISOString();
+        const at = new Date(grid.fromMs + slot * WINDOW_MS).toISOString();
         return `gateway ${short(id)} did not report on version ${version} for the 5 s from ${at}`;
       }
     }
@@ -168,7 +168,7 @@ function recommend({ scaleDownWindowMs, targetInFlight }: LoadQuery, grid: Grid,
       const mean = meanOf(grid, versionId, end - inWindow, end);
       if (mean !== undefined) highest = Math.max(highest ?? 0, mean);
     }
-    if (highest !== undefined) out.push({ at: grid.fromMs + end * SLOT_MS, replicas: replicasFor(highest, targetInFlight) });
+    if (highest !== undefined) out.push({ at: grid.fromMs + end * WINDOW_MS, replicas: replicasFor(highest, targetInFlight) });
   }
   return out;
 }

@@ -1,9 +1,8 @@
 /** What a scaling policy may say. Pure. */
+import { MAX_REPLICAS } from '../deployments/spec.js';
 import { DomainError } from '../errors.js';
 import type { ScalingRules } from './decide.js';
 
-/** As many as a deployment may have of each target. */
-export const MAX_REPLICAS = 64;
 /** A decision needs two windows of 5 s. */
 export const MIN_WINDOW_MS = 10_000;
 export const MAX_WINDOW_MS = 3_600_000;

@@ -2,18 +2,11 @@ import 'reflect-metadata';
 import { DataSource } from 'typeorm';
 import { ApiTokenEntity, AuditEntryEntity, IdempotencyRecordEntity } from '../access/access.entities.js';
 import { ScalingDecisionEntity, ScalingPolicyEntity } from '../autoscaling/autoscaling.entities.js';
-import {
-  DeploymentEntity,
-  GatewayEntity,
-  LeadershipEntity,
-  ReplicaEntity,
-  RevisionEntity,
-  RolloutEntity,
-  RouteEntity,
-  RouteTableEntity,
-} from '../deployments/deployment.entities.js';
+import { DeploymentEntity, LeadershipEntity, ReplicaEntity, RevisionEntity, RolloutEntity } from '../deployments/deployment.entities.js';
+import { GatewayEntity, RouteEntity, RouteTableEntity } from '../routing/routing.entities.js';
 import { EventEntity, EventFeedEntity } from '../events/event.entities.js';
-import { AlertEntity, AlertRuleEntity, MetricWindowEntity, MonitorEntity, MonitorRunEntity } from '../monitoring/monitoring.entities.js';
+import { AlertEntity, AlertRuleEntity, MonitorEntity, MonitorRunEntity } from '../monitoring/monitoring.entities.js';
+import { MetricWindowEntity } from '../metering/metric-window.entities.js';
 import { ArtifactEntity, ModelEntity, ProjectEntity, VersionEntity, VersionFileEntity } from '../registry/registry.entities.js';
 import { migrations } from '../../migrations/index.js';
 import { KEEP_ALIVE } from './limited-client.js';

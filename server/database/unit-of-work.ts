@@ -6,7 +6,7 @@ import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { AuditEntryEntity } from '../access/access.entities.js';
 import { EventEntity } from '../events/event.entities.js';
 import type { Topic, Topics } from '../events/topics.js';
-import { CHANNEL } from '../gateway/route.js';
+import { NOTIFICATION } from './notification-names.js';
 import { aboutToCommit, outcomeOf, type Commit, type WrittenRow } from './commit-outcome.js';
 import type { Notifier } from './notifications.js';
 import { reasonOfFailure } from './server-connection.js';
@@ -81,7 +81,7 @@ export class UnitOfWork {
           const event = { topic, subjectId, projectId, type, actor, payload: payload as unknown as Record<string, never>, at: now };
           const { identifiers } = await manager.insert(EventEntity, event);
           written ??= { table: 'event', sequence: String(identifiers[0]!['sequence']), at: now, actor };
-          wakes.add(CHANNEL.UNSEQUENCED);
+          wakes.add(NOTIFICATION.UNSEQUENCED);
         },
         audit: async ({ action, objectType, objectId, projectId, detail = {} }) => {
           const entry = { at: now, actor, action, objectType, objectId, projectId, detail: detail as Record<string, never> };

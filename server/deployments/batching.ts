@@ -1,5 +1,5 @@
 /** Whether and how the requests of one target are merged, and why. Pure. */
-import type { BatchingRoute } from '../gateway/route.js';
+import type { BatchingRoute } from '../routing/route-document.js';
 import type { VersionEntity } from '../registry/registry.entities.js';
 import type { DeploymentSpec } from './deployment.entities.js';
 

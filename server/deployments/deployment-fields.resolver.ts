@@ -9,7 +9,8 @@ import { ProjectEntity, VersionEntity } from '../registry/registry.entities.js';
 import { toProject, toVersion } from '../registry/registry.mappers.js';
 import { ProjectType, VersionType } from '../registry/registry.types.js';
 import { batchingOf } from './batching.js';
-import { DeploymentEntity, ReplicaEntity, RevisionEntity, RolloutEntity, RouteEntity, type DeploymentSpec } from './deployment.entities.js';
+import { DeploymentEntity, ReplicaEntity, RevisionEntity, RolloutEntity, type DeploymentSpec } from './deployment.entities.js';
+import { RouteEntity } from '../routing/routing.entities.js';
 import { toDeployment, toReplica, toRevision, toRollout, toRoute } from './deployment.mappers.js';
 import {
   DeploymentConnection,

@@ -2,9 +2,10 @@
 import { In, type DataSource } from 'typeorm';
 import { GATEWAY_ALIVE_MS } from '../database/leadership.js';
 import { ProjectEntity } from '../registry/registry.entities.js';
+import { acknowledgements, type Acknowledgement } from '../routing/acknowledgements.js';
 import { FAILURE_MEMORY_MS } from './backoff.js';
-import { DeploymentEntity, ReplicaEntity, RevisionEntity, RolloutEntity, RouteEntity, RouteTableEntity, type DeploymentSpec } from './deployment.entities.js';
-import type { GatewayView } from './plan.js';
+import { DeploymentEntity, ReplicaEntity, RevisionEntity, RolloutEntity, type DeploymentSpec } from './deployment.entities.js';
+import { RouteEntity, RouteTableEntity } from '../routing/routing.entities.js';
 
 export interface Snapshot {
   readonly deployment: DeploymentEntity;
@@ -19,7 +20,7 @@ export interface Snapshot {
   readonly tableVersion: number;
   /** Those that are not final, and of late those that FAILED, or were STOPPED after they had served; newest first. */
   readonly replicas: readonly ReplicaEntity[];
-  readonly gateways: readonly GatewayView[];
+  readonly gateways: readonly Acknowledgement[];
 }
 
 /** What a generation wants. Revisions are immutable, so that this is also what it wanted when its replicas were made. */
@@ -52,7 +53,7 @@ export class DeploymentStore {
         .addOrderBy('r.createdAt', 'DESC')
         .limit(500)
         .getMany(),
-      this.livingGateways(),
+      acknowledgements(this.dataSource, GATEWAY_ALIVE_MS),
     ]);
     const generations = new Set(replicas.map((replica) => replica.generation));
     if (route) generations.add(route.document.generation);
@@ -103,14 +104,5 @@ export class DeploymentStore {
       [deploymentId, fromGeneration],
     );
     return rows[0]!.longest;
-  }
-
-  private async livingGateways(): Promise<GatewayView[]> {
-    const rows: { version: string; in_flight: Record<string, number> }[] = await this.dataSource.query(
-      // One from the future was written before the clock was set back, by a gateway that has not been heard of since.
-      'SELECT acknowledged_version AS version, in_flight FROM gateway WHERE heartbeat_at BETWEEN now() - make_interval(secs => $1) AND now() + make_interval(secs => $1)',
-      [GATEWAY_ALIVE_MS / 1000],
-    );
-    return rows.map((row) => ({ acknowledgedVersion: Number(row.version), inFlight: row.in_flight }));
   }
 }

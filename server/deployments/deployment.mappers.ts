@@ -1,6 +1,7 @@
 /** Rows to GraphQL objects. */
 import { toNodeId } from '../api/node-id.js';
-import type { DeploymentEntity, DeploymentSpec, ReplicaEntity, RevisionEntity, RolloutEntity, RouteEntity } from './deployment.entities.js';
+import type { DeploymentEntity, DeploymentSpec, ReplicaEntity, RevisionEntity, RolloutEntity } from './deployment.entities.js';
+import type { RouteEntity } from '../routing/routing.entities.js';
 import { DeploymentType, ReplicaType, RevisionType, RolloutType, RouteType, type DeploymentSpecType } from './deployment.types.js';
 
 export const toSpec = (spec: DeploymentSpec): DeploymentSpecType => ({

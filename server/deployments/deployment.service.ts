@@ -5,7 +5,7 @@ import { idempotent } from '../access/idempotency.js';
 import { readBack } from '../database/read-back.js';
 import type { Actor, Change, UnitOfWork } from '../database/unit-of-work.js';
 import { DomainError } from '../errors.js';
-import { CHANNEL } from '../gateway/route.js';
+import { NOTIFICATION } from '../database/notification-names.js';
 import type { ProjectService } from '../registry/project.service.js';
 import { checkGeneration, checkModelName, isModelName, isName } from '../registry/names.js';
 import type { VersionService } from '../registry/version.service.js';
@@ -150,7 +150,7 @@ export class DeploymentService {
         projectId: deployment.projectId,
         detail: { name: deployment.name, reason: request.reason },
       });
-      change.wake(CHANNEL.RECONCILE);
+      change.wake(NOTIFICATION.RECONCILE);
     });
   }
 
@@ -177,7 +177,7 @@ export class DeploymentService {
       projectId: deployment.projectId,
       detail: { from, to },
     });
-    change.wake(CHANNEL.RECONCILE);
+    change.wake(NOTIFICATION.RECONCILE);
     change.afterCommit(() => this.wake(deploymentId));
     return true;
   }

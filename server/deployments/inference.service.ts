@@ -3,7 +3,7 @@ import { Agent, request, type IncomingMessage } from 'node:http';
 import { tensorDataText, tensorFromJson, tensorToJson, type PlainTensorJson } from '../../runtimes/open-inference/json.js';
 import { TensorError, type Tensor } from '../../runtimes/tensor.js';
 import { DomainError, type ErrorCode } from '../errors.js';
-import { readJson } from '../gateway/protocols/json-body.js';
+import { readJson } from '../json-body.js';
 
 export interface InferenceRequest {
   /** The Open Inference Protocol's model name. */

@@ -1,9 +1,10 @@
 /** Writes down that everything was stopped on purpose, so that the next start begins with nothing running and nothing to blame. */
 import type { Fence } from '../database/leadership.js';
 import type { UnitOfWork } from '../database/unit-of-work.js';
-import { DeploymentEntity, RouteEntity } from './deployment.entities.js';
+import { DeploymentEntity } from './deployment.entities.js';
+import { RouteEntity } from '../routing/routing.entities.js';
 import { RECONCILER } from './pass-writer.js';
-import { writeRoute } from './route-writer.js';
+import { writeRoute } from '../routing/route-table.js';
 
 const REASON = 'Pilothouse was stopped';
 

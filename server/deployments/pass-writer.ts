@@ -9,7 +9,8 @@ import { statesBetween, type ReplicaChange } from './observations.js';
 import type { Pass } from './pass.js';
 import type { Step } from './plan.js';
 import { hasProcess } from './replica-states.js';
-import { routeDocument, writeRoute } from './route-writer.js';
+import { writeRoute } from '../routing/route-table.js';
+import { routeDocument } from './route-documents.js';
 
 /** Who writes what the reconciler decides. */
 export const RECONCILER = 'system:reconciler';

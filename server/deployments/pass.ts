@@ -8,7 +8,7 @@ import { specOf, type Snapshot } from './deployment-store.js';
 import { changeFor, type ReplicaChange } from './observations.js';
 import { plan, rolloutOutcome, type ReplicaView, type RolloutOutcome, type Step, type World } from './plan.js';
 import { hasProcess } from './replica-states.js';
-import { routeView } from './route-writer.js';
+import { routeView } from './route-documents.js';
 import { statusOf, type Status } from './status.js';
 import { wantedBy } from './template.js';
 

@@ -5,6 +5,7 @@
  * While a rollout is under way two generations are wanted at once: the one that the route carries, and the desired one, which
  * is getting ready. The route moves when the desired one is complete; what only the other one wanted is drained after that.
  */
+import type { Acknowledgement } from '../routing/acknowledgements.js';
 import { failuresInARow, isDue, restartDelayMs } from './backoff.js';
 import type { ReplicaState, RolloutState } from './deployment.entities.js';
 import { distanceToServing, hasProcess, isActive } from './replica-states.js';
@@ -40,11 +41,6 @@ export interface RoutedTarget {
   readonly replicaIds: readonly string[];
 }
 
-export interface GatewayView {
-  readonly acknowledgedVersion: number;
-  readonly inFlight: Readonly<Record<string, number>>;
-}
-
 /** Everything a pass knows. */
 export interface World {
   readonly deleting: boolean;
@@ -59,7 +55,7 @@ export interface World {
   /** The version of the route table that a gateway must have acknowledged to know this deployment's present route. */
   readonly routeVersion: number;
   /** Living gateways only. */
-  readonly gateways: readonly GatewayView[];
+  readonly gateways: readonly Acknowledgement[];
   readonly now: Date;
 }
 

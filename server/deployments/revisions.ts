@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Change } from '../database/unit-of-work.js';
 import { DomainError } from '../errors.js';
-import { CHANNEL } from '../gateway/route.js';
+import { NOTIFICATION } from '../database/notification-names.js';
 import { RevisionEntity, RolloutEntity, DeploymentEntity, type DeploymentSpec } from './deployment.entities.js';
 
 /** Makes the next revision of a deployment, and the rollout that carries it out in place of one that is under way. */
@@ -58,7 +58,7 @@ export async function revise(
     projectId,
     detail: { name: deployment.name, revision: generation, spec, reason: how.reason, rollbackTo: how.rollbackTo },
   });
-  change.wake(CHANNEL.RECONCILE);
+  change.wake(NOTIFICATION.RECONCILE);
 }
 
 /** The number of the revision that a rollback without one goes back to. @throws DomainError FAILED_PRECONDITION */

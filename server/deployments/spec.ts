@@ -5,6 +5,7 @@ import { checkedStickyHeader } from './sticky-header.js';
 import { isShadow } from './template.js';
 
 export const MAX_TARGETS = 10;
+/** Of each target. */
 export const MAX_REPLICAS = 64;
 export const MAX_WEIGHT = 10_000;
 

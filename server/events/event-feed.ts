@@ -39,7 +39,7 @@ export class EventFeed {
     return this.tail.start();
   }
 
-  /** Call it when CHANNEL.EVENTS wakes. Resolves when everything committed before the call was handed to the waiting subscribers. */
+  /** Call it when NOTIFICATION.EVENTS wakes. Resolves when everything committed before the call was handed to the waiting subscribers. */
   wake(): Promise<void> {
     return this.tail.wake();
   }

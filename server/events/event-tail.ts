@@ -64,7 +64,7 @@ export class EventTail {
     await this.wake();
   }
 
-  /** Call it when CHANNEL.EVENTS wakes. Never rejects. */
+  /** Call it when NOTIFICATION.EVENTS wakes. Never rejects. */
   wake(): Promise<void> {
     this.again = true;
     this.reading ??= this.readAll().finally(() => {

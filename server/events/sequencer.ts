@@ -5,7 +5,7 @@
 import type { DataSource } from 'typeorm';
 import { type Fence, NotLeaderError } from '../database/leadership.js';
 import type { Notifier } from '../database/notifications.js';
-import { CHANNEL } from '../gateway/route.js';
+import { NOTIFICATION } from '../database/notification-names.js';
 
 export interface SequencerOptions {
   readonly batchSize?: number;
@@ -30,7 +30,7 @@ export class Sequencer {
     this.pollMs = options.pollMs ?? 1000;
   }
 
-  /** Call it when CHANNEL.UNSEQUENCED wakes. */
+  /** Call it when NOTIFICATION.UNSEQUENCED wakes. */
   wake(): void {
     this.woken = true;
     this.interrupt();
@@ -78,7 +78,7 @@ export class Sequencer {
       );
       return rows[0]!.numbered;
     });
-    if (numbered > 0) this.notifier.wake(CHANNEL.EVENTS);
+    if (numbered > 0) this.notifier.wake(NOTIFICATION.EVENTS);
     return numbered;
   }
 

@@ -1,7 +1,7 @@
 /** Which requests of a target may be merged: the same outputs and parameters, and inputs that differ in their first dimension only. */
 import type { InferRequest } from '../../runtimes/open-inference/message.js';
 import type { Signature, TensorSpec } from '../../runtimes/tensor.js';
-import type { BatchingRoute } from './route.js';
+import type { BatchingRoute } from '../routing/route-document.js';
 
 /** The key of the most common request: the signature's own inputs, in its order, with nothing that may vary but the rows. */
 const PLAIN = '';

@@ -6,12 +6,13 @@ import type { Logger } from 'pino';
 import pg from 'pg';
 import { KEEP_ALIVE } from '../database/limited-client.js';
 import { Listener, Notifier } from '../database/notifications.js';
+import { acknowledge } from '../routing/acknowledgements.js';
 import { HEARTBEAT_MS, METER_FLUSH_MS, POLL_MS } from './limits.js';
-import { writeWindows } from './meter-store.js';
+import { writeWindows } from '../metering/window-writer.js';
 import type { Meter } from './meter.js';
-import type { RefusedRoute } from './route-reader.js';
-import { readSnapshot, type RouteSnapshot } from './route-snapshot.js';
-import { CHANNEL } from './route.js';
+import type { RefusedRoute } from '../routing/route-reader.js';
+import { readSnapshot, type RouteSnapshot } from '../routing/route-snapshot.js';
+import { NOTIFICATION } from '../database/notification-names.js';
 
 export interface ControlLinkOptions {
   readonly url: string;
@@ -28,10 +29,6 @@ export interface ControlLinkOptions {
   /** Keeps the machine's clock in sight, once a second. */
   readonly tick: () => void;
 }
-
-const BEAT = `
-  INSERT INTO gateway (id, pid, host, started_at, heartbeat_at, acknowledged_version, in_flight) VALUES ($1, $2, $3, $4, now(), $5, $6)
-  ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(), acknowledged_version = excluded.acknowledged_version, in_flight = excluded.in_flight`;
 
 export class ControlLink {
   private readonly pool: pg.Pool;
@@ -67,7 +64,7 @@ export class ControlLink {
     this.refresh = new Coalesced(() => this.readRoutes());
     this.beat = new Coalesced(() => this.writeRow());
     this.flush = new Coalesced(() => writeWindows(this.pool, options.gatewayId, options.meter, options.now()).catch((error: Error) => this.report(error)));
-    this.listener = new Listener([CHANNEL.ROUTES], {
+    this.listener = new Listener([NOTIFICATION.ROUTES], {
       url: options.url,
       applicationName: 'pilothouse-gateway',
       onWake: () => void this.refresh.run(),
@@ -105,7 +102,7 @@ export class ControlLink {
   /** Something that the reconciler waits for changed: tell it at once. */
   acknowledge(): void {
     if (this.closed) return;
-    void this.beat.run().then(() => this.notifier.wake(CHANNEL.GATEWAYS));
+    void this.beat.run().then(() => this.notifier.wake(NOTIFICATION.GATEWAYS));
   }
 
   /** Writes what is left and takes the gateway's row away, as far as PostgreSQL is there to take it. */
@@ -115,7 +112,7 @@ export class ControlLink {
     await Promise.all([this.listener.close(), this.refresh.idle(), this.beat.idle()]);
     await this.flush.run();
     await this.pool.query('DELETE FROM gateway WHERE id = $1', [this.options.gatewayId]).catch((error: Error) => this.report(error));
-    this.notifier.wake(CHANNEL.GATEWAYS);
+    this.notifier.wake(NOTIFICATION.GATEWAYS);
     await this.notifier.close();
     await this.pool.end().catch(() => undefined);
   }
@@ -152,9 +149,13 @@ export class ControlLink {
     const { gatewayId, host, inFlight } = this.options;
     const version = this.known?.version ?? 0;
     try {
-      await this.pool.query(BEAT, [gatewayId, process.pid, host, this.startedAt, version, JSON.stringify(inFlight())]);
+      await acknowledge(
+        this.pool,
+        { id: gatewayId, pid: process.pid, host, startedAt: this.startedAt },
+        { acknowledgedVersion: version, inFlight: inFlight() },
+      );
       this.recovered();
-      if (version !== this.acknowledged) this.notifier.wake(CHANNEL.GATEWAYS);
+      if (version !== this.acknowledged) this.notifier.wake(NOTIFICATION.GATEWAYS);
       this.acknowledged = version;
     } catch (error) {
       this.report(error as Error);

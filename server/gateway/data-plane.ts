@@ -10,7 +10,7 @@ import { MAX_TIMEOUT_MS } from './limits.js';
 import type { RequestObserver } from './observer.js';
 import { Call, type Answer, type CallContext, type Witness } from './pending.js';
 import { readFor, type Decode } from './reading.js';
-import type { TargetRoute } from './route.js';
+import type { TargetRoute } from '../routing/route-document.js';
 import type { TargetStatistics } from './statistics.js';
 import type { Router, Target } from './router.js';
 import { mirror } from './shadows.js';

@@ -22,7 +22,7 @@ import { Texts } from './protocols/texts.js';
 import { forgetProcess, recordProcess } from './process-record.js';
 import { Receptions } from './receptions.js';
 import { ReplicaLinks } from './replica-links.js';
-import { loadSnapshot, SnapshotSaver, snapshotPath, type RouteSnapshot } from './route-snapshot.js';
+import { loadSnapshot, SnapshotSaver, snapshotPath, type RouteSnapshot } from '../routing/route-snapshot.js';
 import { Router } from './router.js';
 import { TokenGate } from './token-gate.js';
 

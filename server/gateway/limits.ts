@@ -83,7 +83,6 @@ export const HEARTBEAT_MS = 1_000;
 /** Every route table is looked at this often even without a wake-up. */
 export const POLL_MS = 2_000;
 
-export const WINDOW_MS = 5_000;
 export const METER_FLUSH_MS = 1_000;
 /** What the meter may hold while PostgreSQL is away; beyond it windows are merged. */
 export const MAX_METER_BYTES = 8 * 1024 * 1024;

@@ -3,19 +3,18 @@
  * (milliseconds of a monotonic clock). A window is written many times while it is open, always with what it holds so far, so that
  * a repeated write adds nothing.
  */
-import { BATCH_SIZE_BUCKETS, BUCKETS } from './histogram.js';
+import { BATCH_SIZE_BUCKETS, BUCKETS } from '../metering/histogram.js';
+import { coarsen, type MetricWindow } from '../metering/metric-window.js';
+import type { OpenWindow, WindowSource } from '../metering/window-writer.js';
 import { MAX_METER_BYTES } from './limits.js';
-import { coarsen, type MetricWindow } from './metric-window.js';
-import { TargetMeter, type OpenWindow } from './target-meter.js';
+import { TargetMeter } from './target-meter.js';
 
-export { ERROR_KINDS, SERVER_ERROR_KINDS, type ErrorKind } from './error-kinds.js';
-export type { MetricWindow } from './metric-window.js';
-export { TargetMeter, type OpenWindow, type Stages } from './target-meter.js';
+export { TargetMeter, type Stages } from './target-meter.js';
 
 const WINDOW_BYTES = 500 + (3 * BUCKETS + BATCH_SIZE_BUCKETS) * 8;
 
 /** All targets' meters, and what of them is still to be written. */
-export class Meter {
+export class Meter implements WindowSource {
   private readonly targets = new Map<string, TargetMeter>();
   /** Targets without a route any more: kept until their last request and window are over. */
   private readonly leaving = new Set<string>();
@@ -40,20 +39,18 @@ export class Meter {
     this.leaving.add(`${deploymentId}/${versionId}`);
   }
 
-  /** Closes the windows that have ended, and merges what has become too much to keep. */
+  /** Merges what has become too much to keep, too. */
   roll(now: number): void {
     for (const meter of this.targets.values()) meter.roll(now);
     this.bound();
   }
 
-  /** Every window that holds something unwritten. Closed ones are final. */
   collect(now: number): { readonly closed: readonly MetricWindow[]; readonly open: readonly OpenWindow[] } {
     this.roll(now);
     const meters = [...this.targets.values()];
     return { closed: meters.flatMap((meter) => meter.closed), open: meters.flatMap((meter) => meter.unwritten(now) ?? []) };
   }
 
-  /** These closed windows are in the database now. */
   written(windows: readonly MetricWindow[]): void {
     const done = new Set(windows);
     for (const [key, meter] of this.targets) {

@@ -6,7 +6,7 @@ import type { InferRequest } from '../../runtimes/open-inference/message.js';
 import { assertInputs, assertOutputs, TensorError, type TensorSpec } from '../../runtimes/tensor.js';
 import { fitShapes } from './fit-shape.js';
 import { GatewayError } from './gateway-error.js';
-import type { TargetRoute } from './route.js';
+import type { TargetRoute } from '../routing/route-document.js';
 
 /** Makes the request for a target, by whose signature it may have to be read. @throws TensorError for the caller's mistake; GatewayError */
 export type Decode = (route: TargetRoute) => InferRequest;

@@ -1,6 +1,6 @@
 /** The links to all replicas of the table in force, and to those of older ones that still have something under way. */
 import { CONNECT_BEFORE_SWAP_MS } from './limits.js';
-import type { ReplicaRoute, RouteDocument, TargetRoute } from './route.js';
+import type { ReplicaRoute, RouteDocument, TargetRoute } from '../routing/route-document.js';
 import { ReplicaLink, type ReplicaIdentity } from './transport.js';
 
 export interface ReplicaLinksOptions {

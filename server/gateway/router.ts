@@ -10,7 +10,7 @@ import type { Lane, Link } from './lane.js';
 import type { Meter, TargetMeter } from './meter.js';
 import type { CallContext, Pending } from './pending.js';
 import { readFor } from './reading.js';
-import type { ReplicaRoute, RouteDocument, TargetRoute } from './route.js';
+import type { ReplicaRoute, RouteDocument, TargetRoute } from '../routing/route-document.js';
 import { pickByKey, pickWeighted } from './weighted.js';
 
 /** One version that a deployment sends traffic to, as it is served now. */

@@ -1,6 +1,6 @@
 /** Copies of requests for a deployment's shadows: never in a caller's way, and their answers are only compared. */
 import type { InferRequest } from '../../runtimes/open-inference/message.js';
-import { agrees } from './agreement.js';
+import { agrees } from '../metering/agreement.js';
 import { GatewayError } from './gateway-error.js';
 import { Call, type Answer } from './pending.js';
 import { readAlike, readFor } from './reading.js';

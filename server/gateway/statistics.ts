@@ -1,5 +1,5 @@
 /** What a target did since this gateway started to serve it: running totals, as Triton's statistics and `/metrics` give them. */
-import type { ErrorKind } from './error-kinds.js';
+import type { ErrorKind } from '../metering/error-kinds.js';
 
 /** Calls and the time they took in all, in nanoseconds. */
 export interface DurationTotal {

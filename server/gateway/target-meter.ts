@@ -1,8 +1,8 @@
 /** The counters of one target: its open window, the closed ones that wait for the database, and totals since it began. */
-import type { ErrorKind } from './error-kinds.js';
-import { batchSizeBucketOf, bucketOf } from './histogram.js';
-import { WINDOW_MS } from './limits.js';
-import { merge, openWindow, type MetricWindow } from './metric-window.js';
+import type { ErrorKind } from '../metering/error-kinds.js';
+import { batchSizeBucketOf, bucketOf } from '../metering/histogram.js';
+import { merge, openWindow, WINDOW_MS, type MetricWindow } from '../metering/metric-window.js';
+import type { OpenWindow } from '../metering/window-writer.js';
 import type { DurationTotal, ExecutionTotals, TargetCounters, TargetStatistics } from './statistics.js';
 
 /** Rejections that took no time: in the latency histogram they would make an overloaded target look fast. */
@@ -13,13 +13,6 @@ const EXACT_BATCH_SIZES = 256;
 
 /** Who was away for longer than this did not count: the time is left out, where a window for each 5 s of it could fill the memory. */
 const LONGEST_GAP_MS = 12 * WINDOW_MS;
-
-/** A window that is still being counted, as it was at one moment. */
-export interface OpenWindow {
-  readonly meter: TargetMeter;
-  readonly window: MetricWindow;
-  readonly edits: number;
-}
 
 /** Where the time of an answered request went. */
 export interface Stages extends Execution {

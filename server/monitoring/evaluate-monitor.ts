@@ -1,7 +1,7 @@
 /** What one run of a monitor finds in the windows. Pure. */
-import { quantile } from '../gateway/histogram.js';
+import { quantile } from '../metering/histogram.js';
 import type { MonitorMetric, MonitorRunState } from './monitoring.entities.js';
-import type { WindowSummary } from './metric-windows.js';
+import type { WindowSummary } from '../metering/metric-windows.js';
 import { formatDuration, formatValue, metricName, plural } from './wording.js';
 
 export interface MonitorRule {

@@ -7,7 +7,7 @@ import { DomainError } from '../errors.js';
 import { VersionEntity } from '../registry/registry.entities.js';
 import { toVersion } from '../registry/registry.mappers.js';
 import { VersionType } from '../registry/registry.types.js';
-import type { DeploymentWindows, MetricWindows } from './metric-windows.js';
+import type { DeploymentWindows, MetricWindows } from '../metering/metric-windows.js';
 import { DeploymentMetricsType, TargetMetricsType } from './metrics.types.js';
 import { MAX_WINDOW_MS, MIN_WINDOW_MS } from './monitor-input.js';
 import { toDeploymentMetrics, toTargetMetrics } from './monitoring.mappers.js';

@@ -4,11 +4,11 @@ import type { EntityManager } from 'typeorm';
 import type { Fence } from '../database/leadership.js';
 import type { Actor, Change, UnitOfWork } from '../database/unit-of-work.js';
 import { DeploymentEntity } from '../deployments/deployment.entities.js';
-import { SERVER_ERROR_KINDS } from '../gateway/meter.js';
+import { SERVER_ERROR_KINDS } from '../metering/error-kinds.js';
 import { alertTransition, type AlertCondition } from './alert-transition.js';
 import { fireAlert, resolveAlert } from './alert-writer.js';
 import { evaluateMonitor } from './evaluate-monitor.js';
-import type { MetricWindows } from './metric-windows.js';
+import type { MetricWindows } from '../metering/metric-windows.js';
 import { AlertEntity, AlertRuleEntity, MonitorEntity, MonitorRunEntity } from './monitoring.entities.js';
 
 export class MonitorRunner {

@@ -1,9 +1,9 @@
 /** Rows to GraphQL objects. */
 import { toNodeId } from '../api/node-id.js';
-import { BATCH_SIZE_BOUNDS, quantile } from '../gateway/histogram.js';
-import { SERVER_ERROR_KINDS } from '../gateway/meter.js';
+import { BATCH_SIZE_BOUNDS, quantile } from '../metering/histogram.js';
+import { SERVER_ERROR_KINDS } from '../metering/error-kinds.js';
 import { serverErrors } from './evaluate-monitor.js';
-import type { DeploymentWindows, WindowSummary } from './metric-windows.js';
+import type { DeploymentWindows, WindowSummary } from '../metering/metric-windows.js';
 import { DeploymentMetricsType, type MetricsType, TargetMetricsType } from './metrics.types.js';
 import type { AlertEntity, AlertRuleEntity, MonitorEntity, MonitorRunEntity } from './monitoring.entities.js';
 import { AlertRuleType, AlertType, MonitorRunType, MonitorType } from './monitoring.types.js';

@@ -7,7 +7,7 @@ import type { UnitOfWork } from '../database/unit-of-work.js';
 import type { DeploymentService } from '../deployments/deployment.service.js';
 import { ProjectService } from '../registry/project.service.js';
 import { AlertOfEventResolver, AlertResolver, AlertRuleResolver, DeploymentAlertsResolver, MonitorRulesResolver } from './alert.resolver.js';
-import { MetricWindows } from './metric-windows.js';
+import { MetricWindows } from '../metering/metric-windows.js';
 import { DeploymentMetricsResolver, TargetMetricsOfTargetResolver, TargetMetricsResolver } from './metrics.resolver.js';
 import { MonitorRunner } from './monitor-runner.js';
 import { MonitorScheduler } from './monitor-scheduler.js';

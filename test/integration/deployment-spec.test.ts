@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { RouteDocument } from '../../server/gateway/route.js';
+import type { RouteDocument } from '../../server/routing/route-document.js';
 import { PROJECT_ROOT } from '../../server/paths.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { eventually } from '../support/eventually.js';

@@ -7,7 +7,7 @@ import { decodeCursor, encodeCursor } from '../../server/events/cursor.js';
 import { EventFeed, type FeedItem, type FollowOptions } from '../../server/events/event-feed.js';
 import { pruneEvents } from '../../server/events/retention.js';
 import { Sequencer } from '../../server/events/sequencer.js';
-import { CHANNEL } from '../../server/gateway/route.js';
+import { NOTIFICATION } from '../../server/database/notification-names.js';
 import { openFence } from '../support/api.js';
 import { countStatements } from '../support/count-statements.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -57,10 +57,10 @@ async function live(options: { bufferSize?: number } = {}): Promise<{ feed: Even
   await feed.start();
   const stopped = new AbortController();
   const running = sequencer.run(openFence, stopped.signal);
-  const listener = new Listener([CHANNEL.EVENTS, CHANNEL.UNSEQUENCED], {
+  const listener = new Listener([NOTIFICATION.EVENTS, NOTIFICATION.UNSEQUENCED], {
     url: db.url,
     applicationName: 'test',
-    onWake: (channel) => (channel === CHANNEL.EVENTS ? void feed.wake() : sequencer.wake()),
+    onWake: (channel) => (channel === NOTIFICATION.EVENTS ? void feed.wake() : sequencer.wake()),
   });
   await listener.start(false);
   return {

@@ -8,7 +8,7 @@ import type { GatewayError } from '../../server/gateway/gateway-error.js';
 import { Meter } from '../../server/gateway/meter.js';
 import type { Answer } from '../../server/gateway/pending.js';
 import { ReplicaLinks } from '../../server/gateway/replica-links.js';
-import type { RouteDocument } from '../../server/gateway/route.js';
+import type { RouteDocument } from '../../server/routing/route-document.js';
 import { Router } from '../../server/gateway/router.js';
 import { eventually } from '../support/eventually.js';
 import { callAt, COMMAND_MODEL, GatewayBench, onnx, routeOf, targetOf } from '../support/gateway.js';

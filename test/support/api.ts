@@ -21,7 +21,7 @@ import { UnitOfWork } from '../../server/database/unit-of-work.js';
 import { EventFeed } from '../../server/events/event-feed.js';
 import { EventResolver } from '../../server/events/event.resolver.js';
 import { Sequencer } from '../../server/events/sequencer.js';
-import { CHANNEL } from '../../server/gateway/route.js';
+import { NOTIFICATION } from '../../server/database/notification-names.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 
 /** What features are made of. */
@@ -118,12 +118,12 @@ export async function startTestApi({
   const sequencer = new Sequencer(database.dataSource, notifier, { pollMs: 200 });
   const stopped = new AbortController();
   const sequencing = sequencer.run(openFence, stopped.signal);
-  const listener = new Listener([CHANNEL.EVENTS, CHANNEL.UNSEQUENCED, CHANNEL.ROUTES], {
+  const listener = new Listener([NOTIFICATION.EVENTS, NOTIFICATION.UNSEQUENCED, NOTIFICATION.ROUTES], {
     url: database.url,
     applicationName: 'pilothouse-test',
     onWake: (channel) => {
-      if (channel === CHANNEL.EVENTS) void feed.wake();
-      else if (channel === CHANNEL.UNSEQUENCED) sequencer.wake();
+      if (channel === NOTIFICATION.EVENTS) void feed.wake();
+      else if (channel === NOTIFICATION.UNSEQUENCED) sequencer.wake();
       else tokens.invalidate();
     },
   });

@@ -12,7 +12,8 @@ import { ReplicaConnection } from '../../runtimes/open-inference/connection.js';
 import type { ReplicaHello } from '../../runtimes/open-inference/frame.js';
 import type { Signature } from '../../runtimes/tensor.js';
 import { Call } from '../../server/gateway/pending.js';
-import { CHANNEL, type RouteDocument, type TargetRoute } from '../../server/gateway/route.js';
+import { NOTIFICATION } from '../../server/database/notification-names.js';
+import type { RouteDocument, TargetRoute } from '../../server/routing/route-document.js';
 import { program } from '../../server/paths.js';
 import { eventually } from './eventually.js';
 import { samplesOf } from './promtool.js';
@@ -325,7 +326,7 @@ export async function publish(databaseUrl: string, routes: readonly RouteDocumen
         JSON.stringify(route),
       ]);
     await client.query('COMMIT');
-    if (notify) await client.query(`SELECT pg_notify('${CHANNEL.ROUTES}', '')`);
+    if (notify) await client.query(`SELECT pg_notify('${NOTIFICATION.ROUTES}', '')`);
     return version;
   } finally {
     await client.end();

@@ -8,11 +8,12 @@ import { createAutoscaling, type Autoscaling } from '../../server/autoscaling/au
 import { NotLeaderError, type Fence } from '../../server/database/leadership.js';
 import { Notifier } from '../../server/database/notifications.js';
 import { UnitOfWork } from '../../server/database/unit-of-work.js';
-import { DeploymentEntity, GatewayEntity, RouteEntity } from '../../server/deployments/deployment.entities.js';
+import { DeploymentEntity } from '../../server/deployments/deployment.entities.js';
+import { GatewayEntity, RouteEntity } from '../../server/routing/routing.entities.js';
 import { createDeployments, type Deployments } from '../../server/deployments/deployments.js';
-import { BATCH_SIZE_BUCKETS, batchSizeBucketOf, BUCKETS, bucketOf } from '../../server/gateway/histogram.js';
+import { BATCH_SIZE_BUCKETS, batchSizeBucketOf, BUCKETS, bucketOf } from '../../server/metering/histogram.js';
 import { createMonitoring, type Monitoring } from '../../server/monitoring/monitoring.js';
-import { MetricWindowEntity } from '../../server/monitoring/monitoring.entities.js';
+import { MetricWindowEntity } from '../../server/metering/metric-window.entities.js';
 import { ModelEntity, ProjectEntity, VersionEntity } from '../../server/registry/registry.entities.js';
 import { createRegistry, type Registry } from '../../server/registry/registry.js';
 import { createTestDatabase, type TestDatabase } from './database.js';

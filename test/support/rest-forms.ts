@@ -5,7 +5,7 @@ import { halfValue } from '../../runtimes/open-inference/half.js';
 import { tensorFromJson } from '../../runtimes/open-inference/json.js';
 import { tensorFromBytes, tensorToBytes } from '../../runtimes/open-inference/message.js';
 import type { Datatype, Signature, Tensor, TensorSpec } from '../../runtimes/tensor.js';
-import { quoteBareWords } from '../../server/gateway/protocols/json-body.js';
+import { quoteBareWords } from '../../server/json-body.js';
 import type { InferenceCase, ProtocolForm } from './protocol-cases.js';
 
 export interface RestGateway {

@@ -1,6 +1,6 @@
 /** What the gateway says of its targets in `/metrics`, made from their meters' totals when it is asked: counting costs a request nothing more. */
-import { ERROR_KINDS } from '../error-kinds.js';
-import { BATCH_SIZE_BOUNDS, BOUNDS_MS } from '../histogram.js';
+import { ERROR_KINDS } from '../../metering/error-kinds.js';
+import { BATCH_SIZE_BOUNDS, BOUNDS_MS } from '../../metering/histogram.js';
 import type { TargetCounters } from '../statistics.js';
 import { histogramSamples, labelText, sample, type MetricFamily } from './exposition.js';
 

@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino, stdTimeFunctions, type Logger } from 'pino';
 import { GatheringLog } from '../../log-sink.js';
-import { SERVER_ERROR_KINDS } from '../error-kinds.js';
+import { SERVER_ERROR_KINDS } from '../../metering/error-kinds.js';
 import type { RequestObserver, RequestOutcome } from '../observer.js';
 
 export interface AccessLogOptions {

@@ -1,7 +1,7 @@
 /** MLflow's bodies: JSON in four forms, or CSV. */
 import { objectOf, parametersFrom } from '../../../runtimes/open-inference/rest-request.js';
 import { TensorError, type Datatype, type Signature, type Tensor } from '../../../runtimes/tensor.js';
-import { readJson } from './json-body.js';
+import { readJson } from '../../json-body.js';
 import type { MlflowBody } from './mlflow-content-type.js';
 import { csvElement, frameFromCsv } from './mlflow-csv.js';
 import { frameFromRecords, frameFromSplit, tensorsOfFrame } from './mlflow-frame.js';

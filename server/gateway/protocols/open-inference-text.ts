@@ -5,7 +5,7 @@ import { tensorToBytes } from '../../../runtimes/open-inference/message.js';
 import { restRequestFrom, type OutputForm, type RestRequest } from '../../../runtimes/open-inference/rest-request.js';
 import type { Tensor } from '../../../runtimes/tensor.js';
 import { classifiedElements, classify } from './classification.js';
-import { readJson } from './json-body.js';
+import { readJson } from '../../json-body.js';
 import { splitBody } from './open-inference-body.js';
 import { elementsAsText, type AnsweredBy, type Text, type TextProtocol } from './text-protocol.js';
 

@@ -4,7 +4,7 @@ import { TensorError } from '../../../runtimes/tensor.js';
 import type { DataPlane } from '../data-plane.js';
 import { GatewayError } from '../gateway-error.js';
 import { json, type HttpAnswer } from './http-route.js';
-import { readJson } from './json-body.js';
+import { readJson } from '../../json-body.js';
 import { repositoryIndex } from './triton.js';
 
 /** @param body empty, or `{"ready": true}` for what can answer only. @throws GatewayError INVALID */

@@ -1,7 +1,7 @@
 /** TensorFlow Serving's and KServe V1's bodies: by row (`instances`) or by column (`inputs`), without datatypes or shapes. */
 import { objectOf } from '../../../runtimes/open-inference/rest-request.js';
 import { TensorError, type Signature } from '../../../runtimes/tensor.js';
-import { readJson } from './json-body.js';
+import { readJson } from '../../json-body.js';
 import { columnsText, rowsText } from './signature-text.js';
 import { areNamedRows, tensorsByColumn, tensorsByRow } from './signature-values.js';
 import { nestedElements, type Reading, type TextProtocol } from './text-protocol.js';

@@ -6,7 +6,7 @@ import { GatewayError } from '../gateway-error.js';
 import { MAX_ELEMENTS_WRITTEN_HERE, MAX_ELEMENTS_WRITTEN_SOON, MAX_TEXT_READ_HERE, MAX_TEXT_READ_SOON } from '../limits.js';
 import type { Answer, Call } from '../pending.js';
 import { readAlike } from '../reading.js';
-import type { TargetRoute } from '../route.js';
+import type { TargetRoute } from '../../routing/route-document.js';
 import type { Target } from '../router.js';
 import type { HttpAnswer } from './http-route.js';
 import type { AnsweredBy, Reading, Text } from './text-protocol.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { quantile } from '../../../server/gateway/histogram.js';
-import { MetricWindows } from '../../../server/monitoring/metric-windows.js';
+import { quantile } from '../../../server/metering/histogram.js';
+import { MetricWindows } from '../../../server/metering/metric-windows.js';
 import { pruneMonitoring } from '../../../server/monitoring/monitoring-retention.js';
 import { NotLeaderError } from '../../../server/database/leadership.js';
 import { countStatements } from '../../support/count-statements.js';

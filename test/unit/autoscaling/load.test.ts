@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { loadRange, observeLoad, type LoadQuery } from '../../../server/autoscaling/load.js';
-import type { LiveGateway, LoadWindow } from '../../../server/monitoring/metric-windows.js';
+import type { LiveGateway, LoadWindow } from '../../../server/metering/metric-windows.js';
 
 const V1 = '11111111-0000-4000-8000-000000000000';
 const V2 = '22222222-0000-4000-8000-000000000000';

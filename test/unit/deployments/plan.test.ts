@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { plan, rolloutOutcome, type GatewayView, type ReplicaView, type RouteView, type World } from '../../../server/deployments/plan.js';
+import { plan, rolloutOutcome, type ReplicaView, type RouteView, type World } from '../../../server/deployments/plan.js';
+import type { Acknowledgement } from '../../../server/routing/acknowledgements.js';
 import { statusOf } from '../../../server/deployments/status.js';
 import type { WantedGeneration } from '../../../server/deployments/template.js';
 
@@ -33,7 +34,7 @@ const routeTo = (generation: number, ...targets: [versionId: string, ids: string
   generation,
   targets: targets.map(([versionId, ids, weight = 100]) => ({ versionId, weight, shadowPercent: 0, replicaIds: [...ids].sort() })),
 });
-const gateway = (acknowledgedVersion: number, inFlight: GatewayView['inFlight'] = {}): GatewayView => ({ acknowledgedVersion, inFlight });
+const gateway = (acknowledgedVersion: number, inFlight: Acknowledgement['inFlight'] = {}): Acknowledgement => ({ acknowledgedVersion, inFlight });
 const world = (parts: Partial<World> & Pick<World, 'desired'>): World => ({
   deleting: false,
   routed: null,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { batchingOf } from '../../../server/deployments/batching.js';
 import type { DeploymentSpec } from '../../../server/deployments/deployment.entities.js';
-import { routeDocument, routeView } from '../../../server/deployments/route-writer.js';
+import { routeDocument, routeView } from '../../../server/deployments/route-documents.js';
 import { changedSpec, checkNumbersDiffer, sameSpec, type SpecChange } from '../../../server/deployments/spec.js';
 import { templateOf, wantedBy } from '../../../server/deployments/template.js';
 import { DomainError } from '../../../server/errors.js';

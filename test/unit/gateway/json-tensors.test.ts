@@ -4,7 +4,7 @@ import { halfBits, halfValue } from '../../../runtimes/open-inference/half.js';
 import { InexactNumberError, tensorDataText, tensorFromJson, tensorToJson } from '../../../runtimes/open-inference/json.js';
 import { restRequestFrom } from '../../../runtimes/open-inference/rest-request.js';
 import { allocate, bytesOf, TensorError, type Datatype, type NumericData, type NumericDatatype, type Tensor } from '../../../runtimes/tensor.js';
-import { quoteBareWords, readJson } from '../../../server/gateway/protocols/json-body.js';
+import { quoteBareWords, readJson } from '../../../server/json-body.js';
 
 const restRequest = (value: unknown) => restRequestFrom(value);
 const one = (datatype: string, shape: unknown, data: unknown) => tensorFromJson({ name: 'x', datatype, shape, data }, 'inputs[0]');

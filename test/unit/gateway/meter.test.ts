@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BATCH_SIZE_BOUNDS, BATCH_SIZE_BUCKETS, batchSizeBucketOf, BUCKETS, bucketOf } from '../../../server/gateway/histogram.js';
-import { coarsen } from '../../../server/gateway/metric-window.js';
-import { ERROR_KINDS, Meter, SERVER_ERROR_KINDS, type MetricWindow } from '../../../server/gateway/meter.js';
+import { BATCH_SIZE_BOUNDS, BATCH_SIZE_BUCKETS, batchSizeBucketOf, BUCKETS, bucketOf } from '../../../server/metering/histogram.js';
+import { coarsen } from '../../../server/metering/metric-window.js';
+import { Meter } from '../../../server/gateway/meter.js';
+import { ERROR_KINDS, SERVER_ERROR_KINDS } from '../../../server/metering/error-kinds.js';
+import type { MetricWindow } from '../../../server/metering/metric-window.js';
 
 const T = 1_000_000_000_000;
 const total = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);

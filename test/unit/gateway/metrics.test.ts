@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ERROR_KINDS } from '../../../server/gateway/error-kinds.js';
+import { ERROR_KINDS } from '../../../server/metering/error-kinds.js';
 import { exposition, histogramSamples, labelText, type MetricFamily } from '../../../server/gateway/metrics/exposition.js';
 import { inferenceFamilies } from '../../../server/gateway/metrics/inference-families.js';
 import { WorkerMetrics } from '../../../server/gateway/metrics/worker-metrics.js';

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeResponse, encodeMerged, encodeResponse, packBytes, tensorFromBytes, tensorToBytes } from '../../../runtimes/open-inference/message.js';
 import { PackedTensor } from '../../../runtimes/open-inference/packed-tensor.js';
 import type { Tensor } from '../../../runtimes/tensor.js';
-import { agrees } from '../../../server/gateway/agreement.js';
+import { agrees } from '../../../server/metering/agreement.js';
 import { splitRows } from '../../../server/gateway/batch.js';
 import { inferResponse } from '../../../server/gateway/protocols/grpc-infer-response.js';
 import { readInferRequest } from '../../../server/gateway/protocols/grpc-infer-request.js';

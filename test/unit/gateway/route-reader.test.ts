@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readRoutes } from '../../../server/gateway/route-reader.js';
+import { readRoutes } from '../../../server/routing/route-reader.js';
 import { routeOf, targetOf } from '../../support/gateway.js';
 
 const signature = { inputs: [{ name: 'x', datatype: 'FP32' as const, shape: [-1, 4] }], outputs: [] };

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { loadSnapshot, SnapshotSaver, type RouteSnapshot } from '../../../server/gateway/route-snapshot.js';
+import { loadSnapshot, SnapshotSaver, type RouteSnapshot } from '../../../server/routing/route-snapshot.js';
 
 let folder: string;
 let path: string;

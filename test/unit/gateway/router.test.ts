@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Reply } from '../../../runtimes/open-inference/connection.js';
 import type { EncodedMessage, InferRequest } from '../../../runtimes/open-inference/message.js';
 import { Meter } from '../../../server/gateway/meter.js';
-import type { RouteDocument, TargetRoute } from '../../../server/gateway/route.js';
+import type { RouteDocument, TargetRoute } from '../../../server/routing/route-document.js';
 import { Router } from '../../../server/gateway/router.js';
 import { pickWeighted } from '../../../server/gateway/weighted.js';
 import type { Sent } from '../../../server/gateway/transport.js';

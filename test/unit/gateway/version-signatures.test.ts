@@ -12,7 +12,7 @@ import { tensorFlowServingRest } from '../../../server/gateway/protocols/tensorf
 import type { TextProcess } from '../../../server/gateway/protocols/text-process.js';
 import { textProtocol } from '../../../server/gateway/protocols/text-protocols.js';
 import { Texts } from '../../../server/gateway/protocols/texts.js';
-import type { TargetRoute } from '../../../server/gateway/route.js';
+import type { TargetRoute } from '../../../server/routing/route-document.js';
 import { Router } from '../../../server/gateway/router.js';
 import type { Sent } from '../../../server/gateway/transport.js';
 import { FakeLink } from '../../support/fake-link.js';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { BUCKETS, bucketOf } from '../../../server/gateway/histogram.js';
+import { BUCKETS, bucketOf } from '../../../server/metering/histogram.js';
 import { evaluateMonitor, type MonitorRule } from '../../../server/monitoring/evaluate-monitor.js';
-import type { WindowSummary } from '../../../server/monitoring/metric-windows.js';
+import type { WindowSummary } from '../../../server/metering/metric-windows.js';
 
 const SERVER = ['OVERLOADED', 'RUNTIME_FAILED'];
 const errorRate: MonitorRule = { metric: 'ERROR_RATE', quantile: null, windowMs: 60_000, minimumRequests: 10 };

@@ -1,10 +1,8 @@
-/** Builds route documents and writes them, with the table's version, in the transaction of the change. */
-import type { EntityManager } from 'typeorm';
-import type { Change } from '../database/unit-of-work.js';
-import { CHANNEL, type RouteDocument } from '../gateway/route.js';
+/** What a deployment tells gateways: its plan as a route document, and back. */
+import type { RouteDocument } from '../routing/route-document.js';
 import type { VersionEntity } from '../registry/registry.entities.js';
 import { batchingOf } from './batching.js';
-import { RouteEntity, type DeploymentSpec, type ReplicaEntity } from './deployment.entities.js';
+import { type DeploymentSpec, type ReplicaEntity } from './deployment.entities.js';
 import { modelNameOf } from './endpoint-names.js';
 import type { RouteView } from './plan.js';
 
@@ -55,17 +53,3 @@ export const routeView = (document: RouteDocument): RouteView => ({
     replicaIds: replicas.map((r) => r.replicaId),
   })),
 });
-
-/** Writes a route, or removes it; answers the table's new version. */
-export async function writeRoute(change: Change, deploymentId: string, document: RouteDocument | null): Promise<number> {
-  const version = await nextTableVersion(change.manager);
-  if (document) await change.manager.upsert(RouteEntity, { deploymentId, version, document: document as never, updatedAt: change.now }, ['deploymentId']);
-  else await change.manager.delete(RouteEntity, { deploymentId });
-  change.wake(CHANNEL.ROUTES);
-  return version;
-}
-
-async function nextTableVersion(manager: EntityManager): Promise<number> {
-  const [rows]: [{ version: string }[]] = await manager.query('UPDATE route_table SET version = version + 1 WHERE id = 1 RETURNING version');
-  return Number(rows[0]!.version);
-}

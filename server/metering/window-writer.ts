@@ -1,6 +1,25 @@
-/** Writes the meter's windows to PostgreSQL: upserts by (gateway, window, target) with the whole of each window, so that a repeat adds nothing. */
+/** Writes windows to PostgreSQL: upserts by (gateway, window, target) with the whole of each window, so that a repeat adds nothing. */
 import type pg from 'pg';
-import type { Meter, MetricWindow } from './meter.js';
+import type { MetricWindow } from './metric-window.js';
+
+/** A window that is still being counted, as it was at one moment. */
+export interface OpenWindow {
+  readonly window: MetricWindow;
+  /** Counts the changes of the window: tells whether more was added since. */
+  readonly edits: number;
+  /** Whose window it is: told what of it is in the database. */
+  readonly meter: { wrote(written: OpenWindow): void };
+}
+
+/** Whose windows are written: the gateway's meter. */
+export interface WindowSource {
+  /** Closes the windows that have ended. */
+  roll(now: number): void;
+  /** Every window that holds something unwritten. Closed ones are final. */
+  collect(now: number): { readonly closed: readonly MetricWindow[]; readonly open: readonly OpenWindow[] };
+  /** These closed windows are in the database now. */
+  written(windows: readonly MetricWindow[]): void;
+}
 
 const BATCH = 500;
 
@@ -19,12 +38,12 @@ const UPSERT = `
     in_flight_max = excluded.in_flight_max, queue_ms = excluded.queue_ms, queue_max = excluded.queue_max`;
 
 /** Writes what is unwritten; one call at a time. @throws what pg throws; the windows are then kept, and written with the next call. */
-export async function writeWindows(pool: pg.Pool, gatewayId: string, meter: Meter, now: number): Promise<void> {
+export async function writeWindows(pool: pg.Pool, gatewayId: string, source: WindowSource, now: number): Promise<void> {
   // Also where nobody answers: that is when windows pile up.
-  meter.roll(now);
+  source.roll(now);
   const client = await pool.connect();
   try {
-    const { closed, open } = meter.collect(now);
+    const { closed, open } = source.collect(now);
     // The open ones first: while a long backlog is written, what happens now must not look like missing data.
     for (const batch of batches(open)) {
       await upsert(
@@ -36,9 +55,9 @@ export async function writeWindows(pool: pg.Pool, gatewayId: string, meter: Mete
     }
     for (const batch of batches(closed)) {
       await upsert(client, gatewayId, batch);
-      meter.written(batch);
+      source.written(batch);
     }
-    meter.written([]);
+    source.written([]);
     client.release();
   } catch (error) {
     client.release(true);

@@ -1,6 +1,6 @@
 /** Reads route documents one by one, so that one that cannot be read is refused alone and the others are served. */
 import * as z from 'zod';
-import type { RouteDocument } from './route.js';
+import type { RouteDocument } from './route-document.js';
 
 export interface RefusedRoute {
   readonly deploymentId: string;

@@ -1,8 +1,8 @@
 /** A body's JSON text to values: as fast as the engine's own parser where that is exact, slower where it is not. */
 import { isUtf8 } from 'node:buffer';
 import { parse } from 'lossless-json';
-import { InexactNumberError } from '../../../runtimes/open-inference/json.js';
-import { TensorError } from '../../../runtimes/tensor.js';
+import { InexactNumberError } from '../runtimes/open-inference/json.js';
+import { TensorError } from '../runtimes/tensor.js';
 
 const LONG_INTEGER = /^-?\d{16,}$/;
 

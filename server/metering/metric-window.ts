@@ -2,6 +2,9 @@
 import { BATCH_SIZE_BUCKETS, BUCKETS } from './histogram.js';
 import { ERROR_KINDS, type ErrorKind } from './error-kinds.js';
 
+/** How long a window is, unless its gateway had to merge it with its neighbours. */
+export const WINDOW_MS = 5_000;
+
 /** One window of one target as it is written: it covers `windowMs` from `windowStart` on. */
 export interface MetricWindow {
   readonly deploymentId: string;

@@ -4,19 +4,19 @@
  */
 import type { EntityManager } from 'typeorm';
 import { GATEWAY_ALIVE_MS } from '../database/leadership.js';
-import { addCounts } from '../gateway/histogram.js';
+import { addCounts } from './histogram.js';
 
 /** What was reported of one target, or of all targets of a deployment, over a range of time. */
 export interface WindowSummary {
   readonly requests: number;
   /** Failed requests by kind. */
   readonly errors: Readonly<Record<string, number>>;
-  /** Counts by latency bucket (`gateway/histogram.ts`). */
+  /** Counts by latency bucket (`histogram.ts`). */
   readonly latency: readonly number[];
   /** Of answered requests by the same buckets: from arrival to the replica, and in the runtime. */
   readonly queueTime: readonly number[];
   readonly computeTime: readonly number[];
-  /** Batches that runtimes executed, their rows in all, and how many batches had how many rows (`gateway/histogram.ts`). */
+  /** Batches that runtimes executed, their rows in all, and how many batches had how many rows (`histogram.ts`). */
   readonly executions: number;
   readonly rows: number;
   readonly batchSizes: readonly number[];

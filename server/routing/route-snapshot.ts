@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import type pg from 'pg';
 import * as z from 'zod';
 import { readRoutes, type RefusedRoute } from './route-reader.js';
-import type { RouteDocument } from './route.js';
+import type { RouteDocument } from './route-document.js';
 
 export interface RouteSnapshot {
   /** The table's version; versions of one database can be compared. */
