@@ -91,6 +91,14 @@ const zones = [
     [],
     'The gateway is a process of its own: what it shares with the server is in routing/ and metering/.',
   ),
+  ...['http', 'grpc', 'protocols', 'text'].map((room) =>
+    zone(
+      './server/gateway/{dispatch,replicas,metering}/**',
+      `./server/gateway/${room}`,
+      [],
+      'Of the gateway, dispatch, replicas and metering know no protocol: protocols decode, call the data plane and encode.',
+    ),
+  ),
   ...SHARED.flatMap((room) => {
     const message = `${room} lies below the features and the gateway: it imports the database, the runtimes' contract, tensors and codec, and itself.`;
     return [

@@ -21,7 +21,7 @@ export type Program =
   | 'server/main'
   | 'server/stop-main'
   | 'server/gateway/main'
-  | 'server/gateway/text-main'
+  | 'server/gateway/text/text-main'
   | 'runtimes/host/main'
   | 'runtimes/host/validate-main'
   | 'runtimes/host/idle-main';

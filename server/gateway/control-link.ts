@@ -9,7 +9,7 @@ import { Listener, Notifier } from '../database/notifications.js';
 import { acknowledge } from '../routing/acknowledgements.js';
 import { HEARTBEAT_MS, METER_FLUSH_MS, POLL_MS } from './limits.js';
 import { writeWindows } from '../metering/window-writer.js';
-import type { Meter } from './meter.js';
+import type { Meter } from './metering/meter.js';
 import type { RefusedRoute } from '../routing/route-reader.js';
 import { readSnapshot, type RouteSnapshot } from '../routing/route-snapshot.js';
 import { NOTIFICATION } from '../database/notification-names.js';

@@ -7,23 +7,23 @@ import type { AllowedHosts } from '../allowed-hosts.js';
 import { corsPolicy } from '../cors.js';
 import { followWallClock, now, wallTime } from './clock.js';
 import { ControlLink } from './control-link.js';
-import { DataPlane } from './data-plane.js';
+import { DataPlane } from './dispatch/data-plane.js';
 import type { TracingConfig } from '../config.js';
-import { ErrorAnswers } from './metrics/error-answers.js';
-import { createGatewayMetrics } from './metrics/gateway-metrics.js';
-import { Meter } from './meter.js';
-import { httpProtocols, httpRoutes } from './protocols/http-paths.js';
-import { METRICS_ROOT, metricsProtocol } from './protocols/metrics-route.js';
+import { ErrorAnswers } from './observe/error-answers.js';
+import { createGatewayMetrics } from './observe/gateway-metrics.js';
+import { Meter } from './metering/meter.js';
+import { httpProtocols, httpRoutes } from './http/http-paths.js';
+import { METRICS_ROOT, metricsProtocol } from './http/metrics-route.js';
 import { createObservers } from './observe/observers.js';
-import type { GrpcFront } from './protocols/grpc-server.js';
-import { HttpFront, METHODS, type ListenAt } from './protocols/http-server.js';
-import { TextProcess } from './protocols/text-process.js';
-import { Texts } from './protocols/texts.js';
+import type { GrpcFront } from './grpc/grpc-server.js';
+import { HttpFront, METHODS, type ListenAt } from './http/http-server.js';
+import { TextProcess } from './text/text-process.js';
+import { Texts } from './text/texts.js';
 import { forgetProcess, recordProcess } from './process-record.js';
 import { Receptions } from './receptions.js';
-import { ReplicaLinks } from './replica-links.js';
+import { ReplicaLinks } from './replicas/replica-links.js';
 import { loadSnapshot, SnapshotSaver, snapshotPath, type RouteSnapshot } from '../routing/route-snapshot.js';
-import { Router } from './router.js';
+import { Router } from './dispatch/router.js';
 import { TokenGate } from './token-gate.js';
 
 /** A start waits this long for PostgreSQL before it begins with the saved routes. */
@@ -189,7 +189,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   async function openGrpc(): Promise<{ front: GrpcFront; address: AddressInfo } | undefined> {
     await grpcsTurn;
     if (dataPlane.draining) return undefined;
-    const { GrpcFront } = await import('./protocols/grpc-server.js');
+    const { GrpcFront } = await import('./grpc/grpc-server.js');
     const front = new GrpcFront({ dataPlane, gate, receptions, onError: (code) => errors.count('grpc', code), log });
     return { front, address: await front.listen(options.grpc) };
   }

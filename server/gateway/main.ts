@@ -5,7 +5,7 @@ import { isLoopback, readConfig, type Config } from '../config.js';
 import { DomainError } from '../errors.js';
 import { LogSink } from '../log-sink.js';
 import { VERSION } from '../paths.js';
-import type { ListenAt } from './protocols/http-server.js';
+import type { ListenAt } from './http/http-server.js';
 import { startGateway, type Gateway } from './gateway.js';
 
 /** A second signal within this time is the same Ctrl-C, which reaches a process twice behind npm. */

@@ -1,8 +1,8 @@
 /** A replica whose answers, refusals and deaths the test decides: a real one cannot be made to die between two given messages. */
 import { decodeRequest, type EncodedMessage, type InferRequest, type InferResponse } from '../../runtimes/open-inference/message.js';
 import type { Reply } from '../../runtimes/open-inference/connection.js';
-import type { Link } from '../../server/gateway/lane.js';
-import { ReplicaLostError, type Sent } from '../../server/gateway/transport.js';
+import type { Link } from '../../server/gateway/replicas/lane.js';
+import { ReplicaLostError, type Sent } from '../../server/gateway/replicas/transport.js';
 
 export interface FakeMessage {
   readonly request: InferRequest;

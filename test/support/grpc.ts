@@ -16,7 +16,7 @@ import { tensorFromBytes, tensorToBytes } from '../../runtimes/open-inference/me
 import type { Datatype, Tensor } from '../../runtimes/tensor.js';
 import { PROJECT_ROOT } from '../../server/paths.js';
 
-const FOLDER = join(PROJECT_ROOT, 'server', 'gateway', 'protocols');
+const FOLDER = join(PROJECT_ROOT, 'server', 'gateway', 'grpc');
 const definition = loadSync([join(FOLDER, 'open-inference.proto'), join(FOLDER, 'health.proto')], {
   keepCase: true,
   longs: String,

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { pino, stdTimeFunctions, type Logger } from 'pino';
 import { GatheringLog } from '../../log-sink.js';
 import { SERVER_ERROR_KINDS } from '../../metering/error-kinds.js';
-import type { RequestObserver, RequestOutcome } from '../observer.js';
+import type { RequestObserver, RequestOutcome } from './observer.js';
 
 export interface AccessLogOptions {
   readonly home: string;

@@ -1,7 +1,7 @@
 /** Who is told of the requests of this gateway, as far as anybody is. */
 import type { Logger } from 'pino';
 import type { TracingConfig } from '../../config.js';
-import type { RequestObserver } from '../observer.js';
+import type { RequestObserver } from './observer.js';
 import { AccessLog } from './access-log.js';
 import { startTracing } from './tracing.js';
 

@@ -10,9 +10,9 @@ import type { Logger } from 'pino';
 import type { TraceSampler } from '../../config.js';
 import { wallTime } from '../clock.js';
 import { FAILURE_KINDS } from '../gateway-error.js';
-import type { RequestObserver, RequestOutcome } from '../observer.js';
-import type { CallContext, Protocol } from '../pending.js';
-import { GRPC_STATUS_OF } from '../protocols/grpc-status.js';
+import type { RequestObserver, RequestOutcome } from './observer.js';
+import type { CallContext, Protocol } from '../dispatch/pending.js';
+import { GRPC_STATUS_OF } from '../grpc/grpc-status.js';
 import { parseTraceparent } from './traceparent.js';
 
 export interface TracingOptions {

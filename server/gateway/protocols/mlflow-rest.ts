@@ -1,10 +1,10 @@
 /** MLflow's scoring protocol (https://mlflow.org/docs/latest/deployment/deploy-model-locally#inference-server-specification). */
-import type { DataPlane } from '../data-plane.js';
+import type { DataPlane } from '../dispatch/data-plane.js';
 import { GatewayError } from '../gateway-error.js';
-import { routesOf, type FailureText, type HttpProtocol, type HttpRoute } from './http-route.js';
+import { routesOf, type FailureText, type HttpProtocol, type HttpRoute } from '../http/http-route.js';
 import { mlflowBodyOf } from './mlflow-content-type.js';
 import { assertName, nameOf } from './model-name.js';
-import type { Texts } from './texts.js';
+import type { Texts } from '../text/texts.js';
 
 /** MLflow's own codes (mlflow/protos/databricks.proto). */
 const ERROR_CODES: Readonly<Record<number, string>> = {

@@ -1,10 +1,10 @@
 /** The Open Inference Protocol over REST, with Triton's extensions: paths, and one call on the data plane for an inference. */
-import type { DataPlane } from '../data-plane.js';
-import { errorText, json, routesOf, type HttpProtocol, type HttpRoute } from './http-route.js';
+import type { DataPlane } from '../dispatch/data-plane.js';
+import { errorText, json, routesOf, type HttpProtocol, type HttpRoute } from '../http/http-route.js';
 import { nameOf, versionOf } from './model-name.js';
 import { HEADER_LENGTH } from './open-inference-body.js';
 import { refuseRepositoryControl, repositoryIndexAnswer } from './repository-rest.js';
-import type { Texts } from './texts.js';
+import type { Texts } from '../text/texts.js';
 import { EXTENSIONS, modelConfig, modelStatistics } from './triton.js';
 
 const REST_EXTENSIONS = ['binary_tensor_data', ...EXTENSIONS];

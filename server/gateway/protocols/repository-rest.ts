@@ -1,9 +1,9 @@
 /** Triton's model repository extension: what is served can be listed, and is changed through the control plane only. */
 import { objectOf } from '../../../runtimes/open-inference/rest-request.js';
 import { TensorError } from '../../../runtimes/tensor.js';
-import type { DataPlane } from '../data-plane.js';
+import type { DataPlane } from '../dispatch/data-plane.js';
 import { GatewayError } from '../gateway-error.js';
-import { json, type HttpAnswer } from './http-route.js';
+import { json, type HttpAnswer } from '../http/http-route.js';
 import { readJson } from '../../json-body.js';
 import { repositoryIndex } from './triton.js';
 

@@ -2,13 +2,13 @@
  * TensorFlow Serving's REST API (https://www.tensorflow.org/tfx/serving/api_rest) and KServe V1
  * (https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol), which has the same paths.
  */
-import type { DataPlane } from '../data-plane.js';
+import type { DataPlane } from '../dispatch/data-plane.js';
 import { GatewayError } from '../gateway-error.js';
-import { errorText, json, routesOf, type HttpProtocol, type HttpRoute } from './http-route.js';
+import { errorText, json, routesOf, type HttpProtocol, type HttpRoute } from '../http/http-route.js';
 import { nameOf, versionOf } from './model-name.js';
 import { modelStatus, signatureMetadata } from './tensorflow-serving-status.js';
 import { SIGNATURE_NAME } from './tensorflow-serving-text.js';
-import type { Texts } from './texts.js';
+import type { Texts } from '../text/texts.js';
 
 const { get, post } = routesOf('tfs-rest');
 const kserve = routesOf('kserve-v1');

@@ -1,6 +1,6 @@
 /** What TensorFlow Serving and KServe V1 tell of a model: its versions' states, and its signature in TensorFlow's words. */
 import type { Datatype, TensorSpec } from '../../../runtimes/tensor.js';
-import type { DataPlane } from '../data-plane.js';
+import type { DataPlane } from '../dispatch/data-plane.js';
 
 const DTYPE: Partial<Record<Datatype, string>> = { FP16: 'DT_HALF', FP32: 'DT_FLOAT', FP64: 'DT_DOUBLE', BYTES: 'DT_STRING' };
 

@@ -4,7 +4,7 @@
  */
 import type { InferRequest } from '../../../runtimes/open-inference/message.js';
 import type { Tensor } from '../../../runtimes/tensor.js';
-import { tensorBytes } from '../tensor-bytes.js';
+import { tensorBytes } from '../dispatch/tensor-bytes.js';
 
 export interface TextProtocol<Context, Form> {
   /** @param context what it needs beside the body; plain JSON. @throws TensorError */

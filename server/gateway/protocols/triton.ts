@@ -3,8 +3,8 @@
  * place for REST and gRPC: the objects have the field names of Triton's protocol buffers, which its JSON has too.
  */
 import type { TensorSpec } from '../../../runtimes/tensor.js';
-import type { DataPlane } from '../data-plane.js';
-import type { DurationTotal, ExecutionTotals, TargetStatistics } from '../statistics.js';
+import type { DataPlane } from '../dispatch/data-plane.js';
+import type { DurationTotal, ExecutionTotals, TargetStatistics } from '../metering/statistics.js';
 
 /** Triton's names of what both REST and gRPC have. */
 export const EXTENSIONS: readonly string[] = ['classification', 'model_configuration', 'model_repository', 'parameters', 'statistics'];

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { credentials, loadPackageDefinition, Metadata, status } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 
-const PROTO = join(import.meta.dirname, '..', '..', '..', 'server', 'gateway', 'protocols', 'open-inference.proto');
+const PROTO = join(import.meta.dirname, '..', '..', '..', 'server', 'gateway', 'grpc', 'open-inference.proto');
 const PATIENCE_MS = 30_000;
 const { grpc, authorization, seconds } = JSON.parse(process.argv[2]);
 const { GRPCInferenceService: Service } = loadPackageDefinition(loadSync(PROTO, { keepCase: true })).inference;

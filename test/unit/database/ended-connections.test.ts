@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createDataSource } from '../../../server/database/data-source.js';
 import { ControlLink } from '../../../server/gateway/control-link.js';
-import { Meter } from '../../../server/gateway/meter.js';
+import { Meter } from '../../../server/gateway/metering/meter.js';
 import { startEndingPostgres, type EndingPostgres } from '../../support/ending-postgres.js';
 import { eventually } from '../../support/eventually.js';
 

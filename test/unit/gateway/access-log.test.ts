@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { AccessLog, accessLogPath, FAILURES_PER_SECOND } from '../../../server/gateway/observe/access-log.js';
-import type { RequestOutcome } from '../../../server/gateway/observer.js';
-import { Call } from '../../../server/gateway/pending.js';
+import type { RequestOutcome } from '../../../server/gateway/observe/observer.js';
+import { Call } from '../../../server/gateway/dispatch/pending.js';
 
 const T = 1_000_000_000_000;
 let home: string;

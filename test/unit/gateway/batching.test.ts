@@ -3,14 +3,14 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { InferRequest } from '../../../runtimes/open-inference/message.js';
 import { elementCount, type Signature, type Tensor } from '../../../runtimes/tensor.js';
-import { splitRows } from '../../../server/gateway/batch.js';
-import { BatchRule } from '../../../server/gateway/batch-rule.js';
-import type { QueueBudget } from '../../../server/gateway/dispatch-queue.js';
-import { Dispatcher } from '../../../server/gateway/dispatcher.js';
+import { splitRows } from '../../../server/gateway/dispatch/batch.js';
+import { BatchRule } from '../../../server/gateway/dispatch/batch-rule.js';
+import type { QueueBudget } from '../../../server/gateway/dispatch/dispatch-queue.js';
+import { Dispatcher } from '../../../server/gateway/dispatch/dispatcher.js';
 import { GatewayError } from '../../../server/gateway/gateway-error.js';
-import { TargetMeter } from '../../../server/gateway/meter.js';
-import { Call, type Answer } from '../../../server/gateway/pending.js';
-import { NotExecutedError } from '../../../server/gateway/transport.js';
+import { TargetMeter } from '../../../server/gateway/metering/meter.js';
+import { Call, type Answer } from '../../../server/gateway/dispatch/pending.js';
+import { NotExecutedError } from '../../../server/gateway/replicas/transport.js';
 import { FakeLink, type FakeMessage } from '../../support/fake-link.js';
 
 const signature: Signature = {

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Tensor } from '../../../runtimes/tensor.js';
-import { BatchRule } from '../../../server/gateway/batch-rule.js';
-import type { QueueBudget } from '../../../server/gateway/dispatch-queue.js';
-import { Dispatcher } from '../../../server/gateway/dispatcher.js';
+import { BatchRule } from '../../../server/gateway/dispatch/batch-rule.js';
+import type { QueueBudget } from '../../../server/gateway/dispatch/dispatch-queue.js';
+import { Dispatcher } from '../../../server/gateway/dispatch/dispatcher.js';
 import { PROBE_MIN_MS } from '../../../server/gateway/limits.js';
-import { TargetMeter } from '../../../server/gateway/meter.js';
-import type { Answer, Call, Pending } from '../../../server/gateway/pending.js';
-import { NotExecutedError, ReplicaLostError } from '../../../server/gateway/transport.js';
+import { TargetMeter } from '../../../server/gateway/metering/meter.js';
+import type { Answer, Call, Pending } from '../../../server/gateway/dispatch/pending.js';
+import { NotExecutedError, ReplicaLostError } from '../../../server/gateway/replicas/transport.js';
 import { FakeLink } from '../../support/fake-link.js';
 import { callAt } from '../../support/gateway.js';
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { packBytes, tensorFromBytes } from '../../../runtimes/open-inference/message.js';
 import type { Signature, Tensor } from '../../../runtimes/tensor.js';
-import { BatchRule } from '../../../server/gateway/batch-rule.js';
-import { fitShapes } from '../../../server/gateway/fit-shape.js';
+import { BatchRule } from '../../../server/gateway/dispatch/batch-rule.js';
+import { fitShapes } from '../../../server/gateway/dispatch/fit-shape.js';
 
 const spec = (name: string, ...shape: number[]) => ({ name, datatype: 'FP32', shape }) as const;
 const tensor = (name: string, ...shape: number[]): Tensor => ({ name, datatype: 'FP32', shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) });

@@ -2,9 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { allocate, DATATYPES, elementCount, elementSize, TensorError, viewOf, type Datatype, type Tensor } from '../../../runtimes/tensor.js';
-import { readAddress, readInferRequest } from '../../../server/gateway/protocols/grpc-infer-request.js';
-import { inferResponse, streamFailure, streamResponse } from '../../../server/gateway/protocols/grpc-infer-response.js';
-import type { WireMessage } from '../../../server/gateway/protocols/grpc-wire-message.js';
+import { readAddress, readInferRequest } from '../../../server/gateway/grpc/grpc-infer-request.js';
+import { inferResponse, streamFailure, streamResponse } from '../../../server/gateway/grpc/grpc-infer-response.js';
+import type { WireMessage } from '../../../server/gateway/grpc/grpc-wire-message.js';
 import { inferCodec, inferMessage, tensorsOf, type InferResponseMessage, type StreamAnswer } from '../../support/grpc.js';
 
 const bytesOfMessage = (message: WireMessage): Buffer => {

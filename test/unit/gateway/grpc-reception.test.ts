@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { Server, ServerCredentials, status, type Metadata } from '@grpc/grpc-js';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { RECEPTION_SLOW_MS } from '../../../server/gateway/limits.js';
-import { reception } from '../../../server/gateway/protocols/grpc-reception.js';
+import { reception } from '../../../server/gateway/grpc/grpc-reception.js';
 import { Receptions } from '../../../server/gateway/receptions.js';
 import { eventually } from '../../support/eventually.js';
 

@@ -2,7 +2,7 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
 import { TensorError } from '../../../runtimes/tensor.js';
-import { loadProto, readRequest, serviceOf } from '../../../server/gateway/protocols/grpc-service.js';
+import { loadProto, readRequest, serviceOf } from '../../../server/gateway/grpc/grpc-service.js';
 
 const methods = [
   serviceOf(loadProto('open-inference.proto'), 'inference.GRPCInferenceService'),

@@ -9,10 +9,10 @@ import { pino } from 'pino';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { AllowedHosts } from '../../../server/allowed-hosts.js';
 import { ANSWER_TIMEOUT_MS, HEADERS_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_BODY_BYTES, REQUEST_TIMEOUT_MS } from '../../../server/gateway/limits.js';
-import { Call } from '../../../server/gateway/pending.js';
-import { Connection, type ConnectionOptions } from '../../../server/gateway/protocols/http-connection.js';
-import { errorText, routesOf, type HttpAnswer, type HttpRoute } from '../../../server/gateway/protocols/http-route.js';
-import { HttpFront } from '../../../server/gateway/protocols/http-server.js';
+import { Call } from '../../../server/gateway/dispatch/pending.js';
+import { Connection, type ConnectionOptions } from '../../../server/gateway/http/http-connection.js';
+import { errorText, routesOf, type HttpAnswer, type HttpRoute } from '../../../server/gateway/http/http-route.js';
+import { HttpFront } from '../../../server/gateway/http/http-server.js';
 import { Receptions } from '../../../server/gateway/receptions.js';
 import { TokenGate } from '../../../server/gateway/token-gate.js';
 

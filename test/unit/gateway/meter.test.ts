@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BATCH_SIZE_BOUNDS, BATCH_SIZE_BUCKETS, batchSizeBucketOf, BUCKETS, bucketOf } from '../../../server/metering/histogram.js';
 import { coarsen } from '../../../server/metering/metric-window.js';
-import { Meter } from '../../../server/gateway/meter.js';
+import { Meter } from '../../../server/gateway/metering/meter.js';
 import { ERROR_KINDS, SERVER_ERROR_KINDS } from '../../../server/metering/error-kinds.js';
 import type { MetricWindow } from '../../../server/metering/metric-window.js';
 

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ERROR_KINDS } from '../../../server/metering/error-kinds.js';
-import { exposition, histogramSamples, labelText, type MetricFamily } from '../../../server/gateway/metrics/exposition.js';
-import { inferenceFamilies } from '../../../server/gateway/metrics/inference-families.js';
-import { WorkerMetrics } from '../../../server/gateway/metrics/worker-metrics.js';
-import { Meter } from '../../../server/gateway/meter.js';
+import { exposition, histogramSamples, labelText, type MetricFamily } from '../../../server/gateway/observe/exposition.js';
+import { inferenceFamilies } from '../../../server/gateway/observe/inference-families.js';
+import { WorkerMetrics } from '../../../server/gateway/observe/worker-metrics.js';
+import { Meter } from '../../../server/gateway/metering/meter.js';
 import { hasPromtool, promtoolObjections, samplesOf } from '../../support/promtool.js';
 
 const T = 1_000_000_000_000;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { assertInputs, type Signature, type Tensor } from '../../../runtimes/tensor.js';
-import { BatchRule } from '../../../server/gateway/batch-rule.js';
+import { BatchRule } from '../../../server/gateway/dispatch/batch-rule.js';
 import { tensorsByColumn, tensorsByRow } from '../../../server/gateway/protocols/signature-values.js';
 
 const signature: Signature = {

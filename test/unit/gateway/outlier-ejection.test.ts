@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { BatchRule } from '../../../server/gateway/batch-rule.js';
-import { Dispatcher } from '../../../server/gateway/dispatcher.js';
+import { BatchRule } from '../../../server/gateway/dispatch/batch-rule.js';
+import { Dispatcher } from '../../../server/gateway/dispatch/dispatcher.js';
 import { GatewayError } from '../../../server/gateway/gateway-error.js';
-import { TargetMeter } from '../../../server/gateway/meter.js';
+import { TargetMeter } from '../../../server/gateway/metering/meter.js';
 import { FakeLink } from '../../support/fake-link.js';
 import { callAt } from '../../support/gateway.js';
 

@@ -5,11 +5,11 @@ import { decodeResponse, encodeMerged, encodeResponse, packBytes, tensorFromByte
 import { PackedTensor } from '../../../runtimes/open-inference/packed-tensor.js';
 import type { Tensor } from '../../../runtimes/tensor.js';
 import { agrees } from '../../../server/metering/agreement.js';
-import { splitRows } from '../../../server/gateway/batch.js';
-import { inferResponse } from '../../../server/gateway/protocols/grpc-infer-response.js';
-import { readInferRequest } from '../../../server/gateway/protocols/grpc-infer-request.js';
+import { splitRows } from '../../../server/gateway/dispatch/batch.js';
+import { inferResponse } from '../../../server/gateway/grpc/grpc-infer-response.js';
+import { readInferRequest } from '../../../server/gateway/grpc/grpc-infer-request.js';
 import { openInferenceText } from '../../../server/gateway/protocols/open-inference-text.js';
-import { tensorBytes } from '../../../server/gateway/tensor-bytes.js';
+import { tensorBytes } from '../../../server/gateway/dispatch/tensor-bytes.js';
 import { inferCodec, inferMessage } from '../../support/grpc.js';
 
 /** One that tells whether somebody made objects of its elements. */

@@ -1,9 +1,9 @@
 /** How a request is counted that does not get as far as a target's line, whatever kept it. */
 import { expect, test } from 'vitest';
-import { DataPlane } from '../../../server/gateway/data-plane.js';
+import { DataPlane } from '../../../server/gateway/dispatch/data-plane.js';
 import { GatewayError, type FailureKind } from '../../../server/gateway/gateway-error.js';
-import { Meter } from '../../../server/gateway/meter.js';
-import { Router } from '../../../server/gateway/router.js';
+import { Meter } from '../../../server/gateway/metering/meter.js';
+import { Router } from '../../../server/gateway/dispatch/router.js';
 import { TensorError } from '../../../runtimes/tensor.js';
 import { FakeLink } from '../../support/fake-link.js';
 import { callAt, routeOf, targetOf } from '../../support/gateway.js';

@@ -1,12 +1,12 @@
 /** What `/metrics` says of a route's replicas, while they come, are ejected and go. */
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { DataPlane } from '../../../server/gateway/data-plane.js';
+import { DataPlane } from '../../../server/gateway/dispatch/data-plane.js';
 import { GatewayError } from '../../../server/gateway/gateway-error.js';
-import { Meter } from '../../../server/gateway/meter.js';
-import { ErrorAnswers } from '../../../server/gateway/metrics/error-answers.js';
-import { createGatewayMetrics } from '../../../server/gateway/metrics/gateway-metrics.js';
-import { Router } from '../../../server/gateway/router.js';
+import { Meter } from '../../../server/gateway/metering/meter.js';
+import { ErrorAnswers } from '../../../server/gateway/observe/error-answers.js';
+import { createGatewayMetrics } from '../../../server/gateway/observe/gateway-metrics.js';
+import { Router } from '../../../server/gateway/dispatch/router.js';
 import { FakeLink } from '../../support/fake-link.js';
 import { callAt, routeOf, targetOf } from '../../support/gateway.js';
 import { samplesOf } from '../../support/promtool.js';

@@ -6,12 +6,12 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { InferRequest } from '../../../runtimes/open-inference/message.js';
 import { elementCount, type Signature, type Tensor, type TensorSpec } from '../../../runtimes/tensor.js';
-import { DataPlane } from '../../../server/gateway/data-plane.js';
+import { DataPlane } from '../../../server/gateway/dispatch/data-plane.js';
 import { GatewayError } from '../../../server/gateway/gateway-error.js';
-import { Meter } from '../../../server/gateway/meter.js';
-import type { Answer } from '../../../server/gateway/pending.js';
-import type { Decode } from '../../../server/gateway/reading.js';
-import { Router } from '../../../server/gateway/router.js';
+import { Meter } from '../../../server/gateway/metering/meter.js';
+import type { Answer } from '../../../server/gateway/dispatch/pending.js';
+import type { Decode } from '../../../server/gateway/dispatch/reading.js';
+import { Router } from '../../../server/gateway/dispatch/router.js';
 import { FakeLink } from '../../support/fake-link.js';
 import { callAt, routeOf, targetOf } from '../../support/gateway.js';
 

@@ -2,11 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Reply } from '../../../runtimes/open-inference/connection.js';
 import type { EncodedMessage, InferRequest } from '../../../runtimes/open-inference/message.js';
-import { Meter } from '../../../server/gateway/meter.js';
+import { Meter } from '../../../server/gateway/metering/meter.js';
 import type { RouteDocument, TargetRoute } from '../../../server/routing/route-document.js';
-import { Router } from '../../../server/gateway/router.js';
-import { pickWeighted } from '../../../server/gateway/weighted.js';
-import type { Sent } from '../../../server/gateway/transport.js';
+import { Router } from '../../../server/gateway/dispatch/router.js';
+import { pickWeighted } from '../../../server/gateway/dispatch/weighted.js';
+import type { Sent } from '../../../server/gateway/replicas/transport.js';
 import { FakeLink } from '../../support/fake-link.js';
 import { callAt } from '../../support/gateway.js';
 

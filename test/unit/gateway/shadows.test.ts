@@ -4,12 +4,12 @@ import { describe, expect, test } from 'vitest';
 import type { InferRequest } from '../../../runtimes/open-inference/message.js';
 import type { Tensor } from '../../../runtimes/tensor.js';
 import { agrees } from '../../../server/metering/agreement.js';
-import { DataPlane } from '../../../server/gateway/data-plane.js';
-import { Meter } from '../../../server/gateway/meter.js';
-import { type Call, type Answer } from '../../../server/gateway/pending.js';
+import { DataPlane } from '../../../server/gateway/dispatch/data-plane.js';
+import { Meter } from '../../../server/gateway/metering/meter.js';
+import { type Call, type Answer } from '../../../server/gateway/dispatch/pending.js';
 import type { RouteDocument, TargetRoute } from '../../../server/routing/route-document.js';
-import { Router } from '../../../server/gateway/router.js';
-import { pickByKey } from '../../../server/gateway/weighted.js';
+import { Router } from '../../../server/gateway/dispatch/router.js';
+import { pickByKey } from '../../../server/gateway/dispatch/weighted.js';
 import { FakeLink } from '../../support/fake-link.js';
 
 const signature = { inputs: [{ name: 'x', datatype: 'FP32', shape: [-1] }], outputs: [{ name: 'y', datatype: 'FP32', shape: [-1] }] } as const;

@@ -1,7 +1,7 @@
 /** Who of those that wait for the process of long texts goes next, and who is refused. */
 import { expect, test } from 'vitest';
 import { MAX_TEXT_BYTES_WAITING, MAX_TEXTS_WAITING } from '../../../server/gateway/limits.js';
-import { TextLine } from '../../../server/gateway/protocols/text-line.js';
+import { TextLine } from '../../../server/gateway/text/text-line.js';
 
 const MIB = 1024 * 1024;
 const text = (caller: string, bytes = 1, name = '') => ({ caller, bytes, name });

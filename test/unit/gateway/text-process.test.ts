@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { afterEach, expect, test, vi } from 'vitest';
 import { TEXT_RESTART_MS } from '../../../server/gateway/limits.js';
-import { TextProcess } from '../../../server/gateway/protocols/text-process.js';
+import { TextProcess } from '../../../server/gateway/text/text-process.js';
 import { callAt } from '../../support/gateway.js';
 
 let texts: TextProcess;

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { encodeResponse } from '../../../runtimes/open-inference/message.js';
 import type { Tensor } from '../../../runtimes/tensor.js';
 import { MAX_TEXT_HEADER_BYTES } from '../../../server/gateway/limits.js';
-import type { TextTask } from '../../../server/gateway/protocols/text-process.js';
-import { carryOut } from '../../../server/gateway/protocols/text-work.js';
+import type { TextTask } from '../../../server/gateway/text/text-process.js';
+import { carryOut } from '../../../server/gateway/text/text-work.js';
 
 const framed = (task: TextTask, binary: Buffer) => ({ json: Buffer.from(JSON.stringify(task)), binary });
 const read = (body: unknown) =>

@@ -1,0 +1,84 @@
+/** Everybody who waits at one target: in the waiting room, or as a suspect. Keeps the deployment's budget and the meter right. */
+import { MAX_QUEUED_BYTES } from '../limits.js';
+import type { TargetMeter } from '../metering/meter.js';
+import { Line, type Pending } from './pending.js';
+import { WaitingRoom } from './waiting-room.js';
+
+/** How many may wait, over all targets of a deployment. */
+export interface QueueBudget {
+  waiting: number;
+  /** Of the tensors of those that wait. */
+  bytes: number;
+  /** Requests. */
+  limit: number;
+}
+
+export class DispatchQueue {
+  readonly room = new WaitingRoom();
+  /** Those that were under way at a replica that crashed. One at a time, with a replica for itself: one of them may be poison. */
+  readonly suspects = new Line();
+  private bytes = 0;
+
+  constructor(
+    public budget: QueueBudget,
+    private readonly meter: TargetMeter,
+    private readonly now: () => number,
+  ) {}
+
+  /** Why nobody else may wait; undefined while there is room. */
+  fullBecause(bytes: number): string | undefined {
+    const { budget } = this;
+    if (budget.waiting >= budget.limit)
+      return `${budget.waiting} requests wait already in this gateway process; the deployment has a limit of ${budget.limit} for each`;
+    if (budget.waiting > 0 && budget.bytes + bytes > MAX_QUEUED_BYTES)
+      return `requests with ${budget.bytes} bytes of tensors wait already in this gateway process; each has a limit of ${MAX_QUEUED_BYTES} for a deployment`;
+    return undefined;
+  }
+
+  join(pending: Pending): void {
+    if (pending.suspect) this.suspects.join(pending.byArrival);
+    else this.room.join(pending);
+    this.count(1, pending.bytes);
+    this.meter.queue(1, this.now());
+  }
+
+  leave(pending: Pending): void {
+    if (!pending.waits) return;
+    if (pending.byArrival.line === this.suspects) this.suspects.remove(pending.byArrival);
+    else this.room.leave(pending);
+    this.left(pending);
+  }
+
+  /** Takes the next message's worth out of the room. */
+  take(maxRows: number): Pending[] {
+    const taken = this.room.take(maxRows);
+    for (const pending of taken) this.left(pending);
+    return taken;
+  }
+
+  /** Suspects first, then the others, each in the order of arrival. */
+  get first(): Pending | undefined {
+    return this.suspects.head ?? this.room.oldest;
+  }
+
+  /** Who waits counts against another budget from now on. */
+  moveTo(budget: QueueBudget): void {
+    if (budget === this.budget) return;
+    const waiting = this.room.length + this.suspects.length;
+    const { bytes } = this;
+    this.count(-waiting, -bytes);
+    this.budget = budget;
+    this.count(waiting, bytes);
+  }
+
+  private left({ bytes }: Pending): void {
+    this.count(-1, -bytes);
+    this.meter.queue(-1, this.now());
+  }
+
+  private count(requests: number, bytes: number): void {
+    this.budget.waiting += requests;
+    this.budget.bytes += bytes;
+    this.bytes += bytes;
+  }
+}

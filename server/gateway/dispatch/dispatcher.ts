@@ -1,0 +1,361 @@
+/**
+ * The line before one target's replicas: who waits, who goes next, with whom, and to which replica; what happens when a replica fails
+ * or dies under a request. Knows nothing of names, weights or protocols.
+ */
+import type { InferRequest, InferResponse } from '../../../runtimes/open-inference/message.js';
+import { Batch, splitRows, type BatchOwner } from './batch.js';
+import type { BatchRule } from './batch-rule.js';
+import { Deadlines } from './deadlines.js';
+import { DispatchQueue, type QueueBudget } from './dispatch-queue.js';
+import { GatewayError } from '../gateway-error.js';
+import { Hold } from './hold.js';
+import { Lanes } from '../replicas/lanes.js';
+import type { Lane, Link } from '../replicas/lane.js';
+import type { ErrorKind } from '../../metering/error-kinds.js';
+import type { TargetMeter } from '../metering/meter.js';
+import { Pending, type Answer, type Call } from './pending.js';
+import { tensorBytes } from './tensor-bytes.js';
+import { NotExecutedError, ReplicaLostError } from '../replicas/transport.js';
+
+export interface DispatcherOptions {
+  /** The number of the target's version, as callers see it. */
+  readonly version: number;
+  readonly meter: TargetMeter;
+  readonly budget: QueueBudget;
+  readonly now: () => number;
+  /** Takes what waits here when the target is gone. */
+  readonly reroute: (pending: Pending) => void;
+  /** Told when a replica is taken out of use, with the reason, and when it is back. */
+  readonly onStanding?: (lane: Lane, reason: string | undefined) => void;
+  /** Told, once, when requests are merged no more because the model's outputs had not the rows of its inputs. */
+  readonly onUnmergeable?: () => void;
+}
+
+/** What a route table says of a target. */
+export interface DispatchRule {
+  readonly links: readonly Link[];
+  /** Messages under way at one replica. */
+  readonly maxConcurrency: number;
+  readonly batching: BatchRule;
+  readonly budget: QueueBudget;
+}
+
+const RETRY_AFTER_SECONDS = 1;
+
+export class Dispatcher implements BatchOwner {
+  private readonly lanes: Lanes;
+  private readonly queue: DispatchQueue;
+  private readonly deadlines: Deadlines;
+  private batching: BatchRule | undefined;
+  /** The model's outputs once did not have the rows of its inputs: whatever the route says, its requests are not merged. */
+  private unmergeable = false;
+  private readonly hold: Hold;
+  private closed = false;
+
+  constructor(private readonly options: DispatcherOptions) {
+    const { now, meter, budget, onStanding } = options;
+    this.lanes = new Lanes({ now, onBack: () => this.pump(), onChange: (lane, reason) => onStanding?.(lane, reason) });
+    this.queue = new DispatchQueue(budget, meter, now);
+    this.hold = new Hold(now, () => this.pump(false));
+    this.deadlines = new Deadlines(now, (pending) => this.expire(pending));
+  }
+
+  /** Whether a request would find a replica now. */
+  get available(): boolean {
+    return this.lanes.available;
+  }
+
+  /** Replicas that are connected and not ejected. */
+  get usableReplicas(): number {
+    return this.lanes.usable;
+  }
+
+  /** Whether a request would be taken at all. */
+  get hasRoom(): boolean {
+    return this.queue.fullBecause(0) === undefined;
+  }
+
+  /** Takes effect at once. */
+  update({ links, maxConcurrency, batching, budget }: DispatchRule): void {
+    this.lanes.update(links, maxConcurrency);
+    this.queue.moveTo(budget);
+    this.batching = batching;
+    this.pump();
+  }
+
+  /**
+   * Answers a request.
+   * @param onAccepted called as soon as this has returned, unless the request is refused
+   * @throws GatewayError OVERLOADED, DEADLINE_EXCEEDED, UNAVAILABLE, INVALID, RUNTIME_FAILED, REPLICA_LOST, CANCELLED
+   */
+  submit(call: Call, request: InferRequest, timeoutMs: number, version?: number, onAccepted?: () => void): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      if (this.enter(new Pending(call, request, version, timeoutMs, resolve, reject)) && onAccepted) queueMicrotask(onAccepted);
+    });
+  }
+
+  /**
+   * Takes over a request that waited elsewhere, ahead of those that came later. Its place in the budget is not asked for again.
+   * @param pending whose request was read again for this target
+   */
+  adopt(pending: Pending): void {
+    this.measure(pending);
+    this.accept(pending);
+    this.queue.join(pending);
+    this.pump();
+  }
+
+  /** The target is gone: hands over who waits, in their order. What is under way is still answered. */
+  close(): void {
+    this.closed = true;
+    this.lanes.close();
+    for (let next = this.queue.first; next; next = this.queue.first) this.handOver(next);
+  }
+
+  /** Sends whom it can. Called whenever a replica may have become free or usable. */
+  pump(hold = true): void {
+    const { queue, lanes } = this;
+    let reserved: Lane | undefined;
+    for (let suspect = queue.suspects.head; suspect; suspect = queue.suspects.head) {
+      // The replica with the least to do is left to run dry for them; the others go on.
+      reserved = lanes.leastBusy();
+      if (!reserved?.idle) break;
+      queue.leave(suspect);
+      reserved.exclusive = true;
+      this.send([suspect], reserved);
+    }
+    while (queue.room.length > 0) {
+      const lane = this.freest(reserved);
+      if (!lane) return;
+      if (hold && !lane.idle && this.holds()) return;
+      this.send(queue.take(this.maxRows), lane);
+    }
+  }
+
+  answered(batch: Batch, response: InferResponse): void {
+    const { now, meter } = this.options;
+    const answeredAt = now();
+    this.lanes.answered(batch, answeredAt);
+    // The replica goes on while the answers are handed out.
+    this.pump();
+    const { members, sentAt, rows } = batch;
+    const splitAt = now();
+    const parts = members.length === 1 ? [response.outputs] : splitRows(response.outputs, members);
+    const splitMs = members.length === 1 ? 0 : now() - splitAt;
+    const inputMs = batch.sendMs + saidMs(response, 'input_ns');
+    const computeMs = saidMs(response, 'compute_ns');
+    const outputMs = saidMs(response, 'output_ns') + splitMs;
+    meter.executed(rows, { inputMs, computeMs, outputMs });
+    if (!parts) {
+      if (!this.unmergeable) this.options.onUnmergeable?.();
+      this.unmergeable = true;
+      for (const member of members) this.tryAlone(member, batch);
+      return this.pump();
+    }
+    const timing = {
+      sentAt,
+      answeredAt,
+      inputMs,
+      computeMs,
+      outputMs,
+      batchRows: rows,
+      batchRequests: members.length,
+      replicaId: batch.lane.link.identity.replicaId,
+    };
+    for (let i = 0; i < members.length; i++) {
+      const member = members[i]!;
+      if (member.batch !== batch) continue;
+      const outputs = parts[i]!;
+      const answer = {
+        response: { outputs },
+        version: this.options.version,
+        timing,
+        deadline: member.deadline,
+        responseBytes: tensorBytes(outputs),
+        meter,
+      };
+      this.finish(member);
+      meter.answered(answeredAt);
+      member.call.answer = answer;
+      if (!member.call.witness) settle(member.call, answer, answeredAt);
+      member.resolve(answer);
+    }
+  }
+
+  failed(batch: Batch, error: Error): void {
+    this.lanes.failed(batch, error);
+    for (const member of batch.members) if (member.batch === batch) this.settleFailure(member, batch, error);
+    this.pump();
+  }
+
+  abandoned(batch: Batch, late: boolean): void {
+    this.lanes.abandoned(batch, late);
+    this.pump();
+  }
+
+  private get maxRows(): number {
+    return this.unmergeable ? 1 : (this.batching?.maxRows ?? 1);
+  }
+
+  /** Whether to wait for more before a message that is not full goes to a replica that has work already. */
+  private holds(): boolean {
+    const { queue, batching } = this;
+    const next = queue.room.oldest!;
+    if (next.key === undefined || !batching || queue.room.rowsBeside(next) >= this.maxRows) return false;
+    return this.hold.keeps(next, batching);
+  }
+
+  /** @returns whether it was accepted */
+  private enter(pending: Pending): boolean {
+    const { call, timeoutMs } = pending;
+    if (call.cancelled) return this.refuse(pending, new GatewayError('CANCELLED', 'the caller is gone'));
+    if (pending.deadline <= this.options.now())
+      return this.refuse(pending, new GatewayError('DEADLINE_EXCEEDED', `the deadline of ${timeoutMs} ms passed before the request could be sent`));
+    this.measure(pending);
+    const { queue } = this;
+    let full = queue.fullBecause(pending.bytes);
+    // Those that are only held back for company need not be.
+    if (full !== undefined && queue.room.length > 0) {
+      this.pump(false);
+      full = queue.fullBecause(pending.bytes);
+    }
+    const lane = queue.room.length === 0 ? this.freest() : undefined;
+    if (lane && (lane.idle || pending.key === undefined || full !== undefined)) {
+      this.accept(pending);
+      this.send([pending], lane);
+      return true;
+    }
+    if (full !== undefined) return this.refuse(pending, new GatewayError('OVERLOADED', full, RETRY_AFTER_SECONDS));
+    this.accept(pending);
+    queue.join(pending);
+    // Whoever waits is looked at again when a replica is free; here only where one is, and somebody was held back for company.
+    if (lane || this.hold.active) this.pump();
+    return true;
+  }
+
+  /** What the request is for this target: how large, and whom it may be merged with. */
+  private measure(pending: Pending): void {
+    const { request, alone, suspect } = pending;
+    const rows = this.batching?.rowsOf(request);
+    pending.rows = rows ?? 1;
+    pending.key = this.unmergeable || alone || suspect ? undefined : this.batching?.keyOf(request, rows);
+    pending.bytes = tensorBytes(request.inputs);
+  }
+
+  private accept(pending: Pending): void {
+    this.options.meter.enter(this.options.now());
+    this.deadlines.watch(pending);
+    pending.call.onCancel(() => this.fail(pending, new GatewayError('CANCELLED', 'the caller is gone')));
+  }
+
+  /** Suspects wait for a replica to run dry: with one replica only, nobody overtakes them. */
+  private freest(reserved?: Lane): Lane | undefined {
+    const { lanes, queue } = this;
+    const best = lanes.freest(reserved);
+    return best && !reserved && queue.suspects.length > 0 && best === lanes.leastBusy() ? lanes.freest(best) : best;
+  }
+
+  private send(members: Pending[], lane: Lane): void {
+    const batch = new Batch(members, lane, this.options.now(), this);
+    this.lanes.sent(batch);
+    batch.send();
+    batch.sendMs = this.options.now() - batch.sentAt;
+  }
+
+  private settleFailure(pending: Pending, batch: Batch, error: Error): void {
+    const alone = batch.members.length === 1;
+    if (error instanceof NotExecutedError) return this.comeBack(pending);
+    if (!(error instanceof ReplicaLostError)) {
+      // One of them may be at fault for all: each is judged by itself.
+      return alone ? this.fail(pending, error) : this.tryAlone(pending, batch);
+    }
+    if (pending.suspect || (alone && error.alone)) {
+      const why =
+        error.reason !== undefined
+          ? `: ${error.reason}`
+          : pending.suspect
+            ? ', and so did the one it was tried on before'
+            : ', with nothing else under way there';
+      return this.fail(
+        pending,
+        new GatewayError('REPLICA_LOST', `the replica died while it worked on this request${why}; it is not tried again, because it may be what kills it`),
+      );
+    }
+    pending.suspect = true;
+    pending.key = undefined;
+    this.comeBack(pending);
+  }
+
+  private tryAlone(pending: Pending, batch: Batch): void {
+    if (pending.batch !== batch) return;
+    pending.alone = true;
+    pending.key = undefined;
+    this.comeBack(pending);
+  }
+
+  private comeBack(pending: Pending): void {
+    pending.batch = undefined;
+    if (this.closed) this.handOver(pending);
+    else this.queue.join(pending);
+  }
+
+  private handOver(pending: Pending): void {
+    this.queue.leave(pending);
+    this.deadlines.forget(pending);
+    pending.call.onCancel(undefined);
+    this.options.meter.withdraw(this.options.now());
+    this.options.reroute(pending);
+  }
+
+  private expire(pending: Pending): void {
+    if (pending.waits && !this.available) {
+      const message = `no replica came back within the request's deadline of ${pending.timeoutMs} ms`;
+      return this.fail(pending, new GatewayError('UNAVAILABLE', message, RETRY_AFTER_SECONDS));
+    }
+    const where = pending.waits ? 'while the request waited for a replica' : 'while a replica worked on the request';
+    this.fail(pending, new GatewayError('DEADLINE_EXCEEDED', `the deadline of ${pending.timeoutMs} ms passed ${where}`));
+  }
+
+  private fail(pending: Pending, error: Error): void {
+    if (pending.done) return;
+    const kind = kindOf(error);
+    const { batch } = pending;
+    const now = this.options.now();
+    this.finish(pending);
+    this.options.meter.leave(now, now - pending.call.arrivedAt, kind);
+    pending.reject(error);
+    batch?.drop(pending, kind === 'DEADLINE_EXCEEDED');
+  }
+
+  private refuse(pending: Pending, error: GatewayError): false {
+    const now = this.options.now();
+    pending.done = true;
+    this.options.meter.reject(now, kindOf(error), now - pending.call.arrivedAt);
+    pending.reject(error);
+    return false;
+  }
+
+  private finish(pending: Pending): void {
+    pending.done = true;
+    this.deadlines.forget(pending);
+    pending.call.onCancel(undefined);
+    this.queue.leave(pending);
+  }
+}
+
+/** Counts how a request that a replica answered ended. @param failure why its caller has no answer all the same */
+export function settle({ arrivedAt, context }: Call, { meter, timing, responseBytes }: Answer, now: number, failure?: ErrorKind): void {
+  if (failure !== undefined) return meter.settle(now, now - arrivedAt, failure);
+  const { sentAt, inputMs, computeMs, outputMs } = timing;
+  meter.settle(now, now - arrivedAt, undefined, { queueMs: sentAt - arrivedAt, inputMs, computeMs, outputMs });
+  meter.carried(context.requestBytes, responseBytes);
+}
+
+/** A time that the replica measured; a foreign one may say none. */
+const saidMs = ({ parameters }: InferResponse, name: 'input_ns' | 'compute_ns' | 'output_ns'): number => Number(parameters?.[name] ?? 0) / 1e6;
+
+/** As the meter counts it. */
+export function kindOf(error: unknown): ErrorKind {
+  if (!(error instanceof GatewayError)) return 'RUNTIME_FAILED';
+  return error.kind === 'NOT_FOUND' || error.kind === 'UNAUTHENTICATED' || error.kind === 'UNSUPPORTED_TYPE' ? 'INVALID' : error.kind;
+}

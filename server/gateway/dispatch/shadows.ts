@@ -1,0 +1,55 @@
+/** Copies of requests for a deployment's shadows: never in a caller's way, and their answers are only compared. */
+import type { InferRequest } from '../../../runtimes/open-inference/message.js';
+import { agrees } from '../../metering/agreement.js';
+import { GatewayError } from '../gateway-error.js';
+import { Call, type Answer } from './pending.js';
+import { readAlike, readFor } from './reading.js';
+import type { Deployment, Target } from './router.js';
+
+/**
+ * Sends copies of an accepted request to the shadows whose turn it is. Of any run of requests, a shadow gets its percentage, evenly spread.
+ * @param answer the primary's; it is compared with the shadow's where both come
+ */
+export function mirror(deployment: Deployment, primary: Target, call: Call, request: InferRequest, answer: Promise<Answer>, now: () => number): void {
+  for (const shadow of deployment.shadows) {
+    if (shadow === primary) continue;
+    shadow.shadowCredit += shadow.route.shadowPercent;
+    if (shadow.shadowCredit < 100) continue;
+    shadow.shadowCredit -= 100;
+    copy(shadow, primary, deployment.route.timeoutMs, call, request, answer, now());
+  }
+}
+
+function copy(
+  { route, dispatcher, meter }: Target,
+  primary: Target,
+  timeoutMs: number,
+  { context, decode }: Call,
+  request: InferRequest,
+  answer: Promise<Answer>,
+  now: number,
+): void {
+  // What could only wait would be no measure of the version.
+  if (!dispatcher.available || !dispatcher.hasRoom) return meter.shadowDropped(1);
+  let own: InferRequest;
+  try {
+    const alike = readAlike(route.signature.inputs, primary.route.signature.inputs);
+    own = readFor(route, alike || !decode ? () => request : decode);
+  } catch (error) {
+    // A long text that was read elsewhere, for the primary, is not read again.
+    return error instanceof GatewayError && error.kind !== 'INVALID' ? meter.shadowDropped(1) : meter.reject(now, 'INVALID');
+  }
+  // A call of its own: the caller's leaving or its deadline are nothing to a copy. With the version, it is never sent to another target.
+  const call = new Call(now, context);
+  call.decode = decode;
+  const copied = dispatcher.submit(call, own, timeoutMs, route.versionNumber);
+  void Promise.all([answer, copied]).then(
+    ([{ response: primary }, { response: shadow }]) => {
+      if (agrees(primary.outputs, shadow.outputs)) meter.shadowAgreed(1);
+      else meter.shadowDisagreed(1);
+    },
+    // The one's failure is the caller's to hear, the other's is counted at the shadow.
+    () => undefined,
+  );
+  copied.catch(() => undefined);
+}
