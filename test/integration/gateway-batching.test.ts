@@ -6,7 +6,7 @@ import { now } from '../../server/gateway/clock.js';
 import { DataPlane } from '../../server/gateway/dispatch/data-plane.js';
 import type { GatewayError } from '../../server/gateway/gateway-error.js';
 import { Meter } from '../../server/gateway/metering/meter.js';
-import type { Answer } from '../../server/gateway/dispatch/pending.js';
+import type { Answer } from '../../server/gateway/dispatch/answer.js';
 import { ReplicaLinks } from '../../server/gateway/replicas/replica-links.js';
 import type { RouteDocument } from '../../server/routing/route-document.js';
 import { Router } from '../../server/gateway/dispatch/router.js';

@@ -11,7 +11,7 @@ import pg from 'pg';
 import { ReplicaConnection } from '../../runtimes/open-inference/connection.js';
 import type { ReplicaHello } from '../../runtimes/open-inference/frame.js';
 import type { Signature } from '../../runtimes/tensor.js';
-import { Call } from '../../server/gateway/dispatch/pending.js';
+import { Call } from '../../server/gateway/dispatch/call.js';
 import { NOTIFICATION } from '../../server/database/notification-names.js';
 import type { RouteDocument, TargetRoute } from '../../server/routing/route-document.js';
 import { program } from '../../server/paths.js';

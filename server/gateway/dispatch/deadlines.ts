@@ -2,7 +2,8 @@
  * Ends requests whose deadline has passed, with one timer for all of them: a timer for each would be felt at tens of thousands a
  * second. Requests with the same timeout stand in one line, whose order of arrival is that of their deadlines.
  */
-import { Line, type Pending } from './pending.js';
+import { Line } from './line.js';
+import type { Pending } from './pending.js';
 
 /** Empty lines are kept up to here, because the next request most often has the same timeout. */
 const KEPT_LINES = 32;

@@ -1,7 +1,8 @@
 /** Everybody who waits at one target: in the waiting room, or as a suspect. Keeps the deployment's budget and the meter right. */
 import { MAX_QUEUED_BYTES } from '../limits.js';
 import type { TargetMeter } from '../metering/meter.js';
-import { Line, type Pending } from './pending.js';
+import { Line } from './line.js';
+import type { Pending } from './pending.js';
 import { WaitingRoom } from './waiting-room.js';
 
 /** How many may wait, over all targets of a deployment. */

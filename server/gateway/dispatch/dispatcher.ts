@@ -13,7 +13,9 @@ import { Lanes } from '../replicas/lanes.js';
 import type { Lane, Link } from '../replicas/lane.js';
 import type { ErrorKind } from '../../metering/error-kinds.js';
 import type { TargetMeter } from '../metering/meter.js';
-import { Pending, type Answer, type Call } from './pending.js';
+import type { Answer } from './answer.js';
+import type { Call } from './call.js';
+import { Pending } from './pending.js';
 import { tensorBytes } from './tensor-bytes.js';
 import { NotExecutedError, ReplicaLostError } from '../replicas/transport.js';
 

@@ -2,7 +2,8 @@
 import type { InferRequest } from '../../../runtimes/open-inference/message.js';
 import { agrees } from '../../metering/agreement.js';
 import { GatewayError } from '../gateway-error.js';
-import { Call, type Answer } from './pending.js';
+import type { Answer } from './answer.js';
+import { Call } from './call.js';
 import { readAlike, readFor } from './reading.js';
 import type { Deployment, Target } from './router.js';
 

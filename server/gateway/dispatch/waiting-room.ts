@@ -3,7 +3,8 @@
  * rows; within a caller the oldest decides what goes next, and those with its key go along. With one caller it is a plain line.
  */
 import { MAX_BATCH_BYTES } from '../limits.js';
-import { Line, type Pending } from './pending.js';
+import { Line } from './line.js';
+import type { Pending } from './pending.js';
 
 /** Rows that a caller may send before it is another's turn. */
 const QUANTUM_ROWS = 16;

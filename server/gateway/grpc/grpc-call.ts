@@ -3,7 +3,7 @@ import { Metadata, type ServerDuplexStream, type ServerUnaryCall, type ServerWri
 import type { Logger } from 'pino';
 import type { DataPlane } from '../dispatch/data-plane.js';
 import { MAX_TIMEOUT_MS } from '../limits.js';
-import type { Call } from '../dispatch/pending.js';
+import type { Call } from '../dispatch/call.js';
 import type { TokenGate } from '../token-gate.js';
 import type { UnsentAnswers } from './grpc-unsent.js';
 import type { Encoding } from './grpc-wire-message.js';

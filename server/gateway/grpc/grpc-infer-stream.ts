@@ -5,7 +5,7 @@
 import { status, type handleBidiStreamingCall, type ServerDuplexStream } from '@grpc/grpc-js';
 import { GatewayError } from '../gateway-error.js';
 import { ANSWER_TIMEOUT_MS, DRAIN_IDLE_MS } from '../limits.js';
-import type { Call } from '../dispatch/pending.js';
+import type { Call } from '../dispatch/call.js';
 import { answerMetadata, beginCall, callerOf, cancelUnlessLate, requestIdIn, type GrpcOptions } from './grpc-call.js';
 import { countError } from './grpc-error-count.js';
 import { addressOf, infer } from './grpc-infer.js';

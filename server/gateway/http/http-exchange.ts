@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { FAILURE_KINDS, GatewayError } from '../gateway-error.js';
 import { MAX_UNSENT_BYTES } from '../limits.js';
-import type { Call } from '../dispatch/pending.js';
+import type { Call } from '../dispatch/call.js';
 import type { Receptions } from '../receptions.js';
 import { Body, type BodyDone, type BodyError } from './http-body.js';
 import { acceptedCoding, compress, COMPRESS_FROM_BYTES, type ContentCoding } from './http-compression.js';

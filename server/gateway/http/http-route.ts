@@ -1,5 +1,5 @@
 /** What a protocol tells the HTTP server of one path. */
-import type { Call, Protocol } from '../dispatch/pending.js';
+import type { Call, Protocol } from '../dispatch/call.js';
 
 export interface HttpAnswer {
   readonly status: number;

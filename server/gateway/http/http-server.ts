@@ -5,7 +5,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { AllowedHosts } from '../../allowed-hosts.js';
-import type { Call, CallContext } from '../dispatch/pending.js';
+import type { Call, CallContext } from '../dispatch/call.js';
 import type { CorsPolicy } from '../../cors.js';
 import { GatewayError } from '../gateway-error.js';
 import { ConnectionLimit } from '../connection-limit.js';

@@ -1,6 +1,7 @@
 /** Who is told of every request that ended: the access log, traces, the counters of `/metrics`. */
 import type { FailureKind } from '../gateway-error.js';
-import type { Call, Timing } from '../dispatch/pending.js';
+import type { Timing } from '../dispatch/answer.js';
+import type { Call } from '../dispatch/call.js';
 
 export interface RequestOutcome {
   readonly call: Call;

@@ -11,7 +11,7 @@ import type { TraceSampler } from '../../config.js';
 import { wallTime } from '../clock.js';
 import { FAILURE_KINDS } from '../gateway-error.js';
 import type { RequestObserver, RequestOutcome } from './observer.js';
-import type { CallContext, Protocol } from '../dispatch/pending.js';
+import type { CallContext, Protocol } from '../dispatch/call.js';
 import { GRPC_STATUS_OF } from '../grpc/grpc-status.js';
 import { parseTraceparent } from './traceparent.js';
 

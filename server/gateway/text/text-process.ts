@@ -12,7 +12,7 @@ import { program } from '../../paths.js';
 import { GatewayError } from '../gateway-error.js';
 import { now as gatewayNow } from '../clock.js';
 import { MAX_FRAME_BYTES, TEXT_HEAP_MB, TEXT_IDLE_MS, TEXT_LIMIT_MS, TEXT_RESTART_MS } from '../limits.js';
-import type { Call } from '../dispatch/pending.js';
+import type { Call } from '../dispatch/call.js';
 import { TextLine, type WaitingText } from './text-line.js';
 import type { AnsweredBy, Reading, Text } from '../protocols/text-protocol.js';
 import type { ContextOf, FormOf, TextProtocolName } from '../protocols/text-protocols.js';

@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { AccessLog, accessLogPath, FAILURES_PER_SECOND } from '../../../server/gateway/observe/access-log.js';
 import type { RequestOutcome } from '../../../server/gateway/observe/observer.js';
-import { Call } from '../../../server/gateway/dispatch/pending.js';
+import { Call } from '../../../server/gateway/dispatch/call.js';
 
 const T = 1_000_000_000_000;
 let home: string;

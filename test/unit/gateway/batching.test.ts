@@ -9,7 +9,8 @@ import type { QueueBudget } from '../../../server/gateway/dispatch/dispatch-queu
 import { Dispatcher } from '../../../server/gateway/dispatch/dispatcher.js';
 import { GatewayError } from '../../../server/gateway/gateway-error.js';
 import { TargetMeter } from '../../../server/gateway/metering/meter.js';
-import { Call, type Answer } from '../../../server/gateway/dispatch/pending.js';
+import type { Answer } from '../../../server/gateway/dispatch/answer.js';
+import { Call } from '../../../server/gateway/dispatch/call.js';
 import { NotExecutedError } from '../../../server/gateway/replicas/transport.js';
 import { FakeLink, type FakeMessage } from '../../support/fake-link.js';
 

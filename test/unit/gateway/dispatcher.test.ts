@@ -6,7 +6,9 @@ import type { QueueBudget } from '../../../server/gateway/dispatch/dispatch-queu
 import { Dispatcher } from '../../../server/gateway/dispatch/dispatcher.js';
 import { PROBE_MIN_MS } from '../../../server/gateway/limits.js';
 import { TargetMeter } from '../../../server/gateway/metering/meter.js';
-import type { Answer, Call, Pending } from '../../../server/gateway/dispatch/pending.js';
+import type { Answer } from '../../../server/gateway/dispatch/answer.js';
+import type { Call } from '../../../server/gateway/dispatch/call.js';
+import type { Pending } from '../../../server/gateway/dispatch/pending.js';
 import { NotExecutedError, ReplicaLostError } from '../../../server/gateway/replicas/transport.js';
 import { FakeLink } from '../../support/fake-link.js';
 import { callAt } from '../../support/gateway.js';

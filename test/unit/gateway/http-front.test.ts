@@ -9,7 +9,7 @@ import { pino } from 'pino';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { AllowedHosts } from '../../../server/allowed-hosts.js';
 import { ANSWER_TIMEOUT_MS, HEADERS_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_BODY_BYTES, REQUEST_TIMEOUT_MS } from '../../../server/gateway/limits.js';
-import { Call } from '../../../server/gateway/dispatch/pending.js';
+import { Call } from '../../../server/gateway/dispatch/call.js';
 import { Connection, type ConnectionOptions } from '../../../server/gateway/http/http-connection.js';
 import { errorText, routesOf, type HttpAnswer, type HttpRoute } from '../../../server/gateway/http/http-route.js';
 import { HttpFront } from '../../../server/gateway/http/http-server.js';

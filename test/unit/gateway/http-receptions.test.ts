@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { AllowedHosts } from '../../../server/allowed-hosts.js';
 import { RECEPTION_SLOW_MS } from '../../../server/gateway/limits.js';
-import { Call } from '../../../server/gateway/dispatch/pending.js';
+import { Call } from '../../../server/gateway/dispatch/call.js';
 import { errorText, routesOf } from '../../../server/gateway/http/http-route.js';
 import { HttpFront } from '../../../server/gateway/http/http-server.js';
 import { Receptions } from '../../../server/gateway/receptions.js';

@@ -13,7 +13,7 @@ import { GatewayError } from '../../../server/gateway/gateway-error.js';
 import { MAX_UNSENT_BYTES } from '../../../server/gateway/limits.js';
 import { Meter } from '../../../server/gateway/metering/meter.js';
 import type { RequestOutcome } from '../../../server/gateway/observe/observer.js';
-import type { Call } from '../../../server/gateway/dispatch/pending.js';
+import type { Call } from '../../../server/gateway/dispatch/call.js';
 import { GrpcFront } from '../../../server/gateway/grpc/grpc-server.js';
 import { UnsentAnswers } from '../../../server/gateway/grpc/grpc-unsent.js';
 import { HttpFront } from '../../../server/gateway/http/http-server.js';

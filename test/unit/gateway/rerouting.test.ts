@@ -9,7 +9,7 @@ import { elementCount, type Signature, type Tensor, type TensorSpec } from '../.
 import { DataPlane } from '../../../server/gateway/dispatch/data-plane.js';
 import { GatewayError } from '../../../server/gateway/gateway-error.js';
 import { Meter } from '../../../server/gateway/metering/meter.js';
-import type { Answer } from '../../../server/gateway/dispatch/pending.js';
+import type { Answer } from '../../../server/gateway/dispatch/answer.js';
 import type { Decode } from '../../../server/gateway/dispatch/reading.js';
 import { Router } from '../../../server/gateway/dispatch/router.js';
 import { FakeLink } from '../../support/fake-link.js';

@@ -5,7 +5,7 @@ import type { EncodedMessage } from '../../../runtimes/open-inference/message.js
 import type { Datatype } from '../../../runtimes/tensor.js';
 import { DataPlane } from '../../../server/gateway/dispatch/data-plane.js';
 import { Meter } from '../../../server/gateway/metering/meter.js';
-import type { CallContext, Protocol } from '../../../server/gateway/dispatch/pending.js';
+import type { CallContext, Protocol } from '../../../server/gateway/dispatch/call.js';
 import type { HttpAnswer, HttpProtocol } from '../../../server/gateway/http/http-route.js';
 import { mlflowRest } from '../../../server/gateway/protocols/mlflow-rest.js';
 import { tensorFlowServingRest } from '../../../server/gateway/protocols/tensorflow-serving-rest.js';
