@@ -99,6 +99,14 @@ const zones = [
       'Of the gateway, dispatch, replicas and metering know no protocol: protocols decode, call the data plane and encode.',
     ),
   ),
+  ...['grpc', 'protocols', 'text'].map((room) =>
+    zone(
+      './server/gateway/http',
+      `./server/gateway/${room}`,
+      [],
+      'The HTTP front knows no protocol: protocols give it routes (protocols/http-paths.ts), which gateway.ts hands to it.',
+    ),
+  ),
   ...SHARED.flatMap((room) => {
     const message = `${room} lies below the features and the gateway: it imports the database, the runtimes' contract, tensors and codec, and itself.`;
     return [

@@ -12,7 +12,7 @@ import type { TracingConfig } from '../config.js';
 import { ErrorAnswers } from './observe/error-answers.js';
 import { createGatewayMetrics } from './observe/gateway-metrics.js';
 import { Meter } from './metering/meter.js';
-import { httpProtocols, httpRoutes } from './http/http-paths.js';
+import { httpProtocols, httpRoutes } from './protocols/http-paths.js';
 import { METRICS_ROOT, metricsProtocol } from './http/metrics-route.js';
 import { createObservers } from './observe/observers.js';
 import type { GrpcFront } from './grpc/grpc-server.js';

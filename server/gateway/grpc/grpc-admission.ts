@@ -7,7 +7,7 @@ import { MAX_BODY_BYTES } from '../limits.js';
 import { textOf, type GrpcOptions } from './grpc-call.js';
 import { MAX_SMALL_REQUEST, needsToken } from './grpc-service.js';
 import { statusOf } from './grpc-status.js';
-import { requestIdOf } from '../protocols/request-id.js';
+import { requestIdOf } from '../request-id.js';
 
 /** On a connection's socket: its limit's socket, which a session shows only through a proxy. */
 const ACCEPTED = Symbol('accepted');

@@ -7,7 +7,7 @@ import type { Call } from '../dispatch/call.js';
 import type { TokenGate } from '../token-gate.js';
 import type { UnsentAnswers } from './grpc-unsent.js';
 import type { Encoding } from './grpc-wire-message.js';
-import { requestIdOf } from '../protocols/request-id.js';
+import { requestIdOf } from '../request-id.js';
 
 /** What the rooms behind the gRPC door work with. */
 export interface GrpcOptions {

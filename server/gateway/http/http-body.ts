@@ -2,7 +2,7 @@
 import { createGunzip, createInflate, type Gunzip, type Inflate } from 'node:zlib';
 import { MAX_BODY_BYTES } from '../limits.js';
 import type { Reception, ReceptionEnd, Receptions } from '../receptions.js';
-import { HEADER_LENGTH } from '../protocols/open-inference-body.js';
+import { HEADER_LENGTH } from './open-inference-body.js';
 
 /** Why a body is refused. */
 export class BodyError extends Error {

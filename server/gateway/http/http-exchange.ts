@@ -11,7 +11,7 @@ import type { Connection } from './http-connection.js';
 import type { RequestHead } from './http-parser.js';
 import { errorText, type FailureText, type HttpAnswer } from './http-route.js';
 import { CONTINUE, headLines, inOnePiece } from './http-wire.js';
-import { requestIdOf } from '../protocols/request-id.js';
+import { requestIdOf } from '../request-id.js';
 
 /**
  * How long a caller may go on sending what nobody wants before the connection is closed: an answer sent into unread data is lost,

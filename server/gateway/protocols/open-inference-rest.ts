@@ -2,7 +2,7 @@
 import type { DataPlane } from '../dispatch/data-plane.js';
 import { errorText, json, routesOf, type HttpProtocol, type HttpRoute } from '../http/http-route.js';
 import { nameOf, versionOf } from './model-name.js';
-import { HEADER_LENGTH } from './open-inference-body.js';
+import { HEADER_LENGTH } from '../http/open-inference-body.js';
 import { refuseRepositoryControl, repositoryIndexAnswer } from './repository-rest.js';
 import type { Texts } from '../text/texts.js';
 import { EXTENSIONS, modelConfig, modelStatistics } from './triton.js';

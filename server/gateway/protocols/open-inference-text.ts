@@ -6,7 +6,7 @@ import { restRequestFrom, type OutputForm, type RestRequest } from '../../../run
 import type { Tensor } from '../../../runtimes/tensor.js';
 import { classifiedElements, classify } from './classification.js';
 import { readJson } from '../../json-body.js';
-import { splitBody } from './open-inference-body.js';
+import { splitBody } from '../http/open-inference-body.js';
 import { elementsAsText, type AnsweredBy, type Text, type TextProtocol } from './text-protocol.js';
 
 export interface OpenInferenceContext {

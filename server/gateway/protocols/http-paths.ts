@@ -1,10 +1,10 @@
 /** Which protocol a path belongs to: its first segment says. */
 import type { DataPlane } from '../dispatch/data-plane.js';
 import { GatewayError } from '../gateway-error.js';
-import { errorText, type HttpProtocol, type HttpRoutes } from './http-route.js';
-import { MLFLOW_ROOTS, mlflowRest } from '../protocols/mlflow-rest.js';
-import { openInferenceRest } from '../protocols/open-inference-rest.js';
-import { tensorFlowServingRest } from '../protocols/tensorflow-serving-rest.js';
+import { errorText, type HttpProtocol, type HttpRoutes } from '../http/http-route.js';
+import { MLFLOW_ROOTS, mlflowRest } from './mlflow-rest.js';
+import { openInferenceRest } from './open-inference-rest.js';
+import { tensorFlowServingRest } from './tensorflow-serving-rest.js';
 import type { Texts } from '../text/texts.js';
 
 /** A segment that a file system or a proxy would climb by. */
