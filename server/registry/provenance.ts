@@ -10,11 +10,11 @@ const MAX_SAMPLE_BYTES = 8 * 1024 * 1024;
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** @throws DomainError INVALID or LIMIT_EXCEEDED, on the path of the field */
-export function checkLineage({ dataset, hyperparameters, metrics, source }: Lineage, field: readonly string[] = ['lineage']): void {
+export function checkLineage({ dataset, hyperparameters, metrics, libraries, source }: Lineage, field: readonly string[] = ['lineage']): void {
   for (const [name, part] of Object.entries({ dataset, source })) {
     for (const [key, text] of Object.entries(part ?? {})) if (typeof text === 'string') checkText(text, [...field, name, key]);
   }
-  for (const [name, value] of Object.entries({ hyperparameters, metrics })) {
+  for (const [name, value] of Object.entries({ hyperparameters, metrics, libraries })) {
     if (value === undefined) continue;
     if (!isObject(value)) throw new DomainError('INVALID', `${name} must be a JSON object of names and values`, [...field, name]);
     checkJson(value, [...field, name]);
@@ -23,6 +23,13 @@ export function checkLineage({ dataset, hyperparameters, metrics, source }: Line
     if (!Number.isFinite(value))
       throw new DomainError('INVALID', `the metric "${name.slice(0, 80)}" must be a number`, [...field, 'metrics', name.slice(0, 80)]);
   }
+  for (const [name, version] of Object.entries(libraries ?? {})) {
+    if (typeof version !== 'string')
+      throw new DomainError('INVALID', `the version of the library "${name.slice(0, 80)}" must be a text`, [...field, 'libraries', name.slice(0, 80)]);
+  }
+  const rows = dataset?.rows;
+  if (rows !== undefined && !(Number.isSafeInteger(rows) && rows >= 0))
+    throw new DomainError('INVALID', `a data set has ${rows} rows; it must be a whole number, 0 or more`, [...field, 'dataset', 'rows']);
 }
 
 /**

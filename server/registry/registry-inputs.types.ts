@@ -1,5 +1,5 @@
 /** Inputs and payloads of the registry's mutations. */
-import { Field, InputType, Int, ObjectType } from 'type-graphql';
+import { Field, Float, InputType, Int, ObjectType } from 'type-graphql';
 import { PayloadType } from '../api/conventions.types.js';
 import { JsonObjectScalar, JsonScalar } from '../api/scalars.js';
 import { LABEL_RULE, MODEL_NAME_RULE } from './names.js';
@@ -51,6 +51,7 @@ export class DatasetInput {
   @Field(() => String, { description: 'Its name.' }) name!: string;
   @Field(() => String, { nullable: true, description: 'Where it is.' }) uri?: string | null;
   @Field(() => String, { nullable: true, description: 'Digest of the data that was used.' }) digest?: string | null;
+  @Field(() => Float, { nullable: true, description: 'How many rows it has; a whole number.' }) rows?: number | null;
 }
 
 @InputType({ description: 'What made a version.' })
@@ -67,6 +68,8 @@ export class LineageInput {
     unknown
   > | null;
   @Field(() => JsonObjectScalar, { nullable: true, description: 'How good it was found to be: numbers by name.' }) metrics?: Record<string, number> | null;
+  @Field(() => JsonObjectScalar, { nullable: true, description: 'Versions of the libraries that made it, as texts by name; at most 64 KiB.' })
+  libraries?: Record<string, string> | null;
   @Field(() => SourceInput, { nullable: true, description: 'What made it.' }) source?: SourceInput | null;
 }
 

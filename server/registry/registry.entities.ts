@@ -49,9 +49,10 @@ export type VersionState = 'VALIDATING' | 'READY' | 'REJECTED';
 
 /** Where a version comes from: as its author gave it, never interpreted. */
 export interface Lineage {
-  readonly dataset?: { readonly name: string; readonly uri?: string; readonly digest?: string };
+  readonly dataset?: { readonly name: string; readonly uri?: string; readonly digest?: string; readonly rows?: number };
   readonly hyperparameters?: Readonly<Record<string, unknown>>;
   readonly metrics?: Readonly<Record<string, number>>;
+  readonly libraries?: Readonly<Record<string, string>>;
   readonly source?: { readonly uri: string; readonly revision?: string };
 }
 

@@ -116,6 +116,7 @@ export class DatasetType {
   @Field(() => String, { description: 'Its name.' }) name!: string;
   @Field(() => String, { nullable: true, description: 'Where it is.' }) uri?: string | null;
   @Field(() => String, { nullable: true, description: 'Digest of the data that was used.' }) digest?: string | null;
+  @Field(() => Float, { nullable: true, description: 'How many rows it has; a whole number.' }) rows?: number | null;
 }
 
 @ObjectType('Source', { description: 'What made a version, as its author says.' })
@@ -132,6 +133,9 @@ export class LineageType {
   > | null;
   @Field(() => JsonObjectScalar, { nullable: true, description: 'How good it was found to be: numbers by name.' }) metrics?: Readonly<
     Record<string, number>
+  > | null;
+  @Field(() => JsonObjectScalar, { nullable: true, description: 'Versions of the libraries that made it, as texts by name.' }) libraries?: Readonly<
+    Record<string, string>
   > | null;
   @Field(() => SourceType, { nullable: true, description: 'What made it.' }) source?: SourceType | null;
 }

@@ -122,13 +122,19 @@ export class VersionEventResolver {
 
 /** What was left out and what is null are one thing, so that equal lineages are equal rows. Values inside hyperparameters stay as they are. */
 function toLineage(input: CreateVersionInput['lineage']): Lineage {
-  const { dataset, hyperparameters, metrics, source } = input ?? {};
+  const { dataset, hyperparameters, metrics, libraries, source } = input ?? {};
   return {
     ...(dataset && {
-      dataset: { name: dataset.name, ...(dataset.uri != null && { uri: dataset.uri }), ...(dataset.digest != null && { digest: dataset.digest }) },
+      dataset: {
+        name: dataset.name,
+        ...(dataset.uri != null && { uri: dataset.uri }),
+        ...(dataset.digest != null && { digest: dataset.digest }),
+        ...(dataset.rows != null && { rows: dataset.rows }),
+      },
     }),
     ...(hyperparameters && { hyperparameters }),
     ...(metrics && { metrics }),
+    ...(libraries && { libraries }),
     ...(source && { source: { uri: source.uri, ...(source.revision != null && { revision: source.revision }) } }),
   };
 }

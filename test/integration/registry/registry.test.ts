@@ -178,15 +178,16 @@ describe('projects and models', () => {
 
 describe('versions', () => {
   const VERSION = `version { id number state format runtime digest description parent { number } model { name project { name } } files { path digest sizeBytes artifact { id digest sizeBytes } }
-    lineage { dataset { name uri digest } hyperparameters metrics source { uri revision } } sample { name datatype shape data } createdBy }`;
+    lineage { dataset { name uri digest rows } hyperparameters metrics libraries source { uri revision } } sample { name datatype shape data } createdBy }`;
 
   test('of a model with everything that can be said of it', async () => {
     const model = await registry.newModel();
     const [weights, topology] = [await registry.upload('weights'), await registry.upload('{}')];
     const lineage = {
-      dataset: { name: 'numbers', uri: 's3://numbers', digest: 'sha256:1' },
+      dataset: { name: 'numbers', uri: 's3://numbers', digest: 'sha256:1', rows: 1797 },
       hyperparameters: { depth: null, units: [8, 8], rate: 0.1 },
       metrics: { accuracy: 0.98 },
+      libraries: { numpy: '2.4.6' },
       source: { uri: 'git://x', revision: 'abc' },
     };
     const sample = [{ name: 'x', datatype: 'FP32', shape: [1, 2], data: [[1.5, 'NaN']] }];

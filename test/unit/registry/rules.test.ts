@@ -196,6 +196,8 @@ describe('lineage and sample', () => {
   test.each([
     [{ metrics: { accuracy: 'high' as never } }, 'lineage.metrics.accuracy', 'the metric "accuracy" must be a number'],
     [{ metrics: { accuracy: NaN } }, 'lineage.metrics.accuracy', 'the metric "accuracy" must be a number'],
+    [{ dataset: { name: 'd', rows: 1.5 } }, 'lineage.dataset.rows', 'a data set has 1.5 rows; it must be a whole number, 0 or more'],
+    [{ libraries: { numpy: 2 as never } }, 'lineage.libraries.numpy', 'the version of the library "numpy" must be a text'],
     [{ hyperparameters: [1] as never }, 'lineage.hyperparameters', 'hyperparameters must be a JSON object of names and values'],
     [{ dataset: { name: 'a\u0000' } }, 'lineage.dataset.name', 'lineage.dataset.name holds a NUL character'],
   ])('%j', (lineage, field, message) => expect(refusal(() => checkLineage(lineage))).toEqual(['INVALID', field, message]));
@@ -203,7 +205,13 @@ describe('lineage and sample', () => {
   test('a lineage as people write it', () => {
     expect(
       refusal(() =>
-        checkLineage({ dataset: { name: 'd', uri: 'u' }, hyperparameters: { depth: null, units: [8, 8] }, metrics: { accuracy: 1 }, source: { uri: 's' } }),
+        checkLineage({
+          dataset: { name: 'd', uri: 'u', rows: 0 },
+          hyperparameters: { depth: null, units: [8, 8] },
+          metrics: { accuracy: 1 },
+          libraries: { numpy: '2.4.6' },
+          source: { uri: 's' },
+        }),
       ),
     ).toBeUndefined();
     expect(refusal(() => checkLineage({}))).toBeUndefined();

@@ -81,6 +81,8 @@ export type DatasetInput = {
   readonly digest?: string | null | undefined;
   /** Its name. */
   readonly name: string;
+  /** How many rows it has; a whole number. */
+  readonly rows?: number | null | undefined;
   /** Where it is. */
   readonly uri?: string | null | undefined;
 };
@@ -201,6 +203,8 @@ export type LineageInput = {
   readonly dataset?: DatasetInput | null | undefined;
   /** What it was trained with, by name; at most 64 KiB. */
   readonly hyperparameters?: Readonly<Record<string, unknown>> | null | undefined;
+  /** Versions of the libraries that made it, as texts by name; at most 64 KiB. */
+  readonly libraries?: Readonly<Record<string, unknown>> | null | undefined;
   /** How good it was found to be: numbers by name. */
   readonly metrics?: Readonly<Record<string, unknown>> | null | undefined;
   /** What made it. */

@@ -375,6 +375,8 @@ export type Dataset = {
   readonly digest?: Maybe<Scalars['String']['output']>;
   /** Its name. */
   readonly name: Scalars['String']['output'];
+  /** How many rows it has; a whole number. */
+  readonly rows?: Maybe<Scalars['Float']['output']>;
   /** Where it is. */
   readonly uri?: Maybe<Scalars['String']['output']>;
 };
@@ -385,6 +387,8 @@ export type DatasetInput = {
   readonly digest?: InputMaybe<Scalars['String']['input']>;
   /** Its name. */
   readonly name: Scalars['String']['input'];
+  /** How many rows it has; a whole number. */
+  readonly rows?: InputMaybe<Scalars['Float']['input']>;
   /** Where it is. */
   readonly uri?: InputMaybe<Scalars['String']['input']>;
 };
@@ -854,6 +858,8 @@ export type Lineage = {
   readonly dataset?: Maybe<Dataset>;
   /** What it was trained with, by name. */
   readonly hyperparameters?: Maybe<Scalars['JSONObject']['output']>;
+  /** Versions of the libraries that made it, as texts by name. */
+  readonly libraries?: Maybe<Scalars['JSONObject']['output']>;
   /** How good it was found to be: numbers by name. */
   readonly metrics?: Maybe<Scalars['JSONObject']['output']>;
   /** What made it. */
@@ -866,6 +872,8 @@ export type LineageInput = {
   readonly dataset?: InputMaybe<DatasetInput>;
   /** What it was trained with, by name; at most 64 KiB. */
   readonly hyperparameters?: InputMaybe<Scalars['JSONObject']['input']>;
+  /** Versions of the libraries that made it, as texts by name; at most 64 KiB. */
+  readonly libraries?: InputMaybe<Scalars['JSONObject']['input']>;
   /** How good it was found to be: numbers by name. */
   readonly metrics?: InputMaybe<Scalars['JSONObject']['input']>;
   /** What made it. */
