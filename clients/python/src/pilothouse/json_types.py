@@ -1,0 +1,5 @@
+"""Types of JSON values."""
+
+from typing import Any
+
+JsonObject = dict[str, Any]

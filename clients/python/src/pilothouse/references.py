@@ -1,0 +1,37 @@
+"""What names a version in a call: the version itself, its number, or `model:number`."""
+
+from collections.abc import Sequence
+from typing import Any, Optional, Union
+
+from .errors import InvalidError
+from .generated.fragments import Version
+from .generated.input_types import TargetInput
+
+VersionRef = Union[Version, int, str]
+
+
+def targets_of(deployment: str, version: Union[VersionRef, Sequence[TargetInput], None]) -> Optional[list[TargetInput]]:
+    """The targets of a deployment. A number is a version of the model that has the deployment's name."""
+    if version is None:
+        return None
+    if isinstance(version, Version):
+        return [TargetInput(versionId=version.id)]
+    if isinstance(version, int):
+        return [TargetInput(model=deployment, version=version)]
+    if isinstance(version, str):
+        model, number = parse_ref(version)
+        return [TargetInput(model=model) if number is None else TargetInput(model=model, version=number)]
+    return list(version)
+
+
+def parse_ref(ref: str) -> tuple[str, Optional[int]]:
+    """`model:3` or `model`, which is its newest READY version."""
+    model, colon, number = ref.partition(":")
+    if not model or (colon and not number.isdecimal()):
+        raise InvalidError(f'"{ref}" does not name a version; give model:number, or model for its newest READY version')
+    return model, int(number) if colon else None
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """The values that were given: what is None is left out of an input."""
+    return {name: value for name, value in values.items() if value is not None}
