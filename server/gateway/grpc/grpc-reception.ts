@@ -134,7 +134,8 @@ const isWhole = (chunk: Buffer): boolean => chunk.length >= PREFIX_BYTES && chun
 /** Answers, and tells the caller to send no more. */
 function refuse(call: HiddenCall, refusal: Partial<StatusObject>): void {
   call.sendStatus(refusal);
-  call.stream.close(constants.NGHTTP2_NO_ERROR);
+  // After the status is written: Node 22 would send the reset before it, or instead of it.
+  setImmediate(() => call.stream.close(constants.NGHTTP2_NO_ERROR));
 }
 
 function assertKnown({ stream, metadata, decoder, decompressMessage, maxReceiveMessageSize, incomingEncoding }: Partial<HiddenCall>): void {
