@@ -69,6 +69,7 @@ const environment = z.object({
   PILOTHOUSE_PORT: port(4000),
   PILOTHOUSE_HTTP_PORT: port(8000),
   PILOTHOUSE_GRPC_PORT: port(8001),
+  PILOTHOUSE_HTTP_PARSER: oneOf(['auto', 'node-http']).default('auto'),
   PILOTHOUSE_HTTP_FD: number(3).optional(),
   PILOTHOUSE_MLFLOW_DEPLOYMENT: z.string().min(1).optional(),
   PILOTHOUSE_WORKER: number(0).default(0),
@@ -114,6 +115,8 @@ export interface Config {
   readonly grpcPort: number;
   /** For a gateway worker: descriptors of the listening sockets it was started with; undefined to bind one. */
   readonly httpFd: number | undefined;
+  /** For gateways: how HTTP requests are read; `auto` is Node's internal parser where it can be had. */
+  readonly httpParser: 'auto' | 'node-http';
   /** For gateways: the deployment that answers MLflow's `/invocations` at the root; undefined for none. */
   readonly mlflowDeployment: string | undefined;
   /** For a gateway worker: which one it is, from 0 on, and where all of them have the sockets by which they ask one another. */
@@ -173,6 +176,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     httpPort: e.PILOTHOUSE_HTTP_PORT,
     grpcPort: e.PILOTHOUSE_GRPC_PORT,
     httpFd: e.PILOTHOUSE_HTTP_FD,
+    httpParser: e.PILOTHOUSE_HTTP_PARSER,
     mlflowDeployment: e.PILOTHOUSE_MLFLOW_DEPLOYMENT,
     worker: e.PILOTHOUSE_WORKER,
     workerSockets: e.PILOTHOUSE_WORKER_SOCKETS,

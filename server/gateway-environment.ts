@@ -16,6 +16,7 @@ export function gatewayEnvironment(config: Config, url: string, connections: num
     PILOTHOUSE_HOST: config.host,
     PILOTHOUSE_GATEWAY_AUTH: config.gatewayAuth,
     PILOTHOUSE_LOG_LEVEL: config.logLevel,
+    ...(config.httpParser !== 'auto' && { PILOTHOUSE_HTTP_PARSER: config.httpParser }),
     ...(config.mlflowDeployment !== undefined && { PILOTHOUSE_MLFLOW_DEPLOYMENT: config.mlflowDeployment }),
     ...(config.corsOrigins.length > 0 && { PILOTHOUSE_CORS_ORIGINS: config.corsOrigins.join(',') }),
     ...(config.allowedHosts.length > 0 && { PILOTHOUSE_ALLOWED_HOSTS: config.allowedHosts.join(',') }),

@@ -19,6 +19,7 @@ import type { GrpcFront } from './grpc/grpc-server.js';
 import { HttpFront, METHODS, type ListenAt } from './http/http-server.js';
 import { TextProcess } from './text/text-process.js';
 import { Texts } from './text/texts.js';
+import { chooseReader, type WantedReader } from './http/http-reader-choice.js';
 import { forgetProcess, recordProcess } from './process-record.js';
 import { Receptions } from './receptions.js';
 import { ReplicaLinks } from './replicas/replica-links.js';
@@ -37,6 +38,7 @@ export interface GatewayOptions {
   readonly home: string;
   readonly auth: 'off' | 'required';
   readonly http: ListenAt;
+  readonly httpParser: WantedReader;
   /** The deployment that answers MLflow's requests at the root; undefined for none. */
   readonly mlflowDeployment: string | undefined;
   /** Whether `/metrics` is answered without a token. */
@@ -103,7 +105,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const { worker, workerSockets: folder, serverVersion, accessLogSample, tracing } = options;
   const observers = await createObservers({ home, worker, instanceId: id, serverVersion, accessLogSample, tracing, log });
-  const dataPlane = new DataPlane({ router, now, serverVersion, ...(observers.observe && { observe: observers.observe }) });
+  const reader = await chooseReader(options.httpParser);
+  if (reader.reason !== undefined) log.warn({ reason: reader.reason }, 'HTTP requests are read through node:http, which is slower than the internal parser');
+  const dataPlane = new DataPlane({ router, now, serverVersion, extensions: reader.extensions, ...(observers.observe && { observe: observers.observe }) });
 
   const errors = new ErrorAnswers();
   const metrics = createGatewayMetrics({
@@ -152,6 +156,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     routes,
     gate,
     receptions,
+    newReader: reader.create,
     hosts: options.hosts,
     cors: corsPolicy(options.corsOrigins, METHODS),
     call: (context) => dataPlane.call(context),

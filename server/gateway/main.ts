@@ -22,9 +22,20 @@ async function main(): Promise<void> {
     throw new DomainError('INVALID', 'configuration: a gateway needs DATABASE_URL, the address of the PostgreSQL that its server uses');
   const base = { process: 'gateway', pid: process.pid };
   const log = pino({ level: config.logLevel, base }, new LogSink('gateway', STDOUT, base));
-  const { home, gatewayAuth: auth, worker, workerSockets, workerConnections: connections, mlflowDeployment, accessLogSample, tracing, corsOrigins } = config;
+  const {
+    home,
+    gatewayAuth: auth,
+    worker,
+    workerSockets,
+    workerConnections: connections,
+    mlflowDeployment,
+    accessLogSample,
+    tracing,
+    corsOrigins,
+    httpParser,
+  } = config;
   const gateway = await startGateway({
-    ...{ databaseUrl, home, auth, worker, workerSockets, connections, mlflowDeployment, accessLogSample, tracing, corsOrigins, log },
+    ...{ databaseUrl, home, auth, worker, workerSockets, connections, mlflowDeployment, accessLogSample, tracing, corsOrigins, httpParser, log },
     ...listenOptions(config),
     openMetrics: isLoopback(config.host),
     hosts: new AllowedHosts({ bound: config.host, names: config.allowedHosts, origins: corsOrigins }),

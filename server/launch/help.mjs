@@ -20,6 +20,7 @@ Environment
   PILOTHOUSE_PORT           4000            control plane: /graphql, /artifacts, /healthz, /readyz, /metrics
   PILOTHOUSE_HTTP_PORT      8000            gateway, REST: /v2/models/{name}/infer and the rest of the protocol
   PILOTHOUSE_GRPC_PORT      8001            gateway, gRPC: the same protocol, as Triton's and KServe's clients speak it
+  PILOTHOUSE_HTTP_PARSER    auto            node-http: read HTTP through node:http instead of Node's internal parser
   PILOTHOUSE_GATEWAYS       1               gateway processes, which share the ports
   PILOTHOUSE_GATEWAY_AUTH   off, required   bearer tokens at the gateway: off on loopback, else required
   PILOTHOUSE_ALLOWED_HOSTS  (unset)         further names in Host and Origin that are answered without a token

@@ -10,6 +10,8 @@ import { REST_FORMS } from '../support/rest-forms.js';
 let db: TestDatabase;
 let bench: GatewayBench;
 let gateway: TestGateway;
+/** One that reads HTTP through `node:http`. */
+let nodeHttp: TestGateway;
 const signatures = new Map<string, Signature>();
 
 beforeAll(async () => {
@@ -24,6 +26,7 @@ beforeAll(async () => {
   );
   await publish(db.url, routes);
   gateway = await bench.gateway(db.url);
+  nodeHttp = await bench.gateway(db.url, { PILOTHOUSE_HTTP_PARSER: 'node-http' });
 }, 120_000);
 afterAll(async () => {
   await bench.close();
@@ -37,14 +40,26 @@ function inOrder(tensors: readonly Tensor[], names: readonly string[]): Tensor[]
   return names.map((name) => tensors.find((tensor) => tensor.name === name)!);
 }
 
+test('a gateway that reads HTTP through node:http says so', async () => {
+  const line = await nodeHttp.logged((msg) => msg.includes('node:http'), 'the warning');
+  expect(line).toMatchObject({ reason: 'PILOTHOUSE_HTTP_PARSER is "node-http"' });
+  expect((await nodeHttp.request('/v2')).body['extensions']).toContain('node_http_reader');
+  expect((await gateway.request('/v2')).body['extensions']).not.toContain('node_http_reader');
+});
+
+const FORMS = [
+  ...[...REST_FORMS, ...GRPC_FORMS].map((form) => ({ title: form.title, form, over: () => gateway })),
+  ...REST_FORMS.map((form) => ({ title: `${form.title}, read through node:http`, form, over: () => nodeHttp })),
+];
+
 /** One entry for each form of each protocol: a new one passes when all that it can carry comes back with the library's own bits. */
-describe.each([...REST_FORMS, ...GRPC_FORMS])('$title', (form) => {
+describe.each(FORMS)('$title', ({ form, over }) => {
   test.each(INFERENCE_CASES.filter(form.carries))('$model: $title', async (request) => {
     const signature = signatures.get(request.model)!;
     const names = request.outputs ?? signature.outputs.map(({ name }) => name);
     const model = CASE_MODELS.find(({ name }) => name === request.model)!;
     const expected = await model.direct(request.inputs, names);
-    const answered = await form.infer(gateway, request, signature);
+    const answered = await form.infer(over(), request, signature);
     expect(inOrder(answered, names).map(bitsOf)).toEqual(expected.map(bitsOf));
   });
 });

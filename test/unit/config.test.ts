@@ -41,6 +41,7 @@ test.each<[NodeJS.ProcessEnv, string]>([
   [{ PILOTHOUSE_GATEWAY_AUTH: 'on' }, 'PILOTHOUSE_GATEWAY_AUTH is "on"; it must be one of "off", "required"'],
   [{ PILOTHOUSE_CORS_ORIGINS: 'https://app.example.com/page' }, `PILOTHOUSE_CORS_ORIGINS is "https://app.example.com/page"; it ${ORIGINS}`],
   [{ PILOTHOUSE_CORS_ORIGINS: 'https://a.example, b.example' }, `PILOTHOUSE_CORS_ORIGINS is "https://a.example, b.example"; it ${ORIGINS}`],
+  [{ PILOTHOUSE_HTTP_PARSER: 'fast' }, 'PILOTHOUSE_HTTP_PARSER is "fast"; it must be one of "auto", "node-http"'],
   [{ PILOTHOUSE_SAMPLES: 'no' }, 'PILOTHOUSE_SAMPLES is "no"; it must be one of "on", "off"'],
   [{ PILOTHOUSE_LOG_LEVEL: 'loud' }, 'PILOTHOUSE_LOG_LEVEL is "loud"; it must be one of "trace", "debug", "info", "warn", "error", "fatal", "silent"'],
   [

@@ -34,6 +34,8 @@ export interface DataPlaneOptions {
   readonly now: () => number;
   readonly serverVersion: string;
   readonly observe?: RequestObserver;
+  /** What every protocol names among its extensions. */
+  readonly extensions?: readonly string[];
 }
 
 export class DataPlane implements Witness {
@@ -57,7 +59,7 @@ export class DataPlane implements Witness {
 
   /** @param extensions those of Triton's extensions that the asking protocol has, by Triton's names */
   serverMetadata(extensions: readonly string[]): { name: string; version: string; extensions: readonly string[] } {
-    return { name: 'pilothouse', version: this.serverVersion, extensions };
+    return { name: 'pilothouse', version: this.serverVersion, extensions: [...extensions, ...(this.options.extensions ?? [])] };
   }
 
   /** @throws GatewayError NOT_FOUND, UNAVAILABLE */

@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import { ANSWER_TIMEOUT_MS, HEADERS_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_HEADER_BYTES, REQUEST_TIMEOUT_MS } from '../limits.js';
 import { Exchange, type ExchangeOptions } from './http-exchange.js';
-import { RequestParser, type ParserError, type RequestHead } from './http-parser.js';
+import type { NewReader, ParserError, RequestHead, RequestReader } from './http-request-reader.js';
 import { errorText } from './http-route.js';
 import { headLines, inOnePiece } from './http-wire.js';
 
@@ -14,6 +14,7 @@ export interface ConnectionOptions extends ExchangeOptions {
   readonly coarseNow: () => number;
   /** A request's turn has come: its head is there, its body follows. */
   readonly onTurn: (exchange: Exchange) => void;
+  readonly newReader: NewReader;
 }
 
 /** What a connection waits for from its caller, and for how long. */
@@ -53,13 +54,14 @@ export class Connection {
   /** Many that were sent ahead may be answered at once: in a loop, not each from within the one before. */
   private advancing = false;
   private held = 0;
-  private readonly parser = new RequestParser(this);
+  private readonly parser: RequestReader;
 
   constructor(
     readonly socket: Socket,
     private readonly options: ConnectionOptions,
   ) {
     this.since = options.coarseNow();
+    this.parser = options.newReader(this);
     this.parser.readFrom(socket, (bytes, error) => this.received(bytes, error));
     socket.on('drain', () => {
       this.release();

@@ -8,7 +8,7 @@ import type { Receptions } from '../receptions.js';
 import { Body, type BodyDone, type BodyError } from './http-body.js';
 import { acceptedCoding, compress, COMPRESS_FROM_BYTES, type ContentCoding } from './http-compression.js';
 import type { Connection } from './http-connection.js';
-import type { RequestHead } from './http-parser.js';
+import type { RequestHead } from './http-request-reader.js';
 import { errorText, type FailureText, type HttpAnswer } from './http-route.js';
 import { CONTINUE, headLines, inOnePiece } from './http-wire.js';
 import { requestIdOf } from '../request-id.js';

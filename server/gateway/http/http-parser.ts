@@ -1,40 +1,12 @@
 /**
  * Node's own HTTP/1.1 parser (llhttp), without the streams that `node:http` puts around each message: those are most of what a
- * small request costs (docs/decisions/0021). Its module has no public name, so what is relied on is tried once, at load.
+ * small request costs (docs/decisions/0021). Its module has no public name (DEP0199), so what is relied on is tried once, at load: where
+ * that fails, `http-reader-choice.ts` takes the reader over `node:http` instead.
  */
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { MAX_HEADER_BYTES } from '../limits.js';
-
-/** What a request's first line and headers say. */
-export interface RequestHead {
-  readonly method: string;
-  readonly url: string;
-  /** By lower-case name; repeated ones joined as RFC 9110, 5.3 has it, save those that can only be once: the first counts. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** HTTP/1.1, not 1.0. */
-  readonly modern: boolean;
-  /** Whether the caller can take another answer over this connection. */
-  readonly keepAlive: boolean;
-  /** A CONNECT: what follows on the connection is for a tunnel, and never a request. */
-  readonly tunnel: boolean;
-}
-
-/** Told of one request after the other; must not throw. */
-export interface RequestListener {
-  /** The first byte of a request is there. */
-  onBegin(): void;
-  onHead(head: RequestHead): void;
-  /** @param chunk its own memory, free of the socket's buffer */
-  onBody(chunk: Buffer): void;
-  onEnd(): void;
-}
-
-/** What came is no HTTP. `code` is llhttp's, as `HPE_INVALID_METHOD`. */
-export interface ParserError extends Error {
-  readonly code: string;
-  readonly reason: string;
-}
+import { recordOf, type ParserError, type RequestListener, type RequestReader } from './http-request-reader.js';
 
 type HeadersComplete = (
   major: number,
@@ -83,14 +55,7 @@ const { REQUEST, kOnMessageBegin, kOnHeaders, kOnHeadersComplete, kOnBody, kOnMe
 /** The answer to the parser's question whether there is a body: what the headers say. */
 const GO_ON = 0;
 
-/** As `node:http` has them: a second one would be another opinion, not an addition. */
-const ONCE = new Set(['authorization', 'content-type', 'from', 'max-forwards', 'proxy-authorization', 'referer', 'user-agent']);
-
-/** Header names as they come, to lower case: few, and the same ones again and again. */
-const lowered = new Map<string, string>();
-const LOWERED_AT_MOST = 1_024;
-
-export class RequestParser {
+export class RequestParser implements RequestReader {
   private readonly binding = new HTTPParser();
   /** A CONNECT came: nothing is parsed any more. */
   private ended = false;
@@ -194,29 +159,7 @@ export class RequestParser {
   }
 }
 
-function recordOf(headers: readonly string[]): Record<string, string> {
-  // A name such as `__proto__` is a name like any other.
-  const record = Object.create(null) as Record<string, string>;
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = lower(headers[i]!);
-    const before = record[name];
-    if (before === undefined) record[name] = headers[i + 1]!;
-    else if (!ONCE.has(name)) record[name] = `${before}${name === 'cookie' ? '; ' : ', '}${headers[i + 1]!}`;
-  }
-  return record;
-}
-
-function lower(name: string): string {
-  let lowerCase = lowered.get(name);
-  if (lowerCase === undefined) {
-    lowerCase = name.toLowerCase();
-    if (lowered.size >= LOWERED_AT_MOST) lowered.clear();
-    lowered.set(name, lowerCase);
-  }
-  return lowerCase;
-}
-
-/** A Node whose parser speaks otherwise must not get as far as listening. */
+/** A parser that behaves otherwise must not be used. @throws Error */
 function tryOut(): void {
   const seen: string[] = [];
   const parser = new RequestParser({
@@ -228,7 +171,7 @@ function tryOut(): void {
   const error = parser.parse(Buffer.from('POST /p HTTP/1.1\r\nHost: h\r\nA: b\r\na: c\r\nContent-Length: 1\r\n\r\nd'));
   parser.close();
   if (error || seen.join(' ') !== 'begin POST /p b, c true true d end') {
-    throw new Error(`the HTTP parser of Node ${process.version} is not as expected; use a Node that Pilothouse is tested with (20 or 24)`);
+    throw new Error(`the HTTP parser of Node ${process.version} behaves differently than that of Node 20, 22 and 24`);
   }
 }
 

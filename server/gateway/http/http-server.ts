@@ -14,6 +14,7 @@ import type { Receptions } from '../receptions.js';
 import type { TokenGate } from '../token-gate.js';
 import { Connection, type ConnectionOptions } from './http-connection.js';
 import { HttpError, type Exchange } from './http-exchange.js';
+import type { NewReader } from './http-request-reader.js';
 import type { HttpAnswer, HttpRoute, HttpRoutes } from './http-route.js';
 
 /** An address to bind, or the descriptor of a socket that listens already. */
@@ -27,6 +28,8 @@ export interface HttpFrontOptions {
   /** Asked about requests that came without a token. */
   readonly hosts: AllowedHosts;
   readonly receptions: Receptions;
+  /** How requests are read: `http-reader-choice.ts`. */
+  readonly newReader: NewReader;
   readonly call: (context: CallContext) => Call;
   /** Told the status of every answer that is an error. */
   readonly onError: (status: number) => void;
@@ -55,8 +58,8 @@ export class HttpFront {
     private readonly options: HttpFrontOptions,
     private readonly limit = new ConnectionLimit(),
   ) {
-    const { log, onError, receptions } = options;
-    this.state = { log, onError, receptions, draining: false, unsent: 0, coarseNow: () => this.now, onTurn: (exchange) => this.handle(exchange) };
+    const { log, onError, receptions, newReader } = options;
+    this.state = { log, onError, receptions, newReader, draining: false, unsent: 0, coarseNow: () => this.now, onTurn: (exchange) => this.handle(exchange) };
     this.server = createServer({ noDelay: true }, (socket) => this.connected(socket));
     this.sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();
   }

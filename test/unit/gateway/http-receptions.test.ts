@@ -3,12 +3,15 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { pino } from 'pino';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AllowedHosts } from '../../../server/allowed-hosts.js';
 import { RECEPTION_SLOW_MS } from '../../../server/gateway/limits.js';
 import { Call } from '../../../server/gateway/dispatch/call.js';
 import { errorText, routesOf } from '../../../server/gateway/http/http-route.js';
 import { HttpFront } from '../../../server/gateway/http/http-server.js';
+import { NodeHttpReader } from '../../../server/gateway/http/http-node-reader.js';
+import { RequestParser } from '../../../server/gateway/http/http-parser.js';
+import type { NewReader } from '../../../server/gateway/http/http-request-reader.js';
 import { Receptions } from '../../../server/gateway/receptions.js';
 import { TokenGate } from '../../../server/gateway/token-gate.js';
 
@@ -20,86 +23,94 @@ let front: HttpFront;
 let port: number;
 let sockets: Socket[];
 
-beforeEach(async () => {
-  now = 0;
-  sockets = [];
-  receptions = new Receptions(LIMIT, () => now);
-  const gate = new TokenGate(true);
-  gate.replace(TOKENS.map((token) => createHash('sha256').update(token).digest('hex')));
-  const route = routesOf('oip-rest').post((_call, body) => ({ status: 200, body: `${body.length} bytes` }));
-  front = new HttpFront({
-    routes: { find: () => route, failureText: () => errorText },
-    gate,
-    receptions,
-    hosts: new AllowedHosts({ bound: '0.0.0.0', names: [], origins: [] }),
-    call: (context) => new Call(0, context),
-    onError: () => undefined,
-    log: pino({ level: 'silent' }),
+const READERS: readonly (readonly [string, NewReader])[] = [
+  ["Node's internal parser", (listener) => new RequestParser(listener)],
+  ['node:http', (listener) => new NodeHttpReader(listener)],
+];
+
+describe.each(READERS)('over %s', (_name, create) => {
+  beforeEach(async () => {
+    now = 0;
+    sockets = [];
+    receptions = new Receptions(LIMIT, () => now);
+    const gate = new TokenGate(true);
+    gate.replace(TOKENS.map((token) => createHash('sha256').update(token).digest('hex')));
+    const route = routesOf('oip-rest').post((_call, body) => ({ status: 200, body: `${body.length} bytes` }));
+    front = new HttpFront({
+      routes: { find: () => route, failureText: () => errorText },
+      gate,
+      receptions,
+      newReader: create,
+      hosts: new AllowedHosts({ bound: '0.0.0.0', names: [], origins: [] }),
+      call: (context) => new Call(0, context),
+      onError: () => undefined,
+      log: pino({ level: 'silent' }),
+    });
+    ({ port } = await front.listen({ host: '127.0.0.1', port: 0 }));
   });
-  ({ port } = await front.listen({ host: '127.0.0.1', port: 0 }));
-});
-afterEach(() => {
-  for (const socket of sockets) socket.destroy();
-  front.destroy();
-  receptions.close();
-});
-
-interface Sender {
-  heard: string;
-  readonly socket: Socket;
-}
-
-/** Sends the head of a request and the first part of its body. */
-async function begin(token: string, declared: number, sent: number): Promise<Sender> {
-  const socket = connect(port, '127.0.0.1');
-  sockets.push(socket);
-  await once(socket, 'connect');
-  const sender: Sender = { heard: '', socket };
-  socket.on('data', (chunk: Buffer) => (sender.heard += chunk.toString())).on('error', () => undefined);
-  socket.write(`POST / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Length: ${declared}\r\n\r\n`);
-  socket.write(Buffer.alloc(sent));
-  return sender;
-}
-const heard = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 25_000, interval: 10 });
-/** What all senders together sent so far is there. */
-const arrived = (senders: number, least: number): Promise<void> =>
-  heard(() => {
-    const { accounts } = receptions as unknown as { accounts: Map<string, { bytes: number; receptions: Set<unknown> }> };
-    const all = [...accounts.values()];
-    expect(all.reduce((sum, { receptions: { size } }) => sum + size, 0)).toBe(senders);
-    expect(all.reduce((sum, { bytes }) => sum + bytes, 0)).toBeGreaterThanOrEqual(least);
+  afterEach(() => {
+    for (const socket of sockets) socket.destroy();
+    front.destroy();
+    receptions.close();
   });
 
-test('where there is no room the caller that holds the most gets 503, and another is heard out', async () => {
-  const flood = [await begin('a', 500_000, 450_000), await begin('a', 500_000, 450_000)];
-  await arrived(2, 900_000);
-  const other = await begin('b', 400_000, 300_000);
-  await heard(() => expect(flood.filter((sender) => /^HTTP\/1\.1 503 [^]*Retry-After: 1\r\n[^]*there is no room/.test(sender.heard))).toHaveLength(1));
-  other.socket.write(Buffer.alloc(100_000));
-  await heard(() => expect(other.heard).toMatch(/^HTTP\/1\.1 200 [^]*400000 bytes$/));
-});
-
-test('a small body that is whole is not counted', async () => {
-  const flood = [await begin('a', 600_000, 493_000), await begin('a', 600_000, 493_000)];
-  await arrived(2, 986_000);
-  const small = await begin('a', 20_000, 20_000);
-  await heard(() => expect(small.heard).toMatch(/^HTTP\/1\.1 200 /));
-  expect(flood.map((sender) => sender.heard)).toEqual(['', '']);
-});
-
-test('a body that stands still gets 408, and its connection is closed', async () => {
-  const sender = await begin('a', 500_000, 400_000);
-  await arrived(1, 400_000);
-  for (let i = 0; i < RECEPTION_SLOW_MS; i += 1_000) {
-    now += 1_000;
-    receptions.sweep();
+  interface Sender {
+    heard: string;
+    readonly socket: Socket;
   }
-  expect(sender.heard).toBe('');
-  // The last second in which it was fast may have been the first one.
-  for (let i = 0; i < 3; i++) {
-    now += 1_000;
-    receptions.sweep();
+
+  /** Sends the head of a request and the first part of its body. */
+  async function begin(token: string, declared: number, sent: number): Promise<Sender> {
+    const socket = connect(port, '127.0.0.1');
+    sockets.push(socket);
+    await once(socket, 'connect');
+    const sender: Sender = { heard: '', socket };
+    socket.on('data', (chunk: Buffer) => (sender.heard += chunk.toString())).on('error', () => undefined);
+    socket.write(`POST / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Length: ${declared}\r\n\r\n`);
+    socket.write(Buffer.alloc(sent));
+    return sender;
   }
-  await heard(() => expect(sender.heard).toMatch(/^HTTP\/1\.1 408 [^]*Connection: close[^]*the request comes too slowly/));
-  await heard(() => expect(sender.socket.closed).toBe(true));
+  const heard = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 25_000, interval: 10 });
+  /** What all senders together sent so far is there. */
+  const arrived = (senders: number, least: number): Promise<void> =>
+    heard(() => {
+      const { accounts } = receptions as unknown as { accounts: Map<string, { bytes: number; receptions: Set<unknown> }> };
+      const all = [...accounts.values()];
+      expect(all.reduce((sum, { receptions: { size } }) => sum + size, 0)).toBe(senders);
+      expect(all.reduce((sum, { bytes }) => sum + bytes, 0)).toBeGreaterThanOrEqual(least);
+    });
+
+  test('where there is no room the caller that holds the most gets 503, and another is heard out', async () => {
+    const flood = [await begin('a', 500_000, 450_000), await begin('a', 500_000, 450_000)];
+    await arrived(2, 900_000);
+    const other = await begin('b', 400_000, 300_000);
+    await heard(() => expect(flood.filter((sender) => /^HTTP\/1\.1 503 [^]*Retry-After: 1\r\n[^]*there is no room/.test(sender.heard))).toHaveLength(1));
+    other.socket.write(Buffer.alloc(100_000));
+    await heard(() => expect(other.heard).toMatch(/^HTTP\/1\.1 200 [^]*400000 bytes$/));
+  });
+
+  test('a small body that is whole is not counted', async () => {
+    const flood = [await begin('a', 600_000, 493_000), await begin('a', 600_000, 493_000)];
+    await arrived(2, 986_000);
+    const small = await begin('a', 20_000, 20_000);
+    await heard(() => expect(small.heard).toMatch(/^HTTP\/1\.1 200 /));
+    expect(flood.map((sender) => sender.heard)).toEqual(['', '']);
+  });
+
+  test('a body that stands still gets 408, and its connection is closed', async () => {
+    const sender = await begin('a', 500_000, 400_000);
+    await arrived(1, 400_000);
+    for (let i = 0; i < RECEPTION_SLOW_MS; i += 1_000) {
+      now += 1_000;
+      receptions.sweep();
+    }
+    expect(sender.heard).toBe('');
+    // The last second in which it was fast may have been the first one.
+    for (let i = 0; i < 3; i++) {
+      now += 1_000;
+      receptions.sweep();
+    }
+    await heard(() => expect(sender.heard).toMatch(/^HTTP\/1\.1 408 [^]*Connection: close[^]*the request comes too slowly/));
+    await heard(() => expect(sender.socket.closed).toBe(true));
+  });
 });

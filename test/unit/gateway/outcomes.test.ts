@@ -17,6 +17,7 @@ import type { Call } from '../../../server/gateway/dispatch/call.js';
 import { GrpcFront } from '../../../server/gateway/grpc/grpc-server.js';
 import { UnsentAnswers } from '../../../server/gateway/grpc/grpc-unsent.js';
 import { HttpFront } from '../../../server/gateway/http/http-server.js';
+import { RequestParser } from '../../../server/gateway/http/http-parser.js';
 import { openInferenceRest } from '../../../server/gateway/protocols/open-inference-rest.js';
 import { tensorFlowServingRest } from '../../../server/gateway/protocols/tensorflow-serving-rest.js';
 import type { TextProcess } from '../../../server/gateway/text/text-process.js';
@@ -69,7 +70,13 @@ beforeEach(async () => {
     failureText: () => openInference.failureText,
   };
   const common = { gate: new TokenGate(false), receptions: new Receptions(), onError: () => undefined, log: pino({ level: 'silent' }) };
-  http = new HttpFront({ ...common, hosts: new AllowedHosts({ bound: '0.0.0.0', names: [], origins: [] }), routes, call: (context) => plane.call(context) });
+  http = new HttpFront({
+    ...common,
+    newReader: (listener) => new RequestParser(listener),
+    hosts: new AllowedHosts({ bound: '0.0.0.0', names: [], origins: [] }),
+    routes,
+    call: (context) => plane.call(context),
+  });
   ({ port } = await http.listen({ host: '127.0.0.1', port: 0 }));
   grpc = new GrpcFront({ ...common, dataPlane: plane }, new UnsentAnswers(50));
   client = new GrpcClient(`127.0.0.1:${(await grpc.listen({ host: '127.0.0.1', port: 0 })).port}`);
