@@ -5,6 +5,7 @@ import type { DataPlane } from '../dispatch/data-plane.js';
 import { MAX_TIMEOUT_MS } from '../limits.js';
 import type { Call } from '../dispatch/call.js';
 import type { TokenGate } from '../token-gate.js';
+import { requestEncodingOf } from './grpc-internals.js';
 import type { UnsentAnswers } from './grpc-unsent.js';
 import type { Encoding } from './grpc-wire-message.js';
 import { requestIdOf } from '../request-id.js';
@@ -56,13 +57,10 @@ export function answerMetadata(requestId: string, version?: number): Metadata {
   return metadata;
 }
 
-/**
- * What the caller compressed its request with, and so understands. grpc-js keeps it on the call below, where types do not show it;
- * were it not there, answers would go uncompressed.
- */
+/** What the caller compressed its request with, and so understands. */
 export function encodingOf(rpc: ServerCall): Encoding | undefined {
-  const { incomingEncoding } = (rpc as unknown as { call?: { incomingEncoding?: string } }).call ?? {};
-  return incomingEncoding === 'gzip' || incomingEncoding === 'deflate' ? incomingEncoding : undefined;
+  const encoding = requestEncodingOf(rpc);
+  return encoding === 'gzip' || encoding === 'deflate' ? encoding : undefined;
 }
 
 /** Milliseconds until the call's deadline; undefined where it has none. */

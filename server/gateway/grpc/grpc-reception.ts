@@ -1,23 +1,13 @@
 /**
  * Who may send a gRPC message, how large it may be, and how long it may take: decided on the call's headers, and while the message is
- * on its way. grpc-js by itself limits the size only. It hides the call's stream, its decoder and its inflating, which this works on.
+ * on its way. grpc-js by itself limits the size only.
  */
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { createGunzip, createInflate } from 'node:zlib';
 import { Metadata, status, type ServerInterceptingCall, type ServerInterceptor, type StatusObject } from '@grpc/grpc-js';
 import { MAX_BODY_BYTES } from '../limits.js';
 import type { Reception, ReceptionEnd, Receptions } from '../receptions.js';
-
-/** Of `grpc-js`'s call, what types do not show. */
-interface HiddenCall {
-  readonly stream: ServerHttp2Stream;
-  readonly metadata: Metadata;
-  readonly incomingEncoding: string;
-  readonly decoder: { maxReadMessageLength: number };
-  maxReceiveMessageSize: number;
-  decompressMessage(message: Buffer, encoding: string): Buffer | Promise<Buffer>;
-  sendStatus(status: Partial<StatusObject>): void;
-}
+import { internalCall, limitMessage, type InternalCall } from './grpc-internals.js';
 
 export interface ReceptionOptions {
   readonly receptions: Receptions;
@@ -33,13 +23,12 @@ const PREFIX_BYTES = 5;
 /** @throws Error, at every call, where grpc-js has changed: better than no limit that nobody notices */
 export function reception({ receptions, admit, maxMessage }: ReceptionOptions): ServerInterceptor {
   return ({ path, requestStream }, call) => {
-    const hidden = call as unknown as HiddenCall;
-    assertKnown(hidden);
+    const internal = internalCall(call);
     const limit = maxMessage(path);
-    if (limit < MAX_BODY_BYTES) hidden.decoder.maxReadMessageLength = hidden.maxReceiveMessageSize = limit;
-    const admitted = admit(path, hidden.metadata, hidden.stream);
-    if (typeof admitted === 'string') new MessageReception(hidden, receptions, admitted, requestStream);
-    else refuse(hidden, admitted);
+    if (limit < MAX_BODY_BYTES) limitMessage(internal, limit);
+    const admitted = admit(path, internal.metadata, internal.stream);
+    if (typeof admitted === 'string') new MessageReception(internal, receptions, admitted, requestStream);
+    else refuse(internal, admitted);
     // As it is: wrapping it would cost every message a few turns, for nothing.
     return call as ServerInterceptingCall;
   };
@@ -51,7 +40,7 @@ class MessageReception {
   private refused = false;
 
   constructor(
-    private readonly call: HiddenCall,
+    private readonly call: InternalCall,
     private readonly receptions: Receptions,
     private readonly caller: string,
     private readonly streams: boolean,
@@ -132,13 +121,8 @@ class MessageReception {
 const isWhole = (chunk: Buffer): boolean => chunk.length >= PREFIX_BYTES && chunk.length === PREFIX_BYTES + chunk.readUInt32BE(1);
 
 /** Answers, and tells the caller to send no more. */
-function refuse(call: HiddenCall, refusal: Partial<StatusObject>): void {
+function refuse(call: InternalCall, refusal: Partial<StatusObject>): void {
   call.sendStatus(refusal);
   // After the status is written: Node 22 would send the reset before it, or instead of it.
   setImmediate(() => call.stream.close(constants.NGHTTP2_NO_ERROR));
-}
-
-function assertKnown({ stream, metadata, decoder, decompressMessage, maxReceiveMessageSize, incomingEncoding }: Partial<HiddenCall>): void {
-  const known = stream && metadata && decoder?.maxReadMessageLength && maxReceiveMessageSize && decompressMessage && incomingEncoding;
-  if (!known) throw new Error('this version of grpc-js keeps a call otherwise: the limits on messages that are being received need another way');
 }

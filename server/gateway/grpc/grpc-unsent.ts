@@ -2,10 +2,11 @@
  * Answers that gRPC callers have not taken yet, over all connections. A caller who opens no window is sent nothing, and grpc-js holds
  * what it would be sent without a limit.
  */
-import { constants, type ServerHttp2Stream } from 'node:http2';
+import { constants } from 'node:http2';
 import { GatewayError } from '../gateway-error.js';
 import { ANSWER_TIMEOUT_MS, MAX_UNSENT_BYTES } from '../limits.js';
 import type { ServerCall } from './grpc-call.js';
+import { streamOf } from './grpc-internals.js';
 
 export class UnsentAnswers {
   private held = 0;
@@ -35,6 +36,3 @@ export class UnsentAnswers {
 
 /** Ends a call whose caller does not take what it is sent. */
 export const cut = (rpc: ServerCall): void => streamOf(rpc).close(constants.NGHTTP2_CANCEL);
-
-/** Below grpc-js, which does not show it; `receptionLimit` has made sure that it is there. */
-const streamOf = (rpc: ServerCall): ServerHttp2Stream => (rpc as unknown as { call: { stream: ServerHttp2Stream } }).call.stream;
