@@ -7,6 +7,7 @@ import { failedLooks, lookOr } from '../engines/look.js';
 import { VERSION } from '../paths.js';
 import { enterHome, leaveHome, prepareHome } from './home-session.js';
 import { describeUnknown } from './mistyped.js';
+import { nodeAdvice } from './node-version.js';
 import { checkPorts, configuredPorts, explainListenError } from './ports.js';
 import { openServerLog, serverLogPath } from './server-log.js';
 import { forgetServer, otherServers, recordServer, watchEndpoints, writeEndpoints } from './server-records.js';
@@ -113,7 +114,9 @@ class ServerProcess<App extends RunningApp> {
   private async begin(): Promise<StartOptions> {
     const config = (this.config = readConfig());
     const mistyped = describeUnknown(unknownVariables());
+    const advice = nodeAdvice(process.versions.node);
     for (const line of mistyped) this.say(line);
+    if (advice !== undefined) this.say(advice);
     const known = { version: VERSION, ports: configuredPorts(config) };
     prepareHome(config.home);
     await checkPorts(config);
@@ -121,6 +124,7 @@ class ServerProcess<App extends RunningApp> {
     failedLooks.report = (message, fields) => log.warn(fields, message);
     log.info({ version: VERSION, node: process.version, home: config.home }, 'the server starts');
     for (const line of mistyped) log.warn(line);
+    if (advice !== undefined) log.info(advice);
     const { signal } = this.aborter;
     // What a start that is given up still does is no news to whoever has just read that it stops.
     const say: Say = (line) => signal.aborted || this.say(line);
