@@ -5,6 +5,7 @@
  *
  *   npm test                    every step
  *   npm test -- lint unit       these steps only (after installing and building what they need)
+ *   npm test -- quick           lint, types and unit tests, with caches: for between two edits. Only the full check looks at every file anew
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -16,6 +17,8 @@ const inCi = process.env.CI === 'true' || process.env.CI === '1';
 const reports = mkdtempSync(join(tmpdir(), 'pilothouse-test-'));
 /** What failed and why, told once more at the end, where it is looked for. */
 const failures = [];
+/** Tests with what each took, in milliseconds. */
+const durations = [];
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 
 /** @typedef {{ passed: number, failed: number, skipped?: number, note?: string }} Outcome */
@@ -64,9 +67,11 @@ const vitest = (folder, minutes) => async () => {
   const unloaded = report.testResults.filter((suite) => suite.status === 'failed' && suite.assertionResults.every((test) => test.status !== 'failed')).length;
   const failed = report.numFailedTests + unloaded;
   for (const suite of report.testResults)
-    for (const test of suite.assertionResults)
-      if (test.status === 'failed')
-        failures.push(`${suite.name.slice(root.length + 1)} > ${test.fullName}\n    ${(test.failureMessages[0] ?? '').split('\n').slice(0, 4).join('\n    ')}`);
+    for (const test of suite.assertionResults) {
+      const name = `${suite.name.slice(root.length + 1)} > ${test.fullName}`;
+      durations.push({ name, ms: test.duration ?? 0 });
+      if (test.status === 'failed') failures.push(`${name}\n    ${(test.failureMessages[0] ?? '').split('\n').slice(0, 4).join('\n    ')}`);
+    }
   return {
     passed: report.numPassedTests,
     failed: failed === 0 && code !== 0 ? 1 : failed,
@@ -128,6 +133,24 @@ async function chaos() {
   return { passed: Object.keys(counts).length - failed, failed: broken.length > 0 ? Math.max(failed, 1) : 0 };
 }
 
+const cache = join(root, 'node_modules', '.cache', 'pilothouse');
+
+/** The type check, which looks only at what changed since the last one. */
+async function quickTypes() {
+  for (const project of ['tsconfig.json', 'test/tsconfig.json', 'clients/typescript/tsconfig.json']) {
+    const info = join(cache, `${project.replaceAll('/', '-')}.tsbuildinfo`);
+    const outcome = await check(bin('tsc'), ['-p', project, '--noEmit', '--incremental', '--tsBuildInfoFile', info])();
+    if (outcome.failed > 0) return outcome;
+  }
+  return { passed: 1, failed: 0 };
+}
+
+/** Steps of `quick`, instead of those of the same name. */
+const QUICK = {
+  lint: check(bin('eslint'), ['--max-warnings', '0', '--cache', '--cache-strategy', 'content', '--cache-location', join(cache, 'eslint'), '.']),
+  typecheck: quickTypes,
+};
+
 /** In this order. Those marked `always` run even when only others were asked for. */
 const STEPS = [
   { name: 'install', always: true, does: install },
@@ -152,10 +175,12 @@ const STEPS = [
   { name: 'python', does: python('test:python', 15) },
 ];
 
-const wanted = process.argv.slice(2);
+const words = process.argv.slice(2);
+const quick = words.includes('quick');
+const wanted = words.flatMap((word) => (word === 'quick' ? ['lint', 'typecheck', 'unit'] : [word]));
 const unknown = wanted.filter((name) => !STEPS.some((step) => step.name === name));
 if (unknown.length > 0) {
-  console.log(`no step is called ${unknown.join(', ')}; there are: ${STEPS.map((step) => step.name).join(', ')}`);
+  console.log(`no step is called ${unknown.join(', ')}; there are: ${STEPS.map((step) => step.name).join(', ')}, and quick`);
   process.exit(2);
 }
 
@@ -166,7 +191,7 @@ for (const step of STEPS) {
   console.log(`\n── ${step.name}`);
   const start = performance.now();
   /** @type {Outcome} */
-  const outcome = await step.does();
+  const outcome = await ((quick && QUICK[step.name]) || step.does)();
   results.push({ name: step.name, ...outcome, seconds: (performance.now() - start) / 1000 });
   if (outcome.failed > 0 && step.always) break; // nothing below can be believed without it
 }
@@ -180,6 +205,12 @@ for (const r of results) {
 }
 const sum = (key) => results.reduce((n, r) => n + (r[key] ?? 0), 0);
 console.log(`${'total'.padEnd(20)}${' '.repeat(25)}${((performance.now() - total) / 1000).toFixed(1).padStart(9)}\n`);
+if (words.length === 0) {
+  console.log('the ten tests that took longest:');
+  const longest = durations.sort((a, b) => b.ms - a.ms).slice(0, 10);
+  for (const { name, ms } of longest) console.log(`${(ms / 1000).toFixed(1).padStart(7)} s  ${name}`);
+  console.log('');
+}
 for (const failure of failures) console.log(`FAILED ${failure}`);
 if (sum('skipped') > 0) console.log(`${sum('skipped')} skipped`);
 console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
