@@ -13,6 +13,7 @@ import { Failure, prepare } from './launch/prepare.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const OLDEST_NODE = [20, 19];
+/** What runs without the command line's own code: it starts and ends this machine's server. */
 const COMMANDS = ['up', 'stop', 'build', 'help', 'version'];
 
 function nodeIsTooOld(version) {
@@ -20,20 +21,34 @@ function nodeIsTooOld(version) {
   return major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1]);
 }
 
+/** Wrong use, which has an exit code of its own. */
+class WrongUse extends Failure {}
+
+const importBuilt = (path) => import(pathToFileURL(join(ROOT, 'dist', path)).href);
+const readVersion = () => JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version;
+
 async function run(words) {
   const [word = 'up', ...rest] = words;
-  const command =
-    { '--help': 'help', '-h': 'help', '--version': 'version', '-v': 'version' }[word] ||
-    (words.some((each) => each === '--help' || each === '-h') ? 'help' : word);
-  if (command === 'help') return void process.stdout.write(HELP);
-  if (command === 'version') return void process.stdout.write(`${JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version}\n`);
-  if (!COMMANDS.includes(command)) throw new Failure(`there is no command "${word}": "pilothouse help" lists them`);
-  if (rest.length > 0) throw new Failure(`"${command}" takes no arguments, and got "${rest.join(' ')}": "pilothouse help" explains`);
+  const asksForHelp = rest.some((each) => each === '--help' || each === '-h');
+  const command = { '--help': 'help', '-h': 'help', '--version': 'version', '-v': 'version' }[word] || (COMMANDS.includes(word) && asksForHelp ? 'help' : word);
+  const isOwn = COMMANDS.includes(command) && !(command === 'help' && rest.length > 0 && !asksForHelp);
+  if (isOwn && command === 'help') return void process.stdout.write(HELP);
+  if (isOwn && command === 'version') return void process.stdout.write(`${readVersion()}\n`);
+  if (isOwn && rest.length > 0) throw new WrongUse(`"${command}" takes no arguments, and got "${rest.join(' ')}": "pilothouse help" explains`);
   if (nodeIsTooOld(process.versions.node))
     throw new Failure(`Pilothouse needs Node ${OLDEST_NODE.join('.')} or newer, and this is ${process.versions.node}: see https://nodejs.org`);
   if (process.platform === 'win32') throw new Failure('Pilothouse runs on Linux and macOS: on Windows, use the Windows Subsystem for Linux');
-  await prepare(ROOT);
-  if (command !== 'build') await import(pathToFileURL(join(ROOT, 'dist', MAIN[command])).href);
+  // Only the result of a command stands on its standard output.
+  await prepare(ROOT, isOwn ? undefined : (line) => process.stderr.write(`${line}\n`));
+  if (isOwn) return void (command !== 'build' && (await importBuilt(MAIN[command])));
+  const cli = await importBuilt(MAIN.cli);
+  await cli.run(words, {
+    version: readVersion(),
+    up: () => importBuilt(MAIN.up),
+    stop: () => importBuilt(MAIN.stop),
+    build: async () => undefined,
+    doctor: async () => (await importBuilt(MAIN.doctor)).doctor(),
+  });
 }
 
 run(process.argv.slice(2)).catch((error) => {
@@ -42,5 +57,5 @@ run(process.argv.slice(2)).catch((error) => {
   const lines = text.split('\n');
   const last = error instanceof Failure ? lines.pop() : text;
   process.stderr.write(`${error instanceof Failure && lines.length > 0 ? `${lines.join('\n')}\n` : ''}pilothouse: ${last}\n`);
-  process.exit(1);
+  process.exit(error instanceof WrongUse ? 2 : 1);
 });

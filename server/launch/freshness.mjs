@@ -3,9 +3,14 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
-export const SOURCES = ['server', 'runtimes', 'migrations'];
+export const SOURCES = ['server', 'runtimes', 'migrations', 'clients/cli', 'clients/typescript/src'];
 /** What runs for a command. */
-export const MAIN = { up: 'bundle/server/main.js', stop: 'bundle/server/stop-main.js' };
+export const MAIN = {
+  up: 'bundle/server/main.js',
+  stop: 'bundle/server/stop-main.js',
+  cli: 'bundle/clients/cli/main.js',
+  doctor: 'bundle/server/doctor/main.js',
+};
 
 /** Whether this is a clone, where dependencies and build are ours to make: a published package never holds its lock file. */
 export const isClone = (root) => existsSync(join(root, 'package-lock.json')) && existsSync(join(root, 'tsconfig.json'));

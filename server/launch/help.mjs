@@ -8,9 +8,18 @@ Commands
   up        start: PostgreSQL, control plane, gateway, and every deployed model; the default.
             It runs until Ctrl-C, which stops all of it. What a killed server left running is adopted.
   stop      end what runs for PILOTHOUSE_HOME, also what a killed server has left
+  doctor    look at what Pilothouse needs of this machine, and say what to do
   build     install and build only
-  help      this text; also --help, -h
+  help      this text; also --help, -h. "pilothouse help COMMAND" and "pilothouse COMMAND --help" explain one
   version   the version; also --version, -v
+
+  server        login, logout, whoami, context, status
+  models        push, models, versions, show, log, project
+  deployments   deploy, plan, rollback, scale, delete, deployments, events, history, metrics, why, logs
+  inference     infer, generate
+  watching      monitors, monitor, alerts, policy, scaling
+  access        token, audit
+  shell         completion
 
 Environment
   PILOTHOUSE_HOME           .pilothouse     where the state is kept

@@ -45,6 +45,9 @@ fs.appendFileSync('ran', 'build\\n');
 if (fs.readFileSync('server/main.ts', 'utf8').includes('syntax error')) { console.log("server/main.ts(1,1): error TS1005: ';' expected."); process.exit(2); }
 fs.mkdirSync('dist/server', { recursive: true }); fs.mkdirSync('dist/bundle/server', { recursive: true });
 for (const name of fs.readdirSync('server')) if (name.endsWith('.ts')) for (const to of ['dist/server/', 'dist/bundle/server/']) fs.copyFileSync('server/' + name, to + name.replace('.ts', '.js'));
+for (const folder of ['server/doctor', 'clients/cli']) fs.mkdirSync('dist/bundle/' + folder, { recursive: true });
+fs.writeFileSync('dist/bundle/server/doctor/main.js', 'export const doctor = async () => [];');
+fs.writeFileSync('dist/bundle/clients/cli/main.js', 'export const run = async (words) => console.log("command line: " + words.join(" "));');
 fs.writeFileSync('dist/.tsbuildinfo', '{}');
 `;
 /** Runs the real launcher's `prepare` on the clone, with these scripts in the place of npm and tsc. */
@@ -145,8 +148,7 @@ describe('the launcher, before anything is installed', () => {
   });
 
   it('refuses what it does not know, in one line', () => {
-    expect(launch('serve')).toEqual({ code: 1, output: 'pilothouse: there is no command "serve": "pilothouse help" lists them\n' });
-    expect(launch('stop', 'now')).toEqual({ code: 1, output: 'pilothouse: "stop" takes no arguments, and got "now": "pilothouse help" explains\n' });
+    expect(launch('stop', 'now')).toEqual({ code: 2, output: 'pilothouse: "stop" takes no arguments, and got "now": "pilothouse help" explains\n' });
     expect(readdirSync(root)).not.toContain('dist');
   });
 });
@@ -265,6 +267,12 @@ describe('what the launcher does before it starts', () => {
     expect(await prepare()).toEqual({ code: 0, output: 'prepared\n' });
     expect(ran()).toEqual([]);
     expect(launch('up').output).toMatch(/^up in process \d+\n$/);
+  });
+
+  it('leaves every other word to the command line', async () => {
+    await prepare();
+    expect(launch('show', 'digits', '--json')).toEqual({ code: 0, output: 'command line: show digits --json\n' });
+    expect(launch('--url', 'http://x', 'models').output).toBe('command line: --url http://x models\n');
   });
 
   it('runs the program in its own process', async () => {

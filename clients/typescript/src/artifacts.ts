@@ -29,6 +29,19 @@ async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   yield bytes;
 }
 
+/** The same chunks; tells how many bytes have been taken. */
+async function* counted(
+  chunks: AsyncIterable<Uint8Array>,
+  totalBytes: number,
+  seen?: (sentBytes: number, totalBytes: number) => void,
+): AsyncIterable<Uint8Array> {
+  let sent = 0;
+  for await (const chunk of chunks) {
+    yield chunk;
+    seen?.((sent += chunk.byteLength), totalBytes);
+  }
+}
+
 async function digestOf(source: Source): Promise<{ digest: string; sizeBytes: number }> {
   const hash = createHash('sha256');
   let sizeBytes = 0;
@@ -40,7 +53,12 @@ async function digestOf(source: Source): Promise<{ digest: string; sizeBytes: nu
 }
 
 /** @throws PilothouseError; what the local file system refuses is its own error */
-export async function upload(url: string, token: string, source: Source, signal?: AbortSignal): Promise<UploadedArtifact> {
+export async function upload(
+  url: string,
+  token: string,
+  source: Source,
+  { signal, seen }: { readonly signal?: AbortSignal | undefined; readonly seen?: ((sentBytes: number, totalBytes: number) => void) | undefined } = {},
+): Promise<UploadedArtifact> {
   const { digest, sizeBytes } = await digestOf(source);
   const address = `${url}/artifacts/${digest}`;
   const head = await exchange({ url: address, method: 'HEAD', token, signal });
@@ -48,7 +66,14 @@ export async function upload(url: string, token: string, source: Source, signal?
   if (head.status !== 404) throw await fromResponse(head, `artifact ${digest}`);
   const headers = { 'content-type': 'application/octet-stream' };
   // Bytes go with their length; a file is streamed, so that none is ever held in memory whole.
-  const response = await exchange({ url: address, method: 'PUT', token, headers, body: typeof source === 'string' ? open(source) : source, signal });
+  const response = await exchange({
+    url: address,
+    method: 'PUT',
+    token,
+    headers,
+    body: typeof source === 'string' ? counted(open(source), sizeBytes, seen) : source,
+    signal,
+  });
   if (!response.ok) throw await fromResponse(response, `upload of ${typeof source === 'string' ? source : `${sizeBytes} bytes`}`);
   await response.arrayBuffer();
   return { digest, sizeBytes, uploaded: true };

@@ -125,8 +125,11 @@ export class PilothouseClient {
   }
 
   /** Stores a local file, or bytes, under its SHA-256, unless it is there already. */
-  uploadArtifact(source: Source, { signal }: { readonly signal?: AbortSignal } = {}): Promise<UploadedArtifact> {
-    return upload(this.url, this.token, source, signal);
+  uploadArtifact(
+    source: Source,
+    options: { readonly signal?: AbortSignal; readonly seen?: (sentBytes: number, totalBytes: number) => void } = {},
+  ): Promise<UploadedArtifact> {
+    return upload(this.url, this.token, source, options);
   }
 
   /** Uploads the files and creates a version of them. It answers VALIDATING: `waitForVersion` tells what becomes of it. */
@@ -210,6 +213,16 @@ export class PilothouseClient {
       yield event;
       if (event.phase === 'DELETED') return;
     }
+  }
+
+  /** Alerts as they fire and are resolved, behind a cursor; over any number of broken connections. Ends with the signal. */
+  followAlerts(
+    of: { readonly deployment?: string | null; readonly project?: string | null },
+    options: FollowOptions & { readonly after: string },
+  ): AsyncGenerator<operations.AlertEventsSubscription['alertEvents'], void, undefined> {
+    const source = (after: string) => ({ query: String(operations.AlertEventsDocument), variables: { ...of, after } });
+    const read = ({ alertEvents: event }: operations.AlertEventsSubscription) => ({ cursor: event.cursor, value: event });
+    return this.subscriptions.follow(source, read, options);
   }
 
   /**

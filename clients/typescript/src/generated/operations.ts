@@ -4,6 +4,13 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** Whether an alert is still on. */
+export type AlertState =
+  /** The condition held and has not been seen to end. */
+  | 'FIRING'
+  /** The condition ended, or its rule, monitor or deployment did; `resolvedReason` says which. */
+  | 'RESOLVED';
+
 /** Whether waiting requests of one target are merged into one inference. `Target.batching` says what came of it. */
 export type BatchingMode =
   /** They are, where validation showed that a version's rows are INDEPENDENT. */
@@ -12,6 +19,13 @@ export type BatchingMode =
   | 'OFF'
   /** They are, whatever validation showed: the caller vouches for the model. Refused for a version that is FIXED. */
   | 'ON';
+
+/** On which side of the threshold a value is alarming. */
+export type Comparison =
+  /** Above it. */
+  | 'GREATER_THAN'
+  /** Below it. */
+  | 'LESS_THAN';
 
 /** Whether a condition holds. */
 export type ConditionStatus =
@@ -31,6 +45,24 @@ export type ConditionType =
   /** Whether something is still being done. */
   | 'Progressing';
 
+/** A condition on a monitor's value. */
+export type CreateAlertRuleInput = {
+  /** On which side of the threshold the value is alarming. */
+  readonly comparison?: Comparison;
+  /** Runs with data in a row that must agree before an alert fires, and before it resolves: 1 to 100. */
+  readonly consecutiveRuns?: number;
+  /** A repetition with the same key answers the same and does nothing. */
+  readonly idempotencyKey?: string | null | undefined;
+  /** The monitor's id. */
+  readonly monitor: string;
+  /** Unique among the monitor's rules: lower-case letters, digits and dashes. */
+  readonly name: string;
+  /** How urgent its alerts are. */
+  readonly severity?: Severity;
+  /** An error rate as a fraction, 0.05 for 5 %; or a latency in milliseconds. */
+  readonly threshold: number;
+};
+
 /** Creates a model. */
 export type CreateModelInput = {
   /** For people, at most 10,000 characters. */
@@ -43,6 +75,26 @@ export type CreateModelInput = {
   readonly project?: string;
 };
 
+/** A check of a deployment, run by a schedule. */
+export type CreateMonitorInput = {
+  /** When it runs, as a cron expression in UTC: `*\/5 * * * *` is every five minutes, `*\/30 * * * * *` every thirty seconds. */
+  readonly cron: string;
+  /** Which deployment. */
+  readonly deployment: DeploymentRefInput;
+  /** A repetition with the same key answers the same and does nothing. */
+  readonly idempotencyKey?: string | null | undefined;
+  /** What it looks at. */
+  readonly metric: MonitorMetric;
+  /** A run over fewer requests has NO_DATA; at least 1. */
+  readonly minimumRequests?: number;
+  /** Unique among the deployment's monitors: lower-case letters, digits and dashes. */
+  readonly name: string;
+  /** Of LATENCY: which quantile, between 0 and 1. Default 0.95. */
+  readonly quantile?: number | null | undefined;
+  /** How far back a run looks, 5000 to 86400000. It reads the windows of 5 s whose middle lies in that time, and says how long they are where that differs. */
+  readonly windowMs?: number;
+};
+
 /** Creates a project. */
 export type CreateProjectInput = {
   /** For people, at most 10,000 characters. */
@@ -50,6 +102,14 @@ export type CreateProjectInput = {
   /** A repetition with the same key answers the same and makes nothing. */
   readonly idempotencyKey?: string | null | undefined;
   /** 1 to 63 of a-z, 0-9 and "-"; it begins and ends with a letter or digit. No dot: `vision.digits` is the deployment `digits` of the project `vision`. */
+  readonly name: string;
+};
+
+/** A token to make. */
+export type CreateTokenInput = {
+  /** Makes a repetition of this call answer with the same token instead of making another. The repetition does not get the secret. */
+  readonly idempotencyKey?: string | null | undefined;
+  /** 1 to 63 of a-z, 0-9, ".", "_" and "-", beginning and ending with a letter or digit. A name is never used twice. */
   readonly name: string;
 };
 
@@ -95,6 +155,20 @@ export type DeleteDeploymentInput = {
   readonly expectedGeneration?: number | null | undefined;
   /** Why, for the audit. */
   readonly reason?: string;
+};
+
+/** Deletes a monitor and its alert rules. Its runs and alerts stay; firing alerts are resolved. */
+export type DeleteMonitorInput = {
+  /** The monitor's id. */
+  readonly id: string;
+};
+
+/** Deletes a deployment's scaling policy: it goes back to the replicas of its spec. */
+export type DeleteScalingPolicyInput = {
+  /** Which deployment. */
+  readonly deployment: DeploymentRefInput;
+  /** The policy's generation that the caller read. Another one is a CONFLICT. */
+  readonly expectedGeneration?: number | null | undefined;
 };
 
 /** Creates a deployment, or changes its spec. What is left out keeps its value, or takes its default at creation. */
@@ -211,6 +285,45 @@ export type LineageInput = {
   readonly source?: SourceInput | null | undefined;
 };
 
+/** What a monitor looks at. */
+export type MonitorMetric =
+  /** Failed requests as a fraction of all, 0 to 1. The caller's own mistakes and cancellations do not count as failed. */
+  | 'ERROR_RATE'
+  /** A quantile of the time from arrival to answer, in milliseconds. */
+  | 'LATENCY';
+
+/** What came of a run. */
+export type MonitorRunState =
+  /** It could not be carried out; `reason` says where to look. */
+  | 'FAILED'
+  /** Too few requests, or no reports at all: it neither fires nor resolves an alert. */
+  | 'NO_DATA'
+  /** It has a value, which the alert rules judged. */
+  | 'SUCCEEDED';
+
+/** The state of one replica. */
+export type ReplicaState =
+  /** It gets nothing new and finishes what is under way. */
+  | 'DRAINING'
+  /** It ended by itself; `reason` and `logTail` say how. */
+  | 'FAILED'
+  /** It loads the model. */
+  | 'LOADING'
+  /** It waits for its start, after failures for a while that grows. */
+  | 'PENDING'
+  /** A real inference went through it. */
+  | 'READY'
+  /** Its process is starting. */
+  | 'STARTING'
+  /** It ended because it was no longer wanted. */
+  | 'STOPPED';
+
+/** A token to revoke. */
+export type RevokeTokenInput = {
+  /** The id of the token. */
+  readonly id: string;
+};
+
 /** Takes an earlier revision's spec back, as a new revision. */
 export type RollbackInput = {
   /** Which deployment. */
@@ -247,6 +360,12 @@ export type RowIndependenceVerdict =
   /** It could not be found out; the reason says why. Merged only where the spec says ON. */
   | 'UNKNOWN';
 
+/** Runs a monitor at once. */
+export type RunMonitorInput = {
+  /** The monitor's id. */
+  readonly id: string;
+};
+
 /** One tensor of a sample request. */
 export type SampleTensorInput = {
   /** A list of the elements, flat or nested, row by row. 64-bit integers beyond 2^53 are strings, and so are NaN and Infinity. */
@@ -270,6 +389,44 @@ export type ScaleInput = {
   /** Replicas of each target, 1 to 64. */
   readonly replicas: number;
 };
+
+/** What the autoscaler decided. */
+export type ScalingAction =
+  /** As many as before; written down when the reason is another than before. */
+  | 'HOLD'
+  /** Fewer replicas. */
+  | 'SCALE_DOWN'
+  /** More replicas. */
+  | 'SCALE_UP';
+
+/** Creates a deployment's scaling policy, or replaces it. Replicas outside its bounds are corrected at once. */
+export type SetScalingPolicyInput = {
+  /** Which deployment. */
+  readonly deployment: DeploymentRefInput;
+  /** The policy's generation that the caller read; 0 for "there is none". Another one is a CONFLICT. */
+  readonly expectedGeneration?: number | null | undefined;
+  /** A repetition with the same key answers the same and does nothing. */
+  readonly idempotencyKey?: string | null | undefined;
+  /** Never more replicas of each target, up to 64. */
+  readonly maxReplicas: number;
+  /** Never fewer replicas of each target, 1 to 64. */
+  readonly minReplicas?: number;
+  /** Scaling down goes to the highest number that was right at any moment of this time, 0 to 3600000. */
+  readonly scaleDownWindowMs?: number;
+  /** Requests that one replica should have in flight, waiting ones included; more than 0. */
+  readonly targetInFlight: number;
+  /** The load is averaged over this time, 10000 to 3600000. */
+  readonly windowMs?: number;
+};
+
+/** How urgent an alert is. */
+export type Severity =
+  /** Someone should be called. */
+  | 'CRITICAL'
+  /** Good to know. */
+  | 'INFO'
+  /** Someone should look at it soon. */
+  | 'WARNING';
 
 /** What made a version. */
 export type SourceInput = {
@@ -321,6 +478,40 @@ export type VersionState =
   | 'REJECTED'
   /** It is being loaded and asked once, in a process of its own. `reason` says why where this could not be done yet. */
   | 'VALIDATING';
+
+export type TokenFieldsFragment = { readonly id: string, readonly name: string, readonly createdAt: string, readonly createdBy: string, readonly revokedAt: string | null };
+
+export type TokensQueryVariables = Exact<{
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type TokensQuery = { readonly tokens: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly createdAt: string, readonly createdBy: string, readonly revokedAt: string | null }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
+export type CreateTokenMutationVariables = Exact<{
+  input: CreateTokenInput;
+}>;
+
+
+export type CreateTokenMutation = { readonly createToken: { readonly secret: string | null, readonly token: { readonly id: string, readonly name: string, readonly createdAt: string, readonly createdBy: string, readonly revokedAt: string | null } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
+
+export type RevokeTokenMutationVariables = Exact<{
+  input: RevokeTokenInput;
+}>;
+
+
+export type RevokeTokenMutation = { readonly revokeToken: { readonly token: { readonly id: string, readonly name: string, readonly createdAt: string, readonly createdBy: string, readonly revokedAt: string | null } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
+
+export type AuditEntriesQueryVariables = Exact<{
+  actor?: string | null | undefined;
+  project?: string | null | undefined;
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type AuditEntriesQuery = { readonly auditEntries: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly at: string, readonly actor: string, readonly action: string, readonly objectType: string, readonly objectId: string, readonly detail: Readonly<Record<string, unknown>> }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
 
 export type UserErrorFieldsFragment = { readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> };
 
@@ -396,6 +587,187 @@ export type DeploymentEventsSubscriptionVariables = Exact<{
 
 export type DeploymentEventsSubscription = { readonly deploymentEvents: { readonly cursor: string, readonly at: string, readonly actor: string, readonly type: string, readonly message: string, readonly phase: DeploymentPhase, readonly generation: number, readonly payload: Readonly<Record<string, unknown>> } };
 
+export type LineageFieldsFragment = { readonly hyperparameters: Readonly<Record<string, unknown>> | null, readonly metrics: Readonly<Record<string, unknown>> | null, readonly dataset: { readonly name: string, readonly uri: string | null, readonly digest: string | null } | null, readonly source: { readonly uri: string, readonly revision: string | null } | null };
+
+export type VersionSummaryFragment = { readonly id: string, readonly number: number, readonly state: VersionState, readonly format: string, readonly runtime: string, readonly digest: string, readonly description: string, readonly createdAt: string, readonly createdBy: string, readonly reason: string | null, readonly lineage: { readonly hyperparameters: Readonly<Record<string, unknown>> | null, readonly metrics: Readonly<Record<string, unknown>> | null, readonly dataset: { readonly name: string, readonly uri: string | null, readonly digest: string | null } | null, readonly source: { readonly uri: string, readonly revision: string | null } | null }, readonly model: { readonly name: string, readonly project: { readonly name: string } } };
+
+export type VersionDetailFragment = { readonly createdBy: string, readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly parent: { readonly number: number } | null, readonly lineage: { readonly hyperparameters: Readonly<Record<string, unknown>> | null, readonly metrics: Readonly<Record<string, unknown>> | null, readonly dataset: { readonly name: string, readonly uri: string | null, readonly digest: string | null } | null, readonly source: { readonly uri: string, readonly revision: string | null } | null }, readonly files: ReadonlyArray<{ readonly path: string, readonly digest: string, readonly sizeBytes: string }>, readonly sample: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number>, readonly data: unknown }> | null, readonly deployments: ReadonlyArray<{ readonly name: string, readonly phase: DeploymentPhase }>, readonly model: { readonly name: string, readonly project: { readonly name: string } }, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null };
+
+export type DeploymentDetailFragment = { readonly createdBy: string, readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly project: { readonly name: string }, readonly replicas: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly state: ReplicaState, readonly pid: number | null, readonly backend: string | null, readonly readyAt: string | null, readonly reason: string | null, readonly version: { readonly number: number } }> }, readonly scalingPolicy: { readonly minReplicas: number, readonly maxReplicas: number, readonly targetInFlight: number, readonly windowMs: number, readonly scaleDownWindowMs: number, readonly generation: number } | null, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly batching: BatchingMode, readonly maxBatchSize: number, readonly maxDelayMs: number, readonly stickyHeader: string | null, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly shadowPercent: number, readonly batching: { readonly enabled: boolean, readonly reason: string, readonly maxBatchSize: number | null, readonly maxDelayMs: number | null }, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> };
+
+export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ViewerQuery = { readonly viewer: { readonly actor: string, readonly token: { readonly id: string, readonly name: string, readonly createdAt: string } } };
+
+export type ProjectsQueryVariables = Exact<{
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type ProjectsQuery = { readonly projects: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly description: string, readonly generation: number, readonly createdAt: string }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
+export type ModelsQueryVariables = Exact<{
+  project: string;
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type ModelsQuery = { readonly models: { readonly nodes: ReadonlyArray<{ readonly createdBy: string, readonly id: string, readonly name: string, readonly description: string, readonly generation: number, readonly createdAt: string, readonly latestVersion: { readonly number: number, readonly state: VersionState, readonly createdAt: string } | null }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
+export type ModelQueryVariables = Exact<{
+  name: string;
+  project: string;
+}>;
+
+
+export type ModelQuery = { readonly model: { readonly createdBy: string, readonly id: string, readonly name: string, readonly description: string, readonly generation: number, readonly createdAt: string, readonly project: { readonly name: string }, readonly latestVersion: { readonly number: number, readonly state: VersionState, readonly createdAt: string } | null } | null };
+
+export type VersionsQueryVariables = Exact<{
+  model: string;
+  project: string;
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type VersionsQuery = { readonly versions: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly number: number, readonly state: VersionState, readonly format: string, readonly runtime: string, readonly digest: string, readonly description: string, readonly createdAt: string, readonly createdBy: string, readonly reason: string | null, readonly lineage: { readonly hyperparameters: Readonly<Record<string, unknown>> | null, readonly metrics: Readonly<Record<string, unknown>> | null, readonly dataset: { readonly name: string, readonly uri: string | null, readonly digest: string | null } | null, readonly source: { readonly uri: string, readonly revision: string | null } | null }, readonly model: { readonly name: string, readonly project: { readonly name: string } } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
+export type VersionQueryVariables = Exact<{
+  model: string;
+  project: string;
+  number: number;
+}>;
+
+
+export type VersionQuery = { readonly version: { readonly createdBy: string, readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly parent: { readonly number: number } | null, readonly lineage: { readonly hyperparameters: Readonly<Record<string, unknown>> | null, readonly metrics: Readonly<Record<string, unknown>> | null, readonly dataset: { readonly name: string, readonly uri: string | null, readonly digest: string | null } | null, readonly source: { readonly uri: string, readonly revision: string | null } | null }, readonly files: ReadonlyArray<{ readonly path: string, readonly digest: string, readonly sizeBytes: string }>, readonly sample: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number>, readonly data: unknown }> | null, readonly deployments: ReadonlyArray<{ readonly name: string, readonly phase: DeploymentPhase }>, readonly model: { readonly name: string, readonly project: { readonly name: string } }, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null } | null };
+
+export type DeploymentsQueryVariables = Exact<{
+  project?: string | null | undefined;
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type DeploymentsQuery = { readonly deployments: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly project: { readonly name: string }, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly batching: BatchingMode, readonly maxBatchSize: number, readonly maxDelayMs: number, readonly stickyHeader: string | null, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly shadowPercent: number, readonly batching: { readonly enabled: boolean, readonly reason: string, readonly maxBatchSize: number | null, readonly maxDelayMs: number | null }, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
+export type DeploymentDetailQueryVariables = Exact<{
+  name: string;
+  project: string;
+}>;
+
+
+export type DeploymentDetailQuery = { readonly deployment: { readonly createdBy: string, readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly project: { readonly name: string }, readonly replicas: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly state: ReplicaState, readonly pid: number | null, readonly backend: string | null, readonly readyAt: string | null, readonly reason: string | null, readonly version: { readonly number: number } }> }, readonly scalingPolicy: { readonly minReplicas: number, readonly maxReplicas: number, readonly targetInFlight: number, readonly windowMs: number, readonly scaleDownWindowMs: number, readonly generation: number } | null, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly batching: BatchingMode, readonly maxBatchSize: number, readonly maxDelayMs: number, readonly stickyHeader: string | null, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly shadowPercent: number, readonly batching: { readonly enabled: boolean, readonly reason: string, readonly maxBatchSize: number | null, readonly maxDelayMs: number | null }, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> } | null };
+
+export type DeploymentEventListQueryVariables = Exact<{
+  name: string;
+  project: string;
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type DeploymentEventListQuery = { readonly deployment: { readonly events: { readonly nodes: ReadonlyArray<{ readonly cursor: string, readonly at: string, readonly actor: string, readonly type: string, readonly message: string, readonly phase: DeploymentPhase, readonly generation: number, readonly payload: Readonly<Record<string, unknown>> }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } } | null };
+
+export type RevisionsQueryVariables = Exact<{
+  name: string;
+  project: string;
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type RevisionsQuery = { readonly deployment: { readonly revisions: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly number: number, readonly actor: string, readonly createdAt: string, readonly reason: string, readonly rollbackTo: number | null, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly batching: BatchingMode, readonly maxBatchSize: number, readonly maxDelayMs: number, readonly stickyHeader: string | null, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly shadowPercent: number, readonly version: { readonly number: number, readonly model: { readonly name: string } } }>, readonly rollout: { readonly id: string, readonly state: RolloutState, readonly reason: string | null, readonly startedAt: string, readonly finishedAt: string | null, readonly durationMs: number | null } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } } | null };
+
+export type DeploymentMetricsQueryVariables = Exact<{
+  name: string;
+  project: string;
+  windowMs: number;
+}>;
+
+
+export type DeploymentMetricsQuery = { readonly deployment: { readonly metrics: { readonly from: string, readonly to: string, readonly windowMs: number, readonly coveredMs: number, readonly measuredMs: number, readonly requests: number, readonly errorRate: number | null, readonly latencyP50Ms: number | null, readonly latencyP95Ms: number | null, readonly latencyP99Ms: number | null, readonly inFlight: number | null, readonly queue: number | null, readonly targets: ReadonlyArray<{ readonly requests: number, readonly errorRate: number | null, readonly latencyP50Ms: number | null, readonly latencyP95Ms: number | null, readonly latencyP99Ms: number | null, readonly version: { readonly number: number, readonly model: { readonly name: string } } }> } } | null };
+
+export type DeploymentFactsQueryVariables = Exact<{
+  name: string;
+  project: string;
+}>;
+
+
+export type DeploymentFactsQuery = { readonly deployment: { readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly revisions: { readonly nodes: ReadonlyArray<{ readonly number: number, readonly actor: string, readonly reason: string, readonly createdAt: string }> }, readonly replicas: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly state: ReplicaState, readonly reason: string | null, readonly logTail: string | null }> }, readonly scalingPolicy: { readonly minReplicas: number, readonly maxReplicas: number } | null, readonly scalingDecisions: { readonly nodes: ReadonlyArray<{ readonly at: string, readonly reason: string }> }, readonly alerts: { readonly nodes: ReadonlyArray<{ readonly reason: string, readonly rule: { readonly name: string, readonly severity: Severity } }> }, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly batching: BatchingMode, readonly maxBatchSize: number, readonly maxDelayMs: number, readonly stickyHeader: string | null, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly shadowPercent: number, readonly batching: { readonly enabled: boolean, readonly reason: string, readonly maxBatchSize: number | null, readonly maxDelayMs: number | null }, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> } | null };
+
+export type MonitorFieldsFragment = { readonly id: string, readonly name: string, readonly metric: MonitorMetric, readonly quantile: number | null, readonly cron: string, readonly windowMs: number, readonly minimumRequests: number, readonly createdAt: string, readonly createdBy: string, readonly alertRules: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly comparison: Comparison, readonly threshold: number, readonly consecutiveRuns: number, readonly severity: Severity }> }, readonly runs: { readonly nodes: ReadonlyArray<{ readonly state: MonitorRunState, readonly value: number | null, readonly requests: number, readonly reason: string, readonly finishedAt: string }> } };
+
+export type AlertFieldsFragment = { readonly id: string, readonly state: AlertState, readonly firedAt: string, readonly resolvedAt: string | null, readonly reason: string, readonly resolvedReason: string | null, readonly value: number, readonly rule: { readonly name: string, readonly severity: Severity }, readonly deployment: { readonly name: string, readonly project: { readonly name: string } } };
+
+export type MonitorsQueryVariables = Exact<{
+  name: string;
+  project: string;
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type MonitorsQuery = { readonly deployment: { readonly monitors: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly metric: MonitorMetric, readonly quantile: number | null, readonly cron: string, readonly windowMs: number, readonly minimumRequests: number, readonly createdAt: string, readonly createdBy: string, readonly alertRules: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly comparison: Comparison, readonly threshold: number, readonly consecutiveRuns: number, readonly severity: Severity }> }, readonly runs: { readonly nodes: ReadonlyArray<{ readonly state: MonitorRunState, readonly value: number | null, readonly requests: number, readonly reason: string, readonly finishedAt: string }> } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } } | null };
+
+export type MonitorQueryVariables = Exact<{
+  deployment: string;
+  name: string;
+  project: string;
+}>;
+
+
+export type MonitorQuery = { readonly monitor: { readonly id: string, readonly name: string, readonly metric: MonitorMetric, readonly quantile: number | null, readonly cron: string, readonly windowMs: number, readonly minimumRequests: number, readonly createdAt: string, readonly createdBy: string, readonly alertRules: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly comparison: Comparison, readonly threshold: number, readonly consecutiveRuns: number, readonly severity: Severity }> }, readonly runs: { readonly nodes: ReadonlyArray<{ readonly state: MonitorRunState, readonly value: number | null, readonly requests: number, readonly reason: string, readonly finishedAt: string }> } } | null };
+
+export type CreateMonitorMutationVariables = Exact<{
+  input: CreateMonitorInput;
+}>;
+
+
+export type CreateMonitorMutation = { readonly createMonitor: { readonly monitor: { readonly id: string, readonly name: string, readonly metric: MonitorMetric, readonly quantile: number | null, readonly cron: string, readonly windowMs: number, readonly minimumRequests: number, readonly createdAt: string, readonly createdBy: string, readonly alertRules: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly comparison: Comparison, readonly threshold: number, readonly consecutiveRuns: number, readonly severity: Severity }> }, readonly runs: { readonly nodes: ReadonlyArray<{ readonly state: MonitorRunState, readonly value: number | null, readonly requests: number, readonly reason: string, readonly finishedAt: string }> } } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
+
+export type CreateAlertRuleMutationVariables = Exact<{
+  input: CreateAlertRuleInput;
+}>;
+
+
+export type CreateAlertRuleMutation = { readonly createAlertRule: { readonly alertRule: { readonly id: string, readonly name: string, readonly severity: Severity, readonly threshold: number, readonly comparison: Comparison, readonly consecutiveRuns: number } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
+
+export type RunMonitorMutationVariables = Exact<{
+  input: RunMonitorInput;
+}>;
+
+
+export type RunMonitorMutation = { readonly runMonitor: { readonly run: { readonly id: string, readonly state: MonitorRunState, readonly value: number | null, readonly requests: number, readonly reason: string, readonly startedAt: string, readonly finishedAt: string, readonly windowFrom: string, readonly windowTo: string } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
+
+export type DeleteMonitorMutationVariables = Exact<{
+  input: DeleteMonitorInput;
+}>;
+
+
+export type DeleteMonitorMutation = { readonly deleteMonitor: { readonly monitor: { readonly id: string, readonly name: string } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
+
+export type AlertsQueryVariables = Exact<{
+  deployment?: DeploymentRefInput | null | undefined;
+  state?: AlertState | null | undefined;
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type AlertsQuery = { readonly alerts: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly state: AlertState, readonly firedAt: string, readonly resolvedAt: string | null, readonly reason: string, readonly resolvedReason: string | null, readonly value: number, readonly rule: { readonly name: string, readonly severity: Severity }, readonly deployment: { readonly name: string, readonly project: { readonly name: string } } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
+export type AlertEventsSubscriptionVariables = Exact<{
+  after: string;
+  deployment?: string | null | undefined;
+  project?: string | null | undefined;
+}>;
+
+
+export type AlertEventsSubscription = { readonly alertEvents: { readonly cursor: string, readonly type: string, readonly at: string, readonly message: string, readonly alert: { readonly id: string, readonly state: AlertState, readonly firedAt: string, readonly resolvedAt: string | null, readonly reason: string, readonly resolvedReason: string | null, readonly value: number, readonly rule: { readonly name: string, readonly severity: Severity }, readonly deployment: { readonly name: string, readonly project: { readonly name: string } } } | null } };
+
 export type ProjectFieldsFragment = { readonly id: string, readonly name: string, readonly description: string, readonly generation: number, readonly createdAt: string };
 
 export type ModelFieldsFragment = { readonly id: string, readonly name: string, readonly description: string, readonly generation: number, readonly createdAt: string };
@@ -441,6 +813,40 @@ export type VersionEventsSubscriptionVariables = Exact<{
 
 export type VersionEventsSubscription = { readonly versionEvents: { readonly cursor: string, readonly type: string, readonly message: string, readonly at: string } };
 
+export type ScalingPolicyFieldsFragment = { readonly id: string, readonly minReplicas: number, readonly maxReplicas: number, readonly targetInFlight: number, readonly windowMs: number, readonly scaleDownWindowMs: number, readonly generation: number, readonly createdBy: string, readonly updatedAt: string };
+
+export type ScalingPolicyQueryVariables = Exact<{
+  name: string;
+  project: string;
+}>;
+
+
+export type ScalingPolicyQuery = { readonly deployment: { readonly scalingPolicy: { readonly id: string, readonly minReplicas: number, readonly maxReplicas: number, readonly targetInFlight: number, readonly windowMs: number, readonly scaleDownWindowMs: number, readonly generation: number, readonly createdBy: string, readonly updatedAt: string } | null } | null };
+
+export type ScalingDecisionsQueryVariables = Exact<{
+  name: string;
+  project: string;
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type ScalingDecisionsQuery = { readonly deployment: { readonly scalingDecisions: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly at: string, readonly action: ScalingAction, readonly fromReplicas: number, readonly toReplicas: number, readonly reason: string, readonly inputs: Readonly<Record<string, unknown>> }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } } | null };
+
+export type SetScalingPolicyMutationVariables = Exact<{
+  input: SetScalingPolicyInput;
+}>;
+
+
+export type SetScalingPolicyMutation = { readonly setScalingPolicy: { readonly scalingPolicy: { readonly id: string, readonly minReplicas: number, readonly maxReplicas: number, readonly targetInFlight: number, readonly windowMs: number, readonly scaleDownWindowMs: number, readonly generation: number, readonly createdBy: string, readonly updatedAt: string } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
+
+export type DeleteScalingPolicyMutationVariables = Exact<{
+  input: DeleteScalingPolicyInput;
+}>;
+
+
+export type DeleteScalingPolicyMutation = { readonly deleteScalingPolicy: { readonly scalingPolicy: { readonly id: string, readonly minReplicas: number, readonly maxReplicas: number, readonly targetInFlight: number, readonly windowMs: number, readonly scaleDownWindowMs: number, readonly generation: number, readonly createdBy: string, readonly updatedAt: string } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
+
 export class TypedDocumentString<TResult, TVariables>
   extends String
   implements DocumentTypeDecoration<TResult, TVariables>
@@ -459,6 +865,15 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
+export const TokenFieldsFragmentDoc = new TypedDocumentString(`
+    fragment TokenFields on Token {
+  id
+  name
+  createdAt
+  createdBy
+  revokedAt
+}
+    `, {"fragmentName":"TokenFields"}) as unknown as TypedDocumentString<TokenFieldsFragment, unknown>;
 export const UserErrorFieldsFragmentDoc = new TypedDocumentString(`
     fragment UserErrorFields on UserError {
   code
@@ -466,6 +881,195 @@ export const UserErrorFieldsFragmentDoc = new TypedDocumentString(`
   field
 }
     `, {"fragmentName":"UserErrorFields"}) as unknown as TypedDocumentString<UserErrorFieldsFragment, unknown>;
+export const RolloutFieldsFragmentDoc = new TypedDocumentString(`
+    fragment RolloutFields on Rollout {
+  id
+  state
+  reason
+  startedAt
+  finishedAt
+  durationMs
+}
+    `, {"fragmentName":"RolloutFields"}) as unknown as TypedDocumentString<RolloutFieldsFragment, unknown>;
+export const DeploymentEventFieldsFragmentDoc = new TypedDocumentString(`
+    fragment DeploymentEventFields on DeploymentEvent {
+  cursor
+  at
+  actor
+  type
+  message
+  phase
+  generation
+  payload
+}
+    `, {"fragmentName":"DeploymentEventFields"}) as unknown as TypedDocumentString<DeploymentEventFieldsFragment, unknown>;
+export const LineageFieldsFragmentDoc = new TypedDocumentString(`
+    fragment LineageFields on Lineage {
+  dataset {
+    name
+    uri
+    digest
+  }
+  hyperparameters
+  metrics
+  source {
+    uri
+    revision
+  }
+}
+    `, {"fragmentName":"LineageFields"}) as unknown as TypedDocumentString<LineageFieldsFragment, unknown>;
+export const VersionSummaryFragmentDoc = new TypedDocumentString(`
+    fragment VersionSummary on Version {
+  id
+  number
+  state
+  format
+  runtime
+  digest
+  description
+  createdAt
+  createdBy
+  reason
+  lineage {
+    ...LineageFields
+  }
+  model {
+    name
+    project {
+      name
+    }
+  }
+}
+    fragment LineageFields on Lineage {
+  dataset {
+    name
+    uri
+    digest
+  }
+  hyperparameters
+  metrics
+  source {
+    uri
+    revision
+  }
+}`, {"fragmentName":"VersionSummary"}) as unknown as TypedDocumentString<VersionSummaryFragment, unknown>;
+export const VersionFieldsFragmentDoc = new TypedDocumentString(`
+    fragment VersionFields on Version {
+  id
+  number
+  state
+  reason
+  logTail
+  description
+  format
+  runtime
+  digest
+  signature {
+    inputs {
+      name
+      datatype
+      shape
+    }
+    outputs {
+      name
+      datatype
+      shape
+    }
+  }
+  backend {
+    name
+    library
+  }
+  rowIndependence {
+    verdict
+    reason
+  }
+  loadMs
+  memoryBytes
+  createdAt
+  validatedAt
+}
+    `, {"fragmentName":"VersionFields"}) as unknown as TypedDocumentString<VersionFieldsFragment, unknown>;
+export const VersionDetailFragmentDoc = new TypedDocumentString(`
+    fragment VersionDetail on Version {
+  ...VersionFields
+  createdBy
+  parent {
+    number
+  }
+  lineage {
+    ...LineageFields
+  }
+  files {
+    path
+    digest
+    sizeBytes
+  }
+  sample {
+    name
+    datatype
+    shape
+    data
+  }
+  deployments {
+    name
+    phase
+  }
+  model {
+    name
+    project {
+      name
+    }
+  }
+}
+    fragment LineageFields on Lineage {
+  dataset {
+    name
+    uri
+    digest
+  }
+  hyperparameters
+  metrics
+  source {
+    uri
+    revision
+  }
+}
+fragment VersionFields on Version {
+  id
+  number
+  state
+  reason
+  logTail
+  description
+  format
+  runtime
+  digest
+  signature {
+    inputs {
+      name
+      datatype
+      shape
+    }
+    outputs {
+      name
+      datatype
+      shape
+    }
+  }
+  backend {
+    name
+    library
+  }
+  rowIndependence {
+    verdict
+    reason
+  }
+  loadMs
+  memoryBytes
+  createdAt
+  validatedAt
+}`, {"fragmentName":"VersionDetail"}) as unknown as TypedDocumentString<VersionDetailFragment, unknown>;
 export const DeploymentFieldsFragmentDoc = new TypedDocumentString(`
     fragment DeploymentFields on Deployment {
   id
@@ -517,28 +1121,137 @@ export const DeploymentFieldsFragmentDoc = new TypedDocumentString(`
   updatedAt
 }
     `, {"fragmentName":"DeploymentFields"}) as unknown as TypedDocumentString<DeploymentFieldsFragment, unknown>;
-export const RolloutFieldsFragmentDoc = new TypedDocumentString(`
-    fragment RolloutFields on Rollout {
+export const DeploymentDetailFragmentDoc = new TypedDocumentString(`
+    fragment DeploymentDetail on Deployment {
+  ...DeploymentFields
+  project {
+    name
+  }
+  createdBy
+  replicas(first: 100) {
+    nodes {
+      id
+      state
+      pid
+      backend
+      readyAt
+      reason
+      version {
+        number
+      }
+    }
+  }
+  scalingPolicy {
+    minReplicas
+    maxReplicas
+    targetInFlight
+    windowMs
+    scaleDownWindowMs
+    generation
+  }
+}
+    fragment DeploymentFields on Deployment {
+  id
+  name
+  endpoint
+  generation
+  observedGeneration
+  phase
+  scaledReplicas
+  conditions {
+    type
+    status
+    reason
+    message
+    lastTransitionAt
+  }
+  spec {
+    replicas
+    timeoutMs
+    maxConcurrency
+    maxQueue
+    batching
+    maxBatchSize
+    maxDelayMs
+    stickyHeader
+    threads
+    memoryLimitBytes
+  }
+  targets {
+    weight
+    shadowPercent
+    batching {
+      enabled
+      reason
+      maxBatchSize
+      maxDelayMs
+    }
+    version {
+      id
+      number
+      state
+      model {
+        id
+        name
+      }
+    }
+  }
+  createdAt
+  updatedAt
+}`, {"fragmentName":"DeploymentDetail"}) as unknown as TypedDocumentString<DeploymentDetailFragment, unknown>;
+export const MonitorFieldsFragmentDoc = new TypedDocumentString(`
+    fragment MonitorFields on Monitor {
+  id
+  name
+  metric
+  quantile
+  cron
+  windowMs
+  minimumRequests
+  createdAt
+  createdBy
+  alertRules(first: 100) {
+    nodes {
+      id
+      name
+      comparison
+      threshold
+      consecutiveRuns
+      severity
+    }
+  }
+  runs(first: 1) {
+    nodes {
+      state
+      value
+      requests
+      reason
+      finishedAt
+    }
+  }
+}
+    `, {"fragmentName":"MonitorFields"}) as unknown as TypedDocumentString<MonitorFieldsFragment, unknown>;
+export const AlertFieldsFragmentDoc = new TypedDocumentString(`
+    fragment AlertFields on Alert {
   id
   state
+  firedAt
+  resolvedAt
   reason
-  startedAt
-  finishedAt
-  durationMs
+  resolvedReason
+  value
+  rule {
+    name
+    severity
+  }
+  deployment {
+    name
+    project {
+      name
+    }
+  }
 }
-    `, {"fragmentName":"RolloutFields"}) as unknown as TypedDocumentString<RolloutFieldsFragment, unknown>;
-export const DeploymentEventFieldsFragmentDoc = new TypedDocumentString(`
-    fragment DeploymentEventFields on DeploymentEvent {
-  cursor
-  at
-  actor
-  type
-  message
-  phase
-  generation
-  payload
-}
-    `, {"fragmentName":"DeploymentEventFields"}) as unknown as TypedDocumentString<DeploymentEventFieldsFragment, unknown>;
+    `, {"fragmentName":"AlertFields"}) as unknown as TypedDocumentString<AlertFieldsFragment, unknown>;
 export const ProjectFieldsFragmentDoc = new TypedDocumentString(`
     fragment ProjectFields on Project {
   id
@@ -557,43 +1270,104 @@ export const ModelFieldsFragmentDoc = new TypedDocumentString(`
   createdAt
 }
     `, {"fragmentName":"ModelFields"}) as unknown as TypedDocumentString<ModelFieldsFragment, unknown>;
-export const VersionFieldsFragmentDoc = new TypedDocumentString(`
-    fragment VersionFields on Version {
+export const ScalingPolicyFieldsFragmentDoc = new TypedDocumentString(`
+    fragment ScalingPolicyFields on ScalingPolicy {
   id
-  number
-  state
-  reason
-  logTail
-  description
-  format
-  runtime
-  digest
-  signature {
-    inputs {
-      name
-      datatype
-      shape
-    }
-    outputs {
-      name
-      datatype
-      shape
-    }
-  }
-  backend {
-    name
-    library
-  }
-  rowIndependence {
-    verdict
-    reason
-  }
-  loadMs
-  memoryBytes
-  createdAt
-  validatedAt
+  minReplicas
+  maxReplicas
+  targetInFlight
+  windowMs
+  scaleDownWindowMs
+  generation
+  createdBy
+  updatedAt
 }
-    `, {"fragmentName":"VersionFields"}) as unknown as TypedDocumentString<VersionFieldsFragment, unknown>;
+    `, {"fragmentName":"ScalingPolicyFields"}) as unknown as TypedDocumentString<ScalingPolicyFieldsFragment, unknown>;
+export const TokensDocument = new TypedDocumentString(`
+    query Tokens($first: Int!, $after: String) {
+  tokens(first: $first, after: $after) {
+    nodes {
+      ...TokenFields
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    fragment TokenFields on Token {
+  id
+  name
+  createdAt
+  createdBy
+  revokedAt
+}`) as unknown as TypedDocumentString<TokensQuery, TokensQueryVariables>;
+export const CreateTokenDocument = new TypedDocumentString(`
+    mutation CreateToken($input: CreateTokenInput!) {
+  createToken(input: $input) {
+    secret
+    token {
+      ...TokenFields
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment TokenFields on Token {
+  id
+  name
+  createdAt
+  createdBy
+  revokedAt
+}
+fragment UserErrorFields on UserError {
+  code
+  message
+  field
+}`) as unknown as TypedDocumentString<CreateTokenMutation, CreateTokenMutationVariables>;
+export const RevokeTokenDocument = new TypedDocumentString(`
+    mutation RevokeToken($input: RevokeTokenInput!) {
+  revokeToken(input: $input) {
+    token {
+      ...TokenFields
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment TokenFields on Token {
+  id
+  name
+  createdAt
+  createdBy
+  revokedAt
+}
+fragment UserErrorFields on UserError {
+  code
+  message
+  field
+}`) as unknown as TypedDocumentString<RevokeTokenMutation, RevokeTokenMutationVariables>;
+export const AuditEntriesDocument = new TypedDocumentString(`
+    query AuditEntries($actor: String, $project: String, $first: Int!, $after: String) {
+  auditEntries(actor: $actor, project: $project, first: $first, after: $after) {
+    nodes {
+      id
+      at
+      actor
+      action
+      objectType
+      objectId
+      detail
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AuditEntriesQuery, AuditEntriesQueryVariables>;
 export const EventCursorDocument = new TypedDocumentString(`
     query EventCursor {
   eventCursor
@@ -1055,6 +1829,811 @@ export const DeploymentEventsDocument = new TypedDocumentString(`
   generation
   payload
 }`) as unknown as TypedDocumentString<DeploymentEventsSubscription, DeploymentEventsSubscriptionVariables>;
+export const ViewerDocument = new TypedDocumentString(`
+    query Viewer {
+  viewer {
+    actor
+    token {
+      id
+      name
+      createdAt
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ViewerQuery, ViewerQueryVariables>;
+export const ProjectsDocument = new TypedDocumentString(`
+    query Projects($first: Int!, $after: String) {
+  projects(first: $first, after: $after) {
+    nodes {
+      ...ProjectFields
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    fragment ProjectFields on Project {
+  id
+  name
+  description
+  generation
+  createdAt
+}`) as unknown as TypedDocumentString<ProjectsQuery, ProjectsQueryVariables>;
+export const ModelsDocument = new TypedDocumentString(`
+    query Models($project: String!, $first: Int!, $after: String) {
+  models(project: $project, first: $first, after: $after) {
+    nodes {
+      ...ModelFields
+      createdBy
+      latestVersion {
+        number
+        state
+        createdAt
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    fragment ModelFields on Model {
+  id
+  name
+  description
+  generation
+  createdAt
+}`) as unknown as TypedDocumentString<ModelsQuery, ModelsQueryVariables>;
+export const ModelDocument = new TypedDocumentString(`
+    query Model($name: String!, $project: String!) {
+  model(name: $name, project: $project) {
+    ...ModelFields
+    createdBy
+    project {
+      name
+    }
+    latestVersion {
+      number
+      state
+      createdAt
+    }
+  }
+}
+    fragment ModelFields on Model {
+  id
+  name
+  description
+  generation
+  createdAt
+}`) as unknown as TypedDocumentString<ModelQuery, ModelQueryVariables>;
+export const VersionsDocument = new TypedDocumentString(`
+    query Versions($model: String!, $project: String!, $first: Int!, $after: String) {
+  versions(model: $model, project: $project, first: $first, after: $after) {
+    nodes {
+      ...VersionSummary
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    fragment LineageFields on Lineage {
+  dataset {
+    name
+    uri
+    digest
+  }
+  hyperparameters
+  metrics
+  source {
+    uri
+    revision
+  }
+}
+fragment VersionSummary on Version {
+  id
+  number
+  state
+  format
+  runtime
+  digest
+  description
+  createdAt
+  createdBy
+  reason
+  lineage {
+    ...LineageFields
+  }
+  model {
+    name
+    project {
+      name
+    }
+  }
+}`) as unknown as TypedDocumentString<VersionsQuery, VersionsQueryVariables>;
+export const VersionDocument = new TypedDocumentString(`
+    query Version($model: String!, $project: String!, $number: Int!) {
+  version(model: $model, project: $project, number: $number) {
+    ...VersionDetail
+  }
+}
+    fragment LineageFields on Lineage {
+  dataset {
+    name
+    uri
+    digest
+  }
+  hyperparameters
+  metrics
+  source {
+    uri
+    revision
+  }
+}
+fragment VersionDetail on Version {
+  ...VersionFields
+  createdBy
+  parent {
+    number
+  }
+  lineage {
+    ...LineageFields
+  }
+  files {
+    path
+    digest
+    sizeBytes
+  }
+  sample {
+    name
+    datatype
+    shape
+    data
+  }
+  deployments {
+    name
+    phase
+  }
+  model {
+    name
+    project {
+      name
+    }
+  }
+}
+fragment VersionFields on Version {
+  id
+  number
+  state
+  reason
+  logTail
+  description
+  format
+  runtime
+  digest
+  signature {
+    inputs {
+      name
+      datatype
+      shape
+    }
+    outputs {
+      name
+      datatype
+      shape
+    }
+  }
+  backend {
+    name
+    library
+  }
+  rowIndependence {
+    verdict
+    reason
+  }
+  loadMs
+  memoryBytes
+  createdAt
+  validatedAt
+}`) as unknown as TypedDocumentString<VersionQuery, VersionQueryVariables>;
+export const DeploymentsDocument = new TypedDocumentString(`
+    query Deployments($project: String, $first: Int!, $after: String) {
+  deployments(project: $project, first: $first, after: $after) {
+    nodes {
+      ...DeploymentFields
+      project {
+        name
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    fragment DeploymentFields on Deployment {
+  id
+  name
+  endpoint
+  generation
+  observedGeneration
+  phase
+  scaledReplicas
+  conditions {
+    type
+    status
+    reason
+    message
+    lastTransitionAt
+  }
+  spec {
+    replicas
+    timeoutMs
+    maxConcurrency
+    maxQueue
+    batching
+    maxBatchSize
+    maxDelayMs
+    stickyHeader
+    threads
+    memoryLimitBytes
+  }
+  targets {
+    weight
+    shadowPercent
+    batching {
+      enabled
+      reason
+      maxBatchSize
+      maxDelayMs
+    }
+    version {
+      id
+      number
+      state
+      model {
+        id
+        name
+      }
+    }
+  }
+  createdAt
+  updatedAt
+}`) as unknown as TypedDocumentString<DeploymentsQuery, DeploymentsQueryVariables>;
+export const DeploymentDetailDocument = new TypedDocumentString(`
+    query DeploymentDetail($name: String!, $project: String!) {
+  deployment(name: $name, project: $project) {
+    ...DeploymentDetail
+  }
+}
+    fragment DeploymentFields on Deployment {
+  id
+  name
+  endpoint
+  generation
+  observedGeneration
+  phase
+  scaledReplicas
+  conditions {
+    type
+    status
+    reason
+    message
+    lastTransitionAt
+  }
+  spec {
+    replicas
+    timeoutMs
+    maxConcurrency
+    maxQueue
+    batching
+    maxBatchSize
+    maxDelayMs
+    stickyHeader
+    threads
+    memoryLimitBytes
+  }
+  targets {
+    weight
+    shadowPercent
+    batching {
+      enabled
+      reason
+      maxBatchSize
+      maxDelayMs
+    }
+    version {
+      id
+      number
+      state
+      model {
+        id
+        name
+      }
+    }
+  }
+  createdAt
+  updatedAt
+}
+fragment DeploymentDetail on Deployment {
+  ...DeploymentFields
+  project {
+    name
+  }
+  createdBy
+  replicas(first: 100) {
+    nodes {
+      id
+      state
+      pid
+      backend
+      readyAt
+      reason
+      version {
+        number
+      }
+    }
+  }
+  scalingPolicy {
+    minReplicas
+    maxReplicas
+    targetInFlight
+    windowMs
+    scaleDownWindowMs
+    generation
+  }
+}`) as unknown as TypedDocumentString<DeploymentDetailQuery, DeploymentDetailQueryVariables>;
+export const DeploymentEventListDocument = new TypedDocumentString(`
+    query DeploymentEventList($name: String!, $project: String!, $first: Int!, $after: String) {
+  deployment(name: $name, project: $project) {
+    events(first: $first, after: $after) {
+      nodes {
+        ...DeploymentEventFields
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+    fragment DeploymentEventFields on DeploymentEvent {
+  cursor
+  at
+  actor
+  type
+  message
+  phase
+  generation
+  payload
+}`) as unknown as TypedDocumentString<DeploymentEventListQuery, DeploymentEventListQueryVariables>;
+export const RevisionsDocument = new TypedDocumentString(`
+    query Revisions($name: String!, $project: String!, $first: Int!, $after: String) {
+  deployment(name: $name, project: $project) {
+    revisions(first: $first, after: $after) {
+      nodes {
+        id
+        number
+        actor
+        createdAt
+        reason
+        rollbackTo
+        spec {
+          replicas
+          timeoutMs
+          maxConcurrency
+          maxQueue
+          batching
+          maxBatchSize
+          maxDelayMs
+          stickyHeader
+          threads
+          memoryLimitBytes
+        }
+        targets {
+          weight
+          shadowPercent
+          version {
+            number
+            model {
+              name
+            }
+          }
+        }
+        rollout {
+          ...RolloutFields
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+    fragment RolloutFields on Rollout {
+  id
+  state
+  reason
+  startedAt
+  finishedAt
+  durationMs
+}`) as unknown as TypedDocumentString<RevisionsQuery, RevisionsQueryVariables>;
+export const DeploymentMetricsDocument = new TypedDocumentString(`
+    query DeploymentMetrics($name: String!, $project: String!, $windowMs: Int!) {
+  deployment(name: $name, project: $project) {
+    metrics(windowMs: $windowMs) {
+      from
+      to
+      windowMs
+      coveredMs
+      measuredMs
+      requests
+      errorRate
+      latencyP50Ms
+      latencyP95Ms
+      latencyP99Ms
+      inFlight
+      queue
+      targets {
+        requests
+        errorRate
+        latencyP50Ms
+        latencyP95Ms
+        latencyP99Ms
+        version {
+          number
+          model {
+            name
+          }
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DeploymentMetricsQuery, DeploymentMetricsQueryVariables>;
+export const DeploymentFactsDocument = new TypedDocumentString(`
+    query DeploymentFacts($name: String!, $project: String!) {
+  deployment(name: $name, project: $project) {
+    ...DeploymentFields
+    revisions(first: 1) {
+      nodes {
+        number
+        actor
+        reason
+        createdAt
+      }
+    }
+    replicas(first: 100) {
+      nodes {
+        id
+        state
+        reason
+        logTail
+      }
+    }
+    scalingPolicy {
+      minReplicas
+      maxReplicas
+    }
+    scalingDecisions(first: 1) {
+      nodes {
+        at
+        reason
+      }
+    }
+    alerts(first: 20, state: FIRING) {
+      nodes {
+        reason
+        rule {
+          name
+          severity
+        }
+      }
+    }
+  }
+}
+    fragment DeploymentFields on Deployment {
+  id
+  name
+  endpoint
+  generation
+  observedGeneration
+  phase
+  scaledReplicas
+  conditions {
+    type
+    status
+    reason
+    message
+    lastTransitionAt
+  }
+  spec {
+    replicas
+    timeoutMs
+    maxConcurrency
+    maxQueue
+    batching
+    maxBatchSize
+    maxDelayMs
+    stickyHeader
+    threads
+    memoryLimitBytes
+  }
+  targets {
+    weight
+    shadowPercent
+    batching {
+      enabled
+      reason
+      maxBatchSize
+      maxDelayMs
+    }
+    version {
+      id
+      number
+      state
+      model {
+        id
+        name
+      }
+    }
+  }
+  createdAt
+  updatedAt
+}`) as unknown as TypedDocumentString<DeploymentFactsQuery, DeploymentFactsQueryVariables>;
+export const MonitorsDocument = new TypedDocumentString(`
+    query Monitors($name: String!, $project: String!, $first: Int!, $after: String) {
+  deployment(name: $name, project: $project) {
+    monitors(first: $first, after: $after) {
+      nodes {
+        ...MonitorFields
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+    fragment MonitorFields on Monitor {
+  id
+  name
+  metric
+  quantile
+  cron
+  windowMs
+  minimumRequests
+  createdAt
+  createdBy
+  alertRules(first: 100) {
+    nodes {
+      id
+      name
+      comparison
+      threshold
+      consecutiveRuns
+      severity
+    }
+  }
+  runs(first: 1) {
+    nodes {
+      state
+      value
+      requests
+      reason
+      finishedAt
+    }
+  }
+}`) as unknown as TypedDocumentString<MonitorsQuery, MonitorsQueryVariables>;
+export const MonitorDocument = new TypedDocumentString(`
+    query Monitor($deployment: String!, $name: String!, $project: String!) {
+  monitor(deployment: $deployment, name: $name, project: $project) {
+    ...MonitorFields
+  }
+}
+    fragment MonitorFields on Monitor {
+  id
+  name
+  metric
+  quantile
+  cron
+  windowMs
+  minimumRequests
+  createdAt
+  createdBy
+  alertRules(first: 100) {
+    nodes {
+      id
+      name
+      comparison
+      threshold
+      consecutiveRuns
+      severity
+    }
+  }
+  runs(first: 1) {
+    nodes {
+      state
+      value
+      requests
+      reason
+      finishedAt
+    }
+  }
+}`) as unknown as TypedDocumentString<MonitorQuery, MonitorQueryVariables>;
+export const CreateMonitorDocument = new TypedDocumentString(`
+    mutation CreateMonitor($input: CreateMonitorInput!) {
+  createMonitor(input: $input) {
+    monitor {
+      ...MonitorFields
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  code
+  message
+  field
+}
+fragment MonitorFields on Monitor {
+  id
+  name
+  metric
+  quantile
+  cron
+  windowMs
+  minimumRequests
+  createdAt
+  createdBy
+  alertRules(first: 100) {
+    nodes {
+      id
+      name
+      comparison
+      threshold
+      consecutiveRuns
+      severity
+    }
+  }
+  runs(first: 1) {
+    nodes {
+      state
+      value
+      requests
+      reason
+      finishedAt
+    }
+  }
+}`) as unknown as TypedDocumentString<CreateMonitorMutation, CreateMonitorMutationVariables>;
+export const CreateAlertRuleDocument = new TypedDocumentString(`
+    mutation CreateAlertRule($input: CreateAlertRuleInput!) {
+  createAlertRule(input: $input) {
+    alertRule {
+      id
+      name
+      severity
+      threshold
+      comparison
+      consecutiveRuns
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  code
+  message
+  field
+}`) as unknown as TypedDocumentString<CreateAlertRuleMutation, CreateAlertRuleMutationVariables>;
+export const RunMonitorDocument = new TypedDocumentString(`
+    mutation RunMonitor($input: RunMonitorInput!) {
+  runMonitor(input: $input) {
+    run {
+      id
+      state
+      value
+      requests
+      reason
+      startedAt
+      finishedAt
+      windowFrom
+      windowTo
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  code
+  message
+  field
+}`) as unknown as TypedDocumentString<RunMonitorMutation, RunMonitorMutationVariables>;
+export const DeleteMonitorDocument = new TypedDocumentString(`
+    mutation DeleteMonitor($input: DeleteMonitorInput!) {
+  deleteMonitor(input: $input) {
+    monitor {
+      id
+      name
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  code
+  message
+  field
+}`) as unknown as TypedDocumentString<DeleteMonitorMutation, DeleteMonitorMutationVariables>;
+export const AlertsDocument = new TypedDocumentString(`
+    query Alerts($deployment: DeploymentRefInput, $state: AlertState, $first: Int!, $after: String) {
+  alerts(deployment: $deployment, state: $state, first: $first, after: $after) {
+    nodes {
+      ...AlertFields
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    fragment AlertFields on Alert {
+  id
+  state
+  firedAt
+  resolvedAt
+  reason
+  resolvedReason
+  value
+  rule {
+    name
+    severity
+  }
+  deployment {
+    name
+    project {
+      name
+    }
+  }
+}`) as unknown as TypedDocumentString<AlertsQuery, AlertsQueryVariables>;
+export const AlertEventsDocument = new TypedDocumentString(`
+    subscription AlertEvents($after: String!, $deployment: ID, $project: String) {
+  alertEvents(after: $after, deployment: $deployment, project: $project) {
+    cursor
+    type
+    at
+    message
+    alert {
+      ...AlertFields
+    }
+  }
+}
+    fragment AlertFields on Alert {
+  id
+  state
+  firedAt
+  resolvedAt
+  reason
+  resolvedReason
+  value
+  rule {
+    name
+    severity
+  }
+  deployment {
+    name
+    project {
+      name
+    }
+  }
+}`) as unknown as TypedDocumentString<AlertEventsSubscription, AlertEventsSubscriptionVariables>;
 export const CreateProjectDocument = new TypedDocumentString(`
     mutation CreateProject($input: CreateProjectInput!) {
   createProject(input: $input) {
@@ -1205,3 +2784,97 @@ export const VersionEventsDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<VersionEventsSubscription, VersionEventsSubscriptionVariables>;
+export const ScalingPolicyDocument = new TypedDocumentString(`
+    query ScalingPolicy($name: String!, $project: String!) {
+  deployment(name: $name, project: $project) {
+    scalingPolicy {
+      ...ScalingPolicyFields
+    }
+  }
+}
+    fragment ScalingPolicyFields on ScalingPolicy {
+  id
+  minReplicas
+  maxReplicas
+  targetInFlight
+  windowMs
+  scaleDownWindowMs
+  generation
+  createdBy
+  updatedAt
+}`) as unknown as TypedDocumentString<ScalingPolicyQuery, ScalingPolicyQueryVariables>;
+export const ScalingDecisionsDocument = new TypedDocumentString(`
+    query ScalingDecisions($name: String!, $project: String!, $first: Int!, $after: String) {
+  deployment(name: $name, project: $project) {
+    scalingDecisions(first: $first, after: $after) {
+      nodes {
+        id
+        at
+        action
+        fromReplicas
+        toReplicas
+        reason
+        inputs
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ScalingDecisionsQuery, ScalingDecisionsQueryVariables>;
+export const SetScalingPolicyDocument = new TypedDocumentString(`
+    mutation SetScalingPolicy($input: SetScalingPolicyInput!) {
+  setScalingPolicy(input: $input) {
+    scalingPolicy {
+      ...ScalingPolicyFields
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  code
+  message
+  field
+}
+fragment ScalingPolicyFields on ScalingPolicy {
+  id
+  minReplicas
+  maxReplicas
+  targetInFlight
+  windowMs
+  scaleDownWindowMs
+  generation
+  createdBy
+  updatedAt
+}`) as unknown as TypedDocumentString<SetScalingPolicyMutation, SetScalingPolicyMutationVariables>;
+export const DeleteScalingPolicyDocument = new TypedDocumentString(`
+    mutation DeleteScalingPolicy($input: DeleteScalingPolicyInput!) {
+  deleteScalingPolicy(input: $input) {
+    scalingPolicy {
+      ...ScalingPolicyFields
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  code
+  message
+  field
+}
+fragment ScalingPolicyFields on ScalingPolicy {
+  id
+  minReplicas
+  maxReplicas
+  targetInFlight
+  windowMs
+  scaleDownWindowMs
+  generation
+  createdBy
+  updatedAt
+}`) as unknown as TypedDocumentString<DeleteScalingPolicyMutation, DeleteScalingPolicyMutationVariables>;

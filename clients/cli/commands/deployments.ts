@@ -1,0 +1,140 @@
+/** Looking at deployments: `deployments`, `events`, `history`, `metrics`, `delete`. */
+import type { Command } from 'commander';
+import * as operations from '../../typescript/src/generated/operations.js';
+import { addCommand } from '../command.js';
+import { milliseconds, time } from '../output.js';
+import { readPages } from '../pages.js';
+import { findDeployment, noDeployment, parseName, targetsText, versionName } from '../references.js';
+import type { Session } from '../session.js';
+import { duration } from '../values.js';
+import { waitForChange } from '../waiting.js';
+import { limitOption } from './look.js';
+
+interface Limited {
+  readonly limit: number;
+}
+
+export function addDeploymentCommands(program: Command): void {
+  addCommand<Limited>(program, 'deployments', {
+    does: 'list the deployments, of all projects or of --project',
+    examples: ['deployments', 'deployments --project vision --json'],
+    options: limitOption(1000),
+    run: async (session, _, { limit }) => {
+      const project = session.options.project ?? null;
+      const deployments = await readPages(
+        limit,
+        async (page) => (await session.client.request(operations.DeploymentsDocument, { project, ...page })).deployments,
+      );
+      session.output.result(deployments, () =>
+        session.output.table(
+          ['DEPLOYMENT', 'STATE', 'SERVES', 'REPLICAS', 'CHANGED'],
+          deployments.map((each) => [each.endpoint, each.phase, targetsText(each.targets), each.scaledReplicas ?? each.spec.replicas, time(each.updatedAt)]),
+          'nothing is deployed; "pilothouse deploy NAME MODEL" deploys a model',
+        ),
+      );
+    },
+  });
+  addCommand<Limited & { follow?: boolean; after?: string }>(program, 'events <deployment>', {
+    does: 'list the steps of a deployment, oldest first, or follow them',
+    examples: ['events digits', 'events digits --follow --json'],
+    options: (command) =>
+      limitOption(1000)(command)
+        .option('-f, --follow', 'go on with what happens from now on')
+        .option('--after <cursor>', 'begin behind the event with this cursor'),
+    run: events,
+  });
+  addCommand<Limited>(program, 'history <deployment>', {
+    does: 'list the revisions of a deployment, newest first',
+    examples: ['history digits', 'history digits --json'],
+    options: limitOption(100),
+    run: async (session, [text], { limit }) => {
+      const name = parseName(text!, session.project);
+      const revisions = await readPages(limit, async (page) => {
+        const { deployment } = await session.client.request(operations.RevisionsDocument, { ...name, ...page });
+        if (!deployment) throw noDeployment(name);
+        return deployment.revisions;
+      });
+      session.output.result(revisions, () =>
+        session.output.table(
+          ['REVISION', 'ROLLOUT', 'SERVES', 'REPLICAS', 'AT', 'BY', 'REASON'],
+          revisions.map((each) => [
+            each.number,
+            each.rollout.state,
+            targetsText(each.targets),
+            each.spec.replicas,
+            time(each.createdAt),
+            each.actor,
+            each.reason,
+          ]),
+          'there are no revisions',
+        ),
+      );
+    },
+  });
+  addCommand<{ range: number }>(program, 'metrics <deployment>', {
+    does: 'show requests, errors and latencies of a deployment',
+    examples: ['metrics digits', 'metrics digits --range 1h --json'],
+    options: (command) => command.option('--range <time>', 'how far back from now, 1m by default', (text) => duration(text, '--range'), 60_000),
+    run: async (session, [text], { range }) => {
+      const name = parseName(text!, session.project);
+      const { deployment } = await session.client.request(operations.DeploymentMetricsDocument, { ...name, windowMs: range });
+      if (!deployment) throw noDeployment(name);
+      const { metrics } = deployment;
+      const row = (label: string, each: Omit<(typeof metrics.targets)[number], 'version'>) =>
+        [
+          label,
+          each.requests,
+          each.errorRate === null ? null : `${(100 * each.errorRate).toFixed(2)} %`,
+          milliseconds(each.latencyP50Ms),
+          milliseconds(each.latencyP95Ms),
+          milliseconds(each.latencyP99Ms),
+        ] as const;
+      session.output.result(metrics, () =>
+        session.output.table(
+          ['', 'REQUESTS', 'ERRORS', 'P50', 'P95', 'P99'],
+          [row('all', metrics), ...metrics.targets.map((each) => row(versionName(each.version), each))],
+          '',
+        ),
+      );
+    },
+  });
+  addCommand<{ wait: boolean; message?: string }>(program, 'delete <deployment>', {
+    does: 'delete a deployment: its route is withdrawn, its replicas stop',
+    examples: ['delete reader', 'delete reader -m "replaced by reader-large" --no-wait'],
+    options: (command) => command.option('-m, --message <text>', 'why, for the audit').option('--no-wait', 'do not wait until it is gone'),
+    run: async (session, [text], { wait, message }) => {
+      const { id, name } = await findDeployment(session, text!);
+      const change = await session.client.deleteDeployment({ id }, { reason: message ?? '' });
+      const deployment = wait ? await waitForChange(session, change) : change.deployment;
+      session.output.result(deployment, () => session.output.line(`${name} ${deployment.phase}`));
+    },
+  });
+}
+
+async function events(session: Session, [text]: readonly string[], options: Limited & { follow?: boolean; after?: string }): Promise<void> {
+  const name = parseName(text!, session.project);
+  const before = options.follow ? (options.after ?? (await session.client.request(operations.EventCursorDocument, {})).eventCursor) : undefined;
+  if (before === undefined) {
+    const list = await readPages(options.limit, async (page) => {
+      const { deployment } = await session.client.request(operations.DeploymentEventListDocument, {
+        ...name,
+        ...page,
+        after: page.after ?? options.after ?? null,
+      });
+      if (!deployment) throw noDeployment(name);
+      return deployment.events;
+    });
+    return session.output.result(list, () =>
+      session.output.table(
+        ['AT', 'STATE', 'TYPE', 'BY', 'MESSAGE'],
+        list.map((each) => [time(each.at), each.phase, each.type, each.actor, each.message]),
+        'there are no events',
+      ),
+    );
+  }
+  const { id } = await findDeployment(session, text!);
+  const follow = { after: before, ...(session.client.deadline && { signal: session.client.deadline }), patienceMs: session.options.timeout ?? 60_000 };
+  for await (const event of session.client.follow({ id }, follow))
+    session.output.item(event, `${time(event.at)} ${event.phase} ${event.type} ${event.message}`);
+  session.client.deadline?.throwIfAborted();
+}

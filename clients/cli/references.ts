@@ -1,0 +1,88 @@
+/** `model:3`, `project/model:3`, `model`: which version is meant. `project/NAME`: which deployment. */
+import * as operations from '../typescript/src/generated/operations.js';
+import type { DeploymentDetailFragment, VersionDetailFragment } from '../typescript/src/generated/operations.js';
+import { notFound, wrongUse } from './exit-codes.js';
+import type { Session } from './session.js';
+
+export interface Name {
+  readonly project: string;
+  readonly name: string;
+}
+
+export interface Reference extends Name {
+  /** Left out: the newest READY version. */
+  readonly number?: number;
+}
+
+export function parseName(text: string, project: string, what = 'name'): Name {
+  const parts = text.split('/');
+  if (parts.length > 2 || parts.some((part) => part === '')) throw wrongUse(`"${text}" is not a ${what}; give NAME or PROJECT/NAME`);
+  return parts.length === 2 ? { project: parts[0]!, name: parts[1]! } : { project, name: parts[0]! };
+}
+
+export function parseReference(text: string, project: string): Reference {
+  if (text.includes('@')) throw wrongUse(`"${text}" names an alias, and this server has none; give a number, such as ${text.split('@')[0]}:1`);
+  const match = /^([^:]+)(?::(.*))?$/.exec(text);
+  if (!match || (match[2] !== undefined && !/^[1-9]\d*$/.test(match[2])))
+    throw wrongUse(`"${text}" is not a version; give MODEL:NUMBER, such as reader:3, or MODEL for its newest`);
+  const { project: found, name } = parseName(match[1]!, project, 'version');
+  return { project: found, name, ...(match[2] !== undefined && { number: Number(match[2]) }) };
+}
+
+const described = ({ project, name, number }: Reference): string =>
+  `${project === 'default' ? '' : `${project}/`}${name}${number === undefined ? '' : `:${number}`}`;
+
+/** @throws CommandError not found */
+export async function findVersion(session: Session, text: string): Promise<VersionDetailFragment> {
+  const reference = parseReference(text, session.project);
+  const { project, name } = reference;
+  const number = reference.number ?? (await newestReady(session, reference));
+  const { version } = await session.client.request(operations.VersionDocument, { model: name, project, number });
+  if (!version) throw notFound(`there is no version ${described({ project, name, number })}; "pilothouse versions ${described({ project, name })}" lists them`);
+  return version;
+}
+
+async function newestReady(session: Session, { project, name }: Name): Promise<number> {
+  for (let after: string | null = null; ;) {
+    const { versions }: operations.VersionsQuery = await session.client.request(operations.VersionsDocument, { model: name, project, first: 50, after });
+    const ready = versions.nodes.find(({ state }) => state === 'READY');
+    if (ready) return ready.number;
+    if (!versions.pageInfo.hasNextPage)
+      throw notFound(`the model "${described({ project, name })}" has no READY version; "pilothouse push ${name} FILE" makes one`);
+    after = versions.pageInfo.endCursor;
+  }
+}
+
+export const noDeployment = ({ project, name }: Name): Error =>
+  notFound(`there is no deployment "${name}" in the project "${project}"; "pilothouse deployments" lists those that there are`);
+
+/** @throws CommandError not found */
+export async function findDeployment(session: Session, text: string): Promise<DeploymentDetailFragment> {
+  const name = parseName(text, session.project);
+  const { deployment } = await session.client.request(operations.DeploymentDetailDocument, name);
+  if (!deployment) throw noDeployment(name);
+  return deployment;
+}
+
+export const versionName = ({ model, number }: { readonly model: { readonly name: string }; readonly number: number }): string => `${model.name}:${number}`;
+
+/** What a deployment serves, in a few words: `reader:2`, or `reader:1 90 %, reader:2 10 %`. */
+export function targetsText(
+  targets: readonly {
+    readonly weight: number;
+    readonly shadowPercent: number;
+    readonly version: { readonly number: number; readonly model: { readonly name: string } };
+  }[],
+): string {
+  const total = targets.reduce((sum, { weight }) => sum + weight, 0);
+  const share = (weight: number): string => `${Number(((100 * weight) / total).toFixed(1))} %`;
+  return targets
+    .map(({ weight, shadowPercent, version }) =>
+      shadowPercent > 0
+        ? `${versionName(version)} shadow ${shadowPercent} %`
+        : targets.length === 1
+          ? versionName(version)
+          : `${versionName(version)} ${share(weight)}`,
+    )
+    .join(', ');
+}
