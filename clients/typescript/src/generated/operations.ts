@@ -1210,7 +1210,7 @@ export const MonitorFieldsFragmentDoc = new TypedDocumentString(`
   minimumRequests
   createdAt
   createdBy
-  alertRules(first: 100) {
+  alertRules(first: 20) {
     nodes {
       id
       name
@@ -2408,7 +2408,7 @@ export const MonitorsDocument = new TypedDocumentString(`
   minimumRequests
   createdAt
   createdBy
-  alertRules(first: 100) {
+  alertRules(first: 20) {
     nodes {
       id
       name
@@ -2444,7 +2444,7 @@ export const MonitorDocument = new TypedDocumentString(`
   minimumRequests
   createdAt
   createdBy
-  alertRules(first: 100) {
+  alertRules(first: 20) {
     nodes {
       id
       name
@@ -2490,7 +2490,7 @@ fragment MonitorFields on Monitor {
   minimumRequests
   createdAt
   createdBy
-  alertRules(first: 100) {
+  alertRules(first: 20) {
     nodes {
       id
       name
