@@ -125,7 +125,7 @@ export class ScalingPolicyService {
   }
 
   private get manager(): EntityManager {
-    return this.work.dataSource.manager;
+    return this.work.manager;
   }
 }
 

@@ -2,6 +2,7 @@
  * One change: its rows, its events and its audit entries in one transaction, and the wake-ups after the commit. Nothing else
  * in the server opens a transaction, so that no change can forget one of them.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { AuditEntryEntity } from '../access/access.entities.js';
 import { EventEntity } from '../events/event.entities.js';
@@ -52,6 +53,8 @@ export interface Change {
 const PATIENCE_MS = 15_000;
 
 export class UnitOfWork {
+  private readonly shared = new AsyncLocalStorage<Change>();
+
   constructor(
     readonly dataSource: DataSource,
     private readonly notifier: Notifier,
@@ -59,11 +62,23 @@ export class UnitOfWork {
     private readonly patienceMs = PATIENCE_MS,
   ) {}
 
+  /** What reads go through: the shared change's transaction inside `runTogether`, the pool elsewhere. */
+  get manager(): EntityManager {
+    return this.shared.getStore()?.manager ?? this.dataSource.manager;
+  }
+
+  /** Makes several changes in one transaction: each `run` inside `work` becomes a part of it. */
+  runTogether<R>(actor: Actor, work: (change: Change) => Promise<R>): Promise<R> {
+    return this.run(actor, (change) => this.shared.run(change, () => work(change)));
+  }
+
   /**
    * Makes a change. When this throws anything but an UnconfirmedError, nothing was changed.
    * @throws what the work throws; ConnectionLostError; UnconfirmedError where the answer to COMMIT was lost and the database cannot be asked
    */
   async run<R>(actor: Actor, work: (change: Change) => Promise<R>): Promise<R> {
+    const shared = this.shared.getStore();
+    if (shared) return work(shared);
     const wakes = new Set<string>();
     const callbacks: (() => void)[] = [];
     let runner: QueryRunner | undefined;

@@ -53,7 +53,7 @@ export class DeploymentService {
   }
 
   async find(ref: DeploymentRef): Promise<DeploymentEntity | undefined> {
-    const manager = this.work.dataSource.manager;
+    const manager = this.work.manager;
     if ('id' in ref) return (await manager.findOneBy(DeploymentEntity, { id: ref.id })) ?? undefined;
     return (await this.named(ref)?.andWhere(`d.phase <> 'DELETED'`).getOne()) ?? undefined;
   }
@@ -82,6 +82,7 @@ export class DeploymentService {
           .setLock('pessimistic_write')
           .where(`d.projectId = :projectId AND d.name = :name AND d.phase <> 'DELETED'`, { projectId: project.id, name: request.name })
           .getOne();
+        change.afterCommit(() => before && this.wake(before.id));
         if (!before) return this.create(change, project, request);
         expectLive(before, ['name'], '; wait until its phase is DELETED');
         checkGeneration(before, request.expectedGeneration);
@@ -92,7 +93,6 @@ export class DeploymentService {
         return before.id;
       }),
     );
-    this.wake(id);
     return readBack(() => this.get({ id }));
   }
 
@@ -185,10 +185,7 @@ export class DeploymentService {
   /** undefined for names that nothing can have. */
   private named(ref: { readonly project: string; readonly name: string }): SelectQueryBuilder<DeploymentEntity> | undefined {
     if (!isName(ref.project) || !isModelName(ref.name)) return undefined;
-    return this.work.dataSource.manager
-      .createQueryBuilder(DeploymentEntity, 'd')
-      .innerJoin('d.project', 'p')
-      .where('p.name = :project AND d.name = :name', ref);
+    return this.work.manager.createQueryBuilder(DeploymentEntity, 'd').innerJoin('d.project', 'p').where('p.name = :project AND d.name = :name', ref);
   }
 
   private async change(actor: Actor, request: ChangeRequest, work: (change: Change, deployment: DeploymentEntity) => Promise<void>): Promise<DeploymentEntity> {
@@ -198,8 +195,8 @@ export class DeploymentService {
       expectLive(deployment);
       checkGeneration(deployment, request.expectedGeneration);
       await work(change, deployment);
+      change.afterCommit(() => this.wake(id));
     });
-    this.wake(id);
     return readBack(() => this.get({ id }));
   }
 
@@ -231,6 +228,7 @@ export class DeploymentService {
     });
     await change.manager.insert(DeploymentEntity, deployment as never);
     await revise(change, deployment, spec, { action: 'deploy', reason });
+    change.afterCommit(() => this.wake(deployment.id));
     return deployment.id;
   }
 

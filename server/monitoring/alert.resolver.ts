@@ -18,8 +18,9 @@ import type { ProjectService } from '../registry/project.service.js';
 import { followAlerts, type AlertFilter } from './follow-alerts.js';
 import { inOrder } from './monitor.resolver.js';
 import type { MonitorService } from './monitor.service.js';
+import type { MonitorUpdates } from './monitor-updates.js';
 import { AlertEntity, AlertRuleEntity, MonitorEntity } from './monitoring.entities.js';
-import { AlertRulePayload, CreateAlertRuleInput, DeleteAlertRuleInput } from './monitoring-inputs.types.js';
+import { AlertRulePayload, CreateAlertRuleInput, DeleteAlertRuleInput, UpdateAlertRuleInput } from './monitoring-inputs.types.js';
 import { toAlert, toAlertRule, toMonitor } from './monitoring.mappers.js';
 import { AlertConnection, AlertRuleConnection, AlertRuleType, AlertStateEnum, AlertType, MonitorType } from './monitoring.types.js';
 
@@ -93,6 +94,7 @@ export class AlertRuleResolver {
   constructor(
     private readonly dataSource: DataSource,
     private readonly service: MonitorService,
+    private readonly updates: MonitorUpdates,
   ) {}
 
   /** How `node(id)` finds alert rules. */
@@ -108,6 +110,14 @@ export class AlertRuleResolver {
     return payload(async () => ({
       alertRule: toAlertRule(await this.service.createAlertRule(actor, { ...input, monitorId: expectNodeId('Monitor', input.monitor, 'monitor'), input })),
     }));
+  }
+
+  @Mutation(() => AlertRulePayload, { description: 'Changes an alert rule. What is left out keeps its value.' })
+  updateAlertRule(
+    @Arg('input', () => UpdateAlertRuleInput, { description: 'What to change.' }) { id, ...fields }: UpdateAlertRuleInput,
+    @Ctx() { actor }: ApiContext,
+  ): Promise<AlertRulePayload> {
+    return payload(async () => ({ alertRule: toAlertRule(await this.updates.updateAlertRule(actor, expectNodeId('AlertRule', id, 'id'), fields)) }));
   }
 
   @Mutation(() => AlertRulePayload, { description: 'Deletes an alert rule. Its alerts stay; a firing one is resolved.' })

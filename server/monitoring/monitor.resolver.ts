@@ -10,8 +10,9 @@ import { toDeployment } from '../deployments/deployment.mappers.js';
 import { DeploymentType } from '../deployments/deployment.types.js';
 import { toRef } from '../deployments/deployment-inputs.types.js';
 import type { MonitorService } from './monitor.service.js';
+import type { MonitorUpdates } from './monitor-updates.js';
 import { MonitorEntity, MonitorRunEntity } from './monitoring.entities.js';
-import { CreateMonitorInput, DeleteMonitorInput, MonitorPayload, MonitorRunPayload, RunMonitorInput } from './monitoring-inputs.types.js';
+import { CreateMonitorInput, DeleteMonitorInput, MonitorPayload, MonitorRunPayload, RunMonitorInput, UpdateMonitorInput } from './monitoring-inputs.types.js';
 import { toMonitor, toMonitorRun } from './monitoring.mappers.js';
 import { MonitorConnection, MonitorRunConnection, MonitorRunType, MonitorType } from './monitoring.types.js';
 
@@ -20,6 +21,7 @@ export class MonitorResolver {
   constructor(
     private readonly dataSource: DataSource,
     private readonly service: MonitorService,
+    private readonly updates: MonitorUpdates,
   ) {}
 
   /** How `node(id)` finds monitors and their runs. */
@@ -48,6 +50,14 @@ export class MonitorResolver {
     return payload(async () => ({
       monitor: toMonitor(await this.service.createMonitor(actor, { ...input, deployment: toRef(input.deployment, 'deployment'), input })),
     }));
+  }
+
+  @Mutation(() => MonitorPayload, { description: 'Changes a monitor. What is left out keeps its value.' })
+  updateMonitor(
+    @Arg('input', () => UpdateMonitorInput, { description: 'What to change.' }) { id, ...fields }: UpdateMonitorInput,
+    @Ctx() { actor }: ApiContext,
+  ): Promise<MonitorPayload> {
+    return payload(async () => ({ monitor: toMonitor(await this.updates.updateMonitor(actor, expectNodeId('Monitor', id, 'id'), fields)) }));
   }
 
   @Mutation(() => MonitorPayload, { description: 'Deletes a monitor and its alert rules. Its runs and alerts stay; firing alerts are resolved.' })

@@ -222,12 +222,12 @@ export class MonitorService {
   }
 
   private get manager(): EntityManager {
-    return this.work.dataSource.manager;
+    return this.work.manager;
   }
 }
 
 /** @throws DomainError NOT_FOUND */
-async function lockMonitor(manager: EntityManager, id: string, field: readonly string[]): Promise<MonitorEntity> {
+export async function lockMonitor(manager: EntityManager, id: string, field: readonly string[]): Promise<MonitorEntity> {
   const monitor = await manager.findOne(MonitorEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
   if (!monitor || monitor.deletedAt)
     throw new DomainError('NOT_FOUND', monitor ? `monitor "${monitor.name}" was deleted` : 'this monitor does not exist', field);

@@ -24,6 +24,15 @@ export class CreateMonitorInput {
   @Field(() => String, { nullable: true, description: 'A repetition with the same key answers the same and does nothing.' }) idempotencyKey?: string | null;
 }
 
+@InputType({ description: 'Changes a monitor. What is left out keeps its value; its name and its metric cannot change.' })
+export class UpdateMonitorInput {
+  @Field(() => ID, { description: "The monitor's id." }) id!: string;
+  @Field(() => String, { nullable: true, description: 'When it runs, as a cron expression in UTC.' }) cron?: string | null;
+  @Field(() => Float, { nullable: true, description: 'Of LATENCY: which quantile, between 0 and 1.' }) quantile?: number | null;
+  @Field(() => Int, { nullable: true, description: 'How far back a run looks, 5000 to 86400000.' }) windowMs?: number | null;
+  @Field(() => Int, { nullable: true, description: 'A run over fewer requests has NO_DATA; at least 1.' }) minimumRequests?: number | null;
+}
+
 @InputType({ description: 'Deletes a monitor and its alert rules. Its runs and alerts stay; firing alerts are resolved.' })
 export class DeleteMonitorInput {
   @Field(() => ID, { description: "The monitor's id." }) id!: string;
@@ -45,6 +54,17 @@ export class CreateAlertRuleInput {
   consecutiveRuns!: number;
   @Field(() => SeverityEnum, { defaultValue: 'WARNING', description: 'How urgent its alerts are.' }) severity!: keyof typeof SeverityEnum;
   @Field(() => String, { nullable: true, description: 'A repetition with the same key answers the same and does nothing.' }) idempotencyKey?: string | null;
+}
+
+@InputType({ description: 'Changes an alert rule. What is left out keeps its value; its name cannot change. The next run is judged by it.' })
+export class UpdateAlertRuleInput {
+  @Field(() => ID, { description: "The alert rule's id." }) id!: string;
+  @Field(() => ComparisonEnum, { nullable: true, description: 'On which side of the threshold the value is alarming.' })
+  comparison?: keyof typeof ComparisonEnum | null;
+  @Field(() => Float, { nullable: true, description: 'An error rate as a fraction, 0.05 for 5 %; or a latency in milliseconds.' }) threshold?: number | null;
+  @Field(() => Int, { nullable: true, description: 'Runs with data in a row that must agree before an alert fires, and before it resolves: 1 to 100.' })
+  consecutiveRuns?: number | null;
+  @Field(() => SeverityEnum, { nullable: true, description: 'How urgent its alerts are.' }) severity?: keyof typeof SeverityEnum | null;
 }
 
 @InputType({ description: 'Deletes an alert rule. Its alerts stay; a firing one is resolved.' })

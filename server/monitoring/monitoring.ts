@@ -13,6 +13,7 @@ import { MonitorRunner } from './monitor-runner.js';
 import { MonitorScheduler } from './monitor-scheduler.js';
 import { DeploymentMonitorsResolver, MonitorResolver, MonitorRunResolver } from './monitor.resolver.js';
 import { MonitorService } from './monitor.service.js';
+import { MonitorUpdates } from './monitor-updates.js';
 
 export interface MonitoringOptions {
   readonly dataSource: DataSource;
@@ -24,6 +25,7 @@ export interface MonitoringOptions {
 
 export interface Monitoring {
   readonly service: MonitorService;
+  readonly updates: MonitorUpdates;
   readonly runner: MonitorRunner;
   /** Its `lead` runs in the leader alone. */
   readonly scheduler: MonitorScheduler;
@@ -51,12 +53,14 @@ export function createMonitoring({ dataSource, work, deployments, log, clock = (
   const runner = new MonitorRunner(work, windows, clock);
   const service = new MonitorService(work, deployments, runner, () => scheduler.changed());
   const scheduler = new MonitorScheduler({ work, runner, monitors: service, log, clock });
-  const monitor = new MonitorResolver(dataSource, service);
+  const updates = new MonitorUpdates(work, () => scheduler.changed());
+  const monitor = new MonitorResolver(dataSource, service, updates);
   const alert = new AlertResolver(dataSource, service, deployments, new ProjectService(work));
-  const rule = new AlertRuleResolver(dataSource, service);
+  const rule = new AlertRuleResolver(dataSource, service, updates);
   const metrics = new DeploymentMetricsResolver(dataSource, windows, clock);
   return {
     service,
+    updates,
     runner,
     scheduler,
     nodes: [...monitor.nodes, ...alert.nodes, ...rule.nodes],

@@ -100,6 +100,6 @@ export class ModelService {
   }
 
   private get manager() {
-    return this.work.dataSource.manager;
+    return this.work.manager;
   }
 }

@@ -110,6 +110,6 @@ export class ProjectService {
   }
 
   private get manager() {
-    return this.work.dataSource.manager;
+    return this.work.manager;
   }
 }

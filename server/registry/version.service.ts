@@ -221,7 +221,7 @@ export class VersionService {
   }
 
   private get manager() {
-    return this.work.dataSource.manager;
+    return this.work.manager;
   }
 }
 

@@ -1106,8 +1106,12 @@ export type Mutation = {
   readonly scale: DeploymentPayload;
   /** Creates a deployment's scaling policy, or replaces it. Replicas outside its bounds are corrected at once. */
   readonly setScalingPolicy: ScalingPolicyPayload;
+  /** Changes an alert rule. What is left out keeps its value. */
+  readonly updateAlertRule: AlertRulePayload;
   /** Changes a model's description. */
   readonly updateModel: ModelPayload;
+  /** Changes a monitor. What is left out keeps its value. */
+  readonly updateMonitor: MonitorPayload;
   /** Changes a project's description. */
   readonly updateProject: ProjectPayload;
 };
@@ -1198,8 +1202,18 @@ export type MutationSetScalingPolicyArgs = {
 };
 
 
+export type MutationUpdateAlertRuleArgs = {
+  input: UpdateAlertRuleInput;
+};
+
+
 export type MutationUpdateModelArgs = {
   input: UpdateModelInput;
+};
+
+
+export type MutationUpdateMonitorArgs = {
+  input: UpdateMonitorInput;
 };
 
 
@@ -2088,6 +2102,20 @@ export type TokenEdge = {
   readonly node: Token;
 };
 
+/** Changes an alert rule. What is left out keeps its value; its name cannot change. The next run is judged by it. */
+export type UpdateAlertRuleInput = {
+  /** On which side of the threshold the value is alarming. */
+  readonly comparison?: InputMaybe<Comparison>;
+  /** Runs with data in a row that must agree before an alert fires, and before it resolves: 1 to 100. */
+  readonly consecutiveRuns?: InputMaybe<Scalars['Int']['input']>;
+  /** The alert rule's id. */
+  readonly id: Scalars['ID']['input'];
+  /** How urgent its alerts are. */
+  readonly severity?: InputMaybe<Severity>;
+  /** An error rate as a fraction, 0.05 for 5 %; or a latency in milliseconds. */
+  readonly threshold?: InputMaybe<Scalars['Float']['input']>;
+};
+
 /** Changes a model. */
 export type UpdateModelInput = {
   /** Takes the place of the description; at most 10,000 characters. */
@@ -2098,6 +2126,20 @@ export type UpdateModelInput = {
   readonly name: Scalars['String']['input'];
   /** The project's name. */
   readonly project?: Scalars['String']['input'];
+};
+
+/** Changes a monitor. What is left out keeps its value; its name and its metric cannot change. */
+export type UpdateMonitorInput = {
+  /** When it runs, as a cron expression in UTC. */
+  readonly cron?: InputMaybe<Scalars['String']['input']>;
+  /** The monitor's id. */
+  readonly id: Scalars['ID']['input'];
+  /** A run over fewer requests has NO_DATA; at least 1. */
+  readonly minimumRequests?: InputMaybe<Scalars['Int']['input']>;
+  /** Of LATENCY: which quantile, between 0 and 1. */
+  readonly quantile?: InputMaybe<Scalars['Float']['input']>;
+  /** How far back a run looks, 5000 to 86400000. */
+  readonly windowMs?: InputMaybe<Scalars['Int']['input']>;
 };
 
 /** Changes a project. */
