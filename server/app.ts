@@ -8,6 +8,7 @@ import type { ApiServer } from './api/http-server.js';
 import { databaseReadiness } from './api/readiness.js';
 import type { Autoscaling } from './autoscaling/autoscaling.js';
 import { childEnvironment, type Config } from './config.js';
+import type { Configuration } from './configuration/configuration.js';
 import { readConnectionLimit } from './database/connection-limit.js';
 import { planConnections, type ConnectionPlan } from './database/connection-plan.js';
 import { createDataSource, migrate } from './database/data-source.js';
@@ -102,6 +103,7 @@ class PilothouseApp implements App {
   private tokens!: TokenService;
   private monitoring!: Monitoring;
   private autoscaling!: Autoscaling;
+  private configuration!: Configuration;
   registry!: Registry;
   deployments!: Deployments;
   inference!: InferenceService;
@@ -140,7 +142,7 @@ class PilothouseApp implements App {
     // The gateway takes as long to start as all the rest, and needs nothing of it: the rest is loaded only once it is on its way.
     await this.startGateway(url, plan);
     signal?.throwIfAborted();
-    const { createRegistry, createDeployments, createMonitoring, createAutoscaling, expectFreePrefix } = await import('./features.js');
+    const { createRegistry, createDeployments, createMonitoring, createAutoscaling, createConfiguration, expectFreePrefix } = await import('./features.js');
     this.tokens = new TokenService(work);
     this.adminTokenPath = await this.tokens.ensureAdminToken(config.home);
     this.events = new EventFeed(this.dataSource);
@@ -159,6 +161,13 @@ class PilothouseApp implements App {
     this.deployments = createDeployments({ ...this.registry, work, engine: this.engine, inference: this.inference, log });
     this.monitoring = createMonitoring({ dataSource: this.dataSource, work, deployments: this.deployments.service, log });
     this.autoscaling = createAutoscaling({ dataSource: this.dataSource, work, deployments: this.deployments.service, log });
+    this.configuration = createConfiguration({
+      work,
+      registry: this.registry,
+      deployments: this.deployments,
+      monitoring: this.monitoring,
+      autoscaling: this.autoscaling,
+    });
     signal?.throwIfAborted();
     await this.leadership.start();
     this.listener = this.createListener(url, sequencer);
@@ -246,7 +255,7 @@ class PilothouseApp implements App {
       tokens,
       new EventResolver(this.events, async (name) => (await this.registry.projects.byName(name))?.id),
       new NodeResolver([tokens.nodes, ...nodes]),
-      ...[this.registry, this.deployments, this.monitoring, this.autoscaling].flatMap((feature) => feature.resolvers),
+      ...[this.registry, this.deployments, this.monitoring, this.autoscaling, this.configuration].flatMap((feature) => feature.resolvers),
     ]);
     instances.expectAll(RESOLVERS);
     const { startApi } = await import('./api/http-server.js');

@@ -5,6 +5,7 @@ export { TokenResolver } from './access/token.resolver.js';
 export { createSchema, ResolverInstances } from './api/create-schema.js';
 export { NodeResolver } from './api/node.resolver.js';
 export { createAutoscaling } from './autoscaling/autoscaling.js';
+export { createConfiguration } from './configuration/configuration.js';
 export { createDeployments } from './deployments/deployments.js';
 export { expectFreePrefix } from './deployments/endpoint-names.js';
 export { EventResolver } from './events/event.resolver.js';

@@ -4,6 +4,7 @@ import { TokenResolver } from './access/token.resolver.js';
 import type { ResolverClass } from './api/create-schema.js';
 import { NodeResolver } from './api/node.resolver.js';
 import { AUTOSCALING_RESOLVERS } from './autoscaling/autoscaling.js';
+import { CONFIGURATION_RESOLVERS } from './configuration/configuration.js';
 import { DEPLOYMENT_RESOLVERS } from './deployments/deployments.js';
 import { EventResolver } from './events/event.resolver.js';
 import { MONITORING_RESOLVERS } from './monitoring/monitoring.js';
@@ -18,4 +19,5 @@ export const RESOLVERS: readonly ResolverClass[] = [
   ...DEPLOYMENT_RESOLVERS,
   ...MONITORING_RESOLVERS,
   ...AUTOSCALING_RESOLVERS,
+  ...CONFIGURATION_RESOLVERS,
 ];

@@ -1,5 +1,6 @@
 /** The API as it ships over a monitored world, and mutations that come back as payloads. */
 import { expect } from 'vitest';
+import { createConfiguration } from '../../server/configuration/configuration.js';
 import { type GraphqlAnswer, startTestApi, type TestApi } from './api.js';
 import { MonitoredWorld } from './monitored-world.js';
 
@@ -19,7 +20,8 @@ export async function startMonitoredApi(): Promise<MonitoredApi> {
     features: async ({ database, notifier }) => {
       world = await MonitoredWorld.create({ database, notifier });
       const features = [world.registry, world.deployments, world.monitoring, world.autoscaling];
-      return { resolvers: features.flatMap((f) => f.resolvers), nodes: features.flatMap((f) => f.nodes) };
+      const configuration = createConfiguration(world);
+      return { resolvers: [...features.flatMap((f) => f.resolvers), ...configuration.resolvers], nodes: features.flatMap((f) => f.nodes) };
     },
   });
   return {

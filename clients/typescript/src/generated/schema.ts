@@ -142,6 +142,26 @@ export type AlertState =
   /** The condition ended, or its rule, monitor or deployment did; `resolvedReason` says which. */
   | 'RESOLVED';
 
+/** Makes the configuration what documents say. */
+export type ApplyConfigInput = {
+  /** Documents of `pilothouse.yaml`, at most 1,000. A field that is left out keeps its value, or takes its default at creation. */
+  readonly documents: ReadonlyArray<Scalars['JSONObject']['input']>;
+  /** Answers with the changes and makes none. */
+  readonly dryRun?: Scalars['Boolean']['input'];
+  /** Deletes deployments, monitors, alert rules and scaling policies that no document describes, in the projects that the documents name. */
+  readonly prune?: Scalars['Boolean']['input'];
+  /** Why, for revisions and the audit. */
+  readonly reason?: Scalars['String']['input'];
+};
+
+/** What was changed. */
+export type ApplyConfigPayload = {
+  /** The changes; empty where nothing differs, null where userErrors say why. */
+  readonly changes?: Maybe<ReadonlyArray<ConfigurationChange>>;
+  /** Why nothing was changed; empty when the mutation did what it was asked. */
+  readonly userErrors: ReadonlyArray<UserError>;
+};
+
 /** A file, stored once under the SHA-256 of its bytes. `PUT /artifacts/<digest>` stores it, `GET` reads it. */
 export type Artifact = Node & {
   /** When it was uploaded first. */
@@ -268,6 +288,33 @@ export type ConditionType =
   | 'Degraded'
   /** Whether something is still being done. */
   | 'Progressing';
+
+/** What is done to an object. */
+export type ConfigurationAction =
+  /** It did not exist. */
+  | 'CREATE'
+  /** It exists and no document describes it. */
+  | 'DELETE'
+  /** It exists and a field differs. */
+  | 'UPDATE';
+
+/** One field of one object that differs from its document. */
+export type ConfigurationChange = {
+  /** What is done to the object. */
+  readonly action: ConfigurationAction;
+  /** Its value from now on; null where there is none. */
+  readonly after?: Maybe<Scalars['JSON']['output']>;
+  /** Its value before; null where there was none. */
+  readonly before?: Maybe<Scalars['JSON']['output']>;
+  /** Which field; null where the whole object is meant. */
+  readonly field?: Maybe<Scalars['String']['output']>;
+  /** The kind of the object, as in its document. */
+  readonly kind: Scalars['String']['output'];
+  /** The name below the project: `churn/errors` is the monitor `errors` of the deployment `churn`. */
+  readonly name: Scalars['String']['output'];
+  /** The project's name. */
+  readonly project: Scalars['String']['output'];
+};
 
 /** A condition on a monitor's value. */
 export type CreateAlertRuleInput = {
@@ -1072,6 +1119,8 @@ export type MonitorRunState =
   | 'SUCCEEDED';
 
 export type Mutation = {
+  /** Makes the configuration what documents say, in one transaction: all of it, or nothing. Deletes nothing without `prune`. */
+  readonly applyConfig: ApplyConfigPayload;
   /** Creates a condition on a monitor's value; runs from then on fire and resolve its alerts. */
   readonly createAlertRule: AlertRulePayload;
   /** Creates a model. */
@@ -1114,6 +1163,11 @@ export type Mutation = {
   readonly updateMonitor: MonitorPayload;
   /** Changes a project's description. */
   readonly updateProject: ProjectPayload;
+};
+
+
+export type MutationApplyConfigArgs = {
+  input: ApplyConfigInput;
 };
 
 
@@ -1314,6 +1368,8 @@ export type Query = {
   readonly eventCursor: Scalars['String']['output'];
   /** The feed, oldest first. Its cursors are those of the subscriptions. */
   readonly events: EventConnection;
+  /** What is configured, as documents of `pilothouse.yaml`. Applying them changes nothing. */
+  readonly exportConfig: ReadonlyArray<Scalars['JSONObject']['output']>;
   /** A model by its name; null where there is none. */
   readonly model?: Maybe<Model>;
   /** The models of a project, by name. */
@@ -1379,6 +1435,11 @@ export type QueryEventsArgs = {
   first?: Scalars['Int']['input'];
   project?: InputMaybe<Scalars['String']['input']>;
   topic?: InputMaybe<EventTopic>;
+};
+
+
+export type QueryExportConfigArgs = {
+  project?: InputMaybe<Scalars['String']['input']>;
 };
 
 
