@@ -197,7 +197,7 @@ const NO_PROCESS_ENV = [
 
 /** Rules that are pure functions: state in, decision out. */
 const PURE = [
-  'server/deployments/{plan,status,template,backoff,clock-watch,observations,replica-states}.ts',
+  'server/deployments/{log-lines,plan,status,template,backoff,clock-watch,observations,replica-states}.ts',
   'server/autoscaling/{decide,load,policy-rules}.ts',
   'server/configuration/changes.ts',
   'server/monitoring/{evaluate-monitor,alert-transition,wording}.ts',

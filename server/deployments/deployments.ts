@@ -25,6 +25,8 @@ import { toDeployment, toReplica, toRevision, toRollout } from './deployment.map
 import { DeploymentResolver } from './deployment.resolver.js';
 import { DeploymentService } from './deployment.service.js';
 import { InferenceResolver } from './inference.resolver.js';
+import { LogsResolver } from './logs.resolver.js';
+import { LogsService } from './logs.service.js';
 import type { InferenceService } from './inference.service.js';
 import { PassWriter } from './pass-writer.js';
 import { Reconciler } from './reconciler.js';
@@ -52,6 +54,7 @@ export const DEPLOYMENT_RESOLVERS: readonly ResolverClass[] = [
   DeploymentEventsResolver,
   DeploymentEventListResolver,
   InferenceResolver,
+  LogsResolver,
   DeploymentFieldsResolver,
   TargetFieldsResolver,
   RevisionFieldsResolver,
@@ -72,6 +75,7 @@ export function createDeployments({ dataSource, work, engine, projects, versions
       new DeploymentResolver(dataSource, service, projects, versions),
       new DeploymentEventsResolver(dataSource, service),
       new DeploymentEventListResolver(),
+      new LogsResolver(new LogsService(work, service, engine)),
       new InferenceResolver(dataSource, service, inference),
       ...[
         DeploymentFieldsResolver,

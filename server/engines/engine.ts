@@ -44,6 +44,13 @@ export interface ObservedReplica {
   readonly starterGone?: boolean;
 }
 
+/** Whole lines of a log, each with the offset behind it. */
+export interface LogPart {
+  /** Where reading began, in bytes. */
+  readonly start: number;
+  readonly lines: readonly { readonly text: string; readonly end: number }[];
+}
+
 /** Thrown when a command carries a lower leader epoch than the engine has already seen: the caller no longer leads. */
 export class StaleEpochError extends Error {
   override readonly name = 'StaleEpochError';
@@ -63,6 +70,8 @@ export interface ReplicaEngine {
   stop(replicaId: string, graceMs: number, epoch: number): Promise<void>;
   /** The last lines of the replica's log, at most `maxBytes`. */
   logs(replicaId: string, maxBytes: number): Promise<string>;
+  /** The lines from an offset on, or the last ones where it is null; at most `maxBytes`. A log that was cut down is read from its beginning. */
+  logPart(replicaId: string, offset: number | null, maxBytes: number): Promise<LogPart>;
   /** Calls back whenever something observable may have changed, coalesced; returns how to stop. */
   onChange(listener: (replicaId: string) => void): () => void;
 }

@@ -165,6 +165,10 @@ export class LocalEngine implements ReplicaEngine {
     return Promise.resolve(this.logFiles.tail(replicaId, maxBytes));
   }
 
+  logPart(replicaId: string, offset: number | null, maxBytes: number): Promise<LogPart> {
+    return Promise.resolve(this.logFiles.part(replicaId, offset, maxBytes));
+  }
+
   onChange(listener: (replicaId: string) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);

@@ -1,8 +1,10 @@
 /** Logs of replicas: files, because a pipe to a server that died would kill the replica at its next line. */
 import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { stripVTControlCharacters } from 'node:util';
 import { join } from 'node:path';
 import { isDiskFull } from '../disk-full.js';
 import { FailedLookError, failedLooks, look, lookOr } from './look.js';
+import type { LogPart } from './engine.js';
 import { logText, SEQUENCE_BYTES } from './log-text.js';
 
 /** A log that grew past this is cut down to its last part. */
@@ -34,6 +36,16 @@ export class ReplicaLogs {
       if (!(error instanceof FailedLookError)) throw error;
       return `(${path} cannot be read now: ${error.code})`.slice(0, maxBytes);
     }
+  }
+
+  /** Whole lines from an offset on; the last ones where it is null. Nothing where the file cannot be read now. */
+  part(replicaId: string, offset: number | null, maxBytes: number): LogPart {
+    const path = this.pathOf(replicaId);
+    const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    // A log that is shorter than what was read of it was cut down since.
+    const start = offset === null ? Math.max(0, size - maxBytes) : offset > size ? 0 : offset;
+    const bytes = lookOr(Buffer.alloc(0), () => bytesFrom(path, start, maxBytes));
+    return { start, lines: linesOf(bytes, start, offset === null && start > 0, bytes.length === maxBytes) };
   }
 
   /** Keeps a living replica's log within its bounds; see `boundLog`. */
@@ -74,6 +86,31 @@ export function boundLog(path: string, maxBytes = MAX_LOG_BYTES): void {
     truncateSync(path);
   } catch (error) {
     failedLooks.note(error instanceof FailedLookError ? error : new FailedLookError(path, error));
+  }
+}
+
+/** @param cut the first line began before; @param full a line that does not end is cut by the limit, and counts as one */
+function linesOf(bytes: Buffer, start: number, cut: boolean, full: boolean): LogPart['lines'] {
+  const lines: { text: string; end: number }[] = [];
+  let from = cut ? bytes.indexOf(0x0a) + 1 : 0;
+  for (let end = bytes.indexOf(0x0a, from); end >= 0; end = bytes.indexOf(0x0a, from)) {
+    lines.push({ text: textOf(bytes.subarray(from, end)), end: start + end + 1 });
+    from = end + 1;
+  }
+  if (full && lines.length === 0) lines.push({ text: textOf(bytes), end: start + bytes.length });
+  return lines;
+}
+
+const textOf = (bytes: Buffer): string => stripVTControlCharacters(bytes.toString('utf8')).replace(/\r$/, '');
+
+function bytesFrom(path: string, start: number, maxBytes: number): Buffer {
+  const file = look(path, () => openSync(path, 'r'));
+  if (file === undefined) return Buffer.alloc(0);
+  try {
+    const bytes = Buffer.alloc(maxBytes);
+    return bytes.subarray(0, readSync(file, bytes, 0, maxBytes, start));
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -23,6 +23,7 @@ const noEngine: ReplicaEngine = {
   observe: () => Promise.resolve([]),
   stop: () => Promise.resolve(),
   logs: () => Promise.resolve(''),
+  logPart: async () => ({ start: 0, lines: [] }),
   onChange: () => () => undefined,
 };
 

@@ -927,6 +927,35 @@ export type LineageInput = {
   readonly source?: InputMaybe<SourceInput>;
 };
 
+/** The level that a line of a log names. */
+export type LogLevel =
+  | 'DEBUG'
+  | 'ERROR'
+  | 'INFO'
+  | 'WARNING';
+
+/** A line of a replica's log. */
+export type LogLine = {
+  /** Give it as `after` to read on behind this line. */
+  readonly cursor: Scalars['String']['output'];
+  /** The level that the line names; null where it names none. */
+  readonly level?: Maybe<LogLevel>;
+  /** Id of the replica that wrote it. */
+  readonly replicaId: Scalars['ID']['output'];
+  /** The line, at most 4,000 characters. */
+  readonly text: Scalars['String']['output'];
+  /** The time that the line begins with; null where it has none. */
+  readonly time?: Maybe<Scalars['DateTimeISO']['output']>;
+};
+
+/** Lines of logs. */
+export type LogPage = {
+  /** Give it as `after` to read on. */
+  readonly endCursor: Scalars['String']['output'];
+  /** Lines of one replica stay together, the oldest replica first. */
+  readonly lines: ReadonlyArray<LogLine>;
+};
+
 /** A named line of versions in a project. */
 export type Model = Node & {
   /** When it was created. */
@@ -1370,6 +1399,8 @@ export type Query = {
   readonly events: EventConnection;
   /** What is configured, as documents of `pilothouse.yaml`. Applying them changes nothing. */
   readonly exportConfig: ReadonlyArray<Scalars['JSONObject']['output']>;
+  /** The last lines of a replica, or of the replicas of a deployment; with `after` the first lines behind it. */
+  readonly logs: LogPage;
   /** A model by its name; null where there is none. */
   readonly model?: Maybe<Model>;
   /** The models of a project, by name. */
@@ -1440,6 +1471,15 @@ export type QueryEventsArgs = {
 
 export type QueryExportConfigArgs = {
   project?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryLogsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  deployment?: InputMaybe<DeploymentRefInput>;
+  filter?: InputMaybe<Scalars['String']['input']>;
+  first?: Scalars['Int']['input'];
+  replica?: InputMaybe<Scalars['ID']['input']>;
 };
 
 
@@ -1963,6 +2003,8 @@ export type Subscription = {
   readonly deploymentEvents: DeploymentEvent;
   /** Every event as it happens. */
   readonly eventFeed: Event;
+  /** Lines as they are written. With `after` it first tells what was missed. */
+  readonly logs: LogLine;
   /** What becomes of a version: VERSION_CREATED, then VERSION_READY or VERSION_REJECTED; VALIDATION_DELAYED where validation could not run yet. */
   readonly versionEvents: VersionEvent;
 };
@@ -1985,6 +2027,14 @@ export type SubscriptionEventFeedArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   project?: InputMaybe<Scalars['String']['input']>;
   topic?: InputMaybe<EventTopic>;
+};
+
+
+export type SubscriptionLogsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  deployment?: InputMaybe<DeploymentRefInput>;
+  filter?: InputMaybe<Scalars['String']['input']>;
+  replica?: InputMaybe<Scalars['ID']['input']>;
 };
 
 
