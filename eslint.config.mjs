@@ -17,7 +17,7 @@ const plugins = readdirSync(`${root}/runtimes`, { withFileTypes: true })
 /** A room, what it may not reach, and what it may all the same. `except` is relative to `from`, as the rule wants it. */
 const zone = (target, from, except, message) => ({ target, from, except, message });
 
-const features = ['access', 'registry', 'deployments', 'monitoring', 'autoscaling', 'configuration'];
+const features = ['access', 'registry', 'deployments', 'monitoring', 'autoscaling', 'configuration', 'explanation'];
 /** Which features a feature may know; those not listed come later in the house. */
 const EARLIER = {
   access: [],
@@ -26,6 +26,7 @@ const EARLIER = {
   monitoring: ['access', 'registry', 'deployments'],
   autoscaling: ['access', 'registry', 'deployments', 'monitoring'],
   configuration: ['access', 'registry', 'deployments', 'monitoring', 'autoscaling'],
+  explanation: ['access', 'registry', 'deployments', 'monitoring', 'autoscaling'],
 };
 
 /** What control plane and gateway share: below both, and where they meet. */
@@ -122,7 +123,7 @@ const zones = [
         `./server/${feature}`,
         `./server/${later}`,
         [],
-        `Imports between features go one way: access, registry <- deployments <- monitoring <- autoscaling <- configuration. ${feature} may know ${EARLIER[feature].join(', ') || 'no other feature'}.`,
+        `Imports between features go one way: access, registry <- deployments <- monitoring <- autoscaling <- configuration, explanation. ${feature} may know ${EARLIER[feature].join(', ') || 'no other feature'}.`,
       ),
     ),
   // data-source.ts lists every feature's entities, the unit of work writes events and audit entries: entities and topics, nothing that acts.
@@ -200,6 +201,7 @@ const PURE = [
   'server/deployments/{log-lines,plan,status,template,backoff,clock-watch,observations,replica-states}.ts',
   'server/autoscaling/{decide,load,policy-rules}.ts',
   'server/configuration/changes.ts',
+  'server/explanation/wording.ts',
   'server/monitoring/{evaluate-monitor,alert-transition,wording}.ts',
   'server/routing/route-document.ts',
   'server/metering/{error-kinds,histogram,metric-window}.ts',

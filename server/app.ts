@@ -104,6 +104,7 @@ class PilothouseApp implements App {
   private monitoring!: Monitoring;
   private autoscaling!: Autoscaling;
   private configuration!: Configuration;
+  private explanation!: { readonly resolvers: readonly object[] };
   registry!: Registry;
   deployments!: Deployments;
   inference!: InferenceService;
@@ -142,7 +143,8 @@ class PilothouseApp implements App {
     // The gateway takes as long to start as all the rest, and needs nothing of it: the rest is loaded only once it is on its way.
     await this.startGateway(url, plan);
     signal?.throwIfAborted();
-    const { createRegistry, createDeployments, createMonitoring, createAutoscaling, createConfiguration, expectFreePrefix } = await import('./features.js');
+    const { createRegistry, createDeployments, createMonitoring, createAutoscaling, createConfiguration, createExplanation, expectFreePrefix } =
+      await import('./features.js');
     this.tokens = new TokenService(work);
     this.adminTokenPath = await this.tokens.ensureAdminToken(config.home);
     this.events = new EventFeed(this.dataSource);
@@ -161,6 +163,7 @@ class PilothouseApp implements App {
     this.deployments = createDeployments({ ...this.registry, work, engine: this.engine, inference: this.inference, log });
     this.monitoring = createMonitoring({ dataSource: this.dataSource, work, deployments: this.deployments.service, log });
     this.autoscaling = createAutoscaling({ dataSource: this.dataSource, work, deployments: this.deployments.service, log });
+    this.explanation = createExplanation({ work, deployments: this.deployments });
     this.configuration = createConfiguration({
       work,
       registry: this.registry,
@@ -255,7 +258,7 @@ class PilothouseApp implements App {
       tokens,
       new EventResolver(this.events, async (name) => (await this.registry.projects.byName(name))?.id),
       new NodeResolver([tokens.nodes, ...nodes]),
-      ...[this.registry, this.deployments, this.monitoring, this.autoscaling, this.configuration].flatMap((feature) => feature.resolvers),
+      ...[this.registry, this.deployments, this.monitoring, this.autoscaling, this.configuration, this.explanation].flatMap((feature) => feature.resolvers),
     ]);
     instances.expectAll(RESOLVERS);
     const { startApi } = await import('./api/http-server.js');

@@ -9,6 +9,7 @@ export { createConfiguration } from './configuration/configuration.js';
 export { createDeployments } from './deployments/deployments.js';
 export { expectFreePrefix } from './deployments/endpoint-names.js';
 export { EventResolver } from './events/event.resolver.js';
+export { createExplanation } from './explanation/explanation.js';
 export { createMonitoring } from './monitoring/monitoring.js';
 export { createRegistry } from './registry/registry.js';
 export { RESOLVERS } from './resolvers.js';

@@ -7,6 +7,7 @@ import { AUTOSCALING_RESOLVERS } from './autoscaling/autoscaling.js';
 import { CONFIGURATION_RESOLVERS } from './configuration/configuration.js';
 import { DEPLOYMENT_RESOLVERS } from './deployments/deployments.js';
 import { EventResolver } from './events/event.resolver.js';
+import { EXPLANATION_RESOLVERS } from './explanation/explanation.js';
 import { MONITORING_RESOLVERS } from './monitoring/monitoring.js';
 import { REGISTRY_RESOLVERS } from './registry/registry.js';
 
@@ -20,4 +21,5 @@ export const RESOLVERS: readonly ResolverClass[] = [
   ...MONITORING_RESOLVERS,
   ...AUTOSCALING_RESOLVERS,
   ...CONFIGURATION_RESOLVERS,
+  ...EXPLANATION_RESOLVERS,
 ];

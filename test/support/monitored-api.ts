@@ -1,6 +1,7 @@
 /** The API as it ships over a monitored world, and mutations that come back as payloads. */
 import { expect } from 'vitest';
 import { createConfiguration } from '../../server/configuration/configuration.js';
+import { createExplanation } from '../../server/explanation/explanation.js';
 import { type GraphqlAnswer, startTestApi, type TestApi } from './api.js';
 import { MonitoredWorld } from './monitored-world.js';
 
@@ -20,8 +21,8 @@ export async function startMonitoredApi(): Promise<MonitoredApi> {
     features: async ({ database, notifier }) => {
       world = await MonitoredWorld.create({ database, notifier });
       const features = [world.registry, world.deployments, world.monitoring, world.autoscaling];
-      const configuration = createConfiguration(world);
-      return { resolvers: [...features.flatMap((f) => f.resolvers), ...configuration.resolvers], nodes: features.flatMap((f) => f.nodes) };
+      const others = [createConfiguration(world), createExplanation(world)];
+      return { resolvers: [...features.flatMap((f) => f.resolvers), ...others.flatMap((f) => f.resolvers)], nodes: features.flatMap((f) => f.nodes) };
     },
   });
   return {

@@ -1423,6 +1423,8 @@ export type Query = {
   readonly versions: VersionConnection;
   /** Whoever sent this request. */
   readonly viewer: Viewer;
+  /** What a deployment serves, since when and through whom, why it has so many replicas, and what is wrong. */
+  readonly why: Why;
 };
 
 
@@ -1542,6 +1544,11 @@ export type QueryVersionsArgs = {
   first?: Scalars['Int']['input'];
   model: Scalars['String']['input'];
   project?: Scalars['String']['input'];
+};
+
+
+export type QueryWhyArgs = {
+  deployment: DeploymentRefInput;
 };
 
 /** One running runtime process of one target. */
@@ -1941,6 +1948,18 @@ export type ScalingPolicyPayload = {
   readonly scalingPolicy?: Maybe<ScalingPolicy>;
   /** Why nothing was changed; empty when the mutation did what it was asked. */
   readonly userErrors: ReadonlyArray<UserError>;
+};
+
+/** A version that a deployment sends requests to. */
+export type ServingVersion = {
+  /** Its replicas that are READY. */
+  readonly readyReplicas: Scalars['Int']['output'];
+  /** Above 0 it is a shadow: it gets a copy of this percentage of the requests. */
+  readonly shadowPercent: Scalars['Float']['output'];
+  /** Its model and number: `churn:3`. */
+  readonly version: Scalars['String']['output'];
+  /** Its share, relative to the sum of the weights. */
+  readonly weight: Scalars['Int']['output'];
 };
 
 /** Creates a deployment's scaling policy, or replaces it. Replicas outside its bounds are corrected at once. */
@@ -2413,4 +2432,28 @@ export type Viewer = {
   readonly actor: Scalars['String']['output'];
   /** The token that came with the request. */
   readonly token: Token;
+};
+
+/** Why a deployment is as it is. */
+export type Why = {
+  /** Who made the revision. */
+  readonly actor: Scalars['String']['output'];
+  /** The deployment. */
+  readonly deployment: Deployment;
+  /** All of it, in lines for people. */
+  readonly lines: ReadonlyArray<Scalars['String']['output']>;
+  /** What is wrong: conditions, failed replicas, firing alerts. Empty where nothing is. */
+  readonly problems: ReadonlyArray<Scalars['String']['output']>;
+  /** Why the revision was made; may be empty. */
+  readonly reason: Scalars['String']['output'];
+  /** Replicas that are wanted of each target. */
+  readonly replicas: Scalars['Int']['output'];
+  /** Why there are so many: the spec, or the last decision of the scaling policy. */
+  readonly replicasReason: Scalars['String']['output'];
+  /** Number of the present revision. */
+  readonly revision: Scalars['Int']['output'];
+  /** The versions that get requests. */
+  readonly serving: ReadonlyArray<ServingVersion>;
+  /** When the revision was rolled out; when it was made, while it is not. */
+  readonly since: Scalars['DateTimeISO']['output'];
 };
