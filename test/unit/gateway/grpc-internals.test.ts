@@ -24,8 +24,8 @@ import {
   requestEncodingOf,
   streamOf,
   type InternalCall,
-} from '../../../server/gateway/protocols/grpc-internals.js';
-import { WireMessage } from '../../../server/gateway/protocols/grpc-wire-message.js';
+} from '../../../server/gateway/grpc/grpc-internals.js';
+import { WireMessage } from '../../../server/gateway/grpc/grpc-wire-message.js';
 
 const same = (bytes: Buffer): Buffer => bytes;
 let server: Server;

@@ -13,7 +13,7 @@
  */
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Metadata, Server, ServerInterceptingCallInterface, status, StatusObject } from '@grpc/grpc-js';
-import type { ServerCall } from './grpc-call.js';
+import type { ServerCall } from '../grpc/grpc-call.js';
 
 /** A call as interceptors get it. */
 export interface InternalCall {
