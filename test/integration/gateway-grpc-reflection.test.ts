@@ -38,7 +38,7 @@ afterAll(async () => {
 });
 
 function streamTo({ grpcPort }: TestGateway, version: string, authorization?: string): ClientDuplexStream<object | Buffer, Answer> {
-  const file = join(PROJECT_ROOT, 'server', 'gateway', 'protocols', `reflection-${version}.proto`);
+  const file = join(PROJECT_ROOT, 'server', 'gateway', 'grpc', `reflection-${version}.proto`);
   const packages = loadPackageDefinition(loadSync(file, { keepCase: true })) as unknown as {
     grpc: { reflection: Record<string, { ServerReflection: new (...args: unknown[]) => Client }> };
   };
