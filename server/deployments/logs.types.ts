@@ -3,7 +3,16 @@ import { ArgsType, Field, GraphQLISODateTime, ID, ObjectType, registerEnumType }
 import { DeploymentRefInput } from './deployment-inputs.types.js';
 
 export const LogLevelEnum = { DEBUG: 'DEBUG', INFO: 'INFO', WARNING: 'WARNING', ERROR: 'ERROR' } as const;
-registerEnumType(LogLevelEnum, { name: 'LogLevel', description: 'The level that a line of a log names.' });
+registerEnumType(LogLevelEnum, {
+  name: 'LogLevel',
+  description: 'The level that a line of a log names.',
+  valuesConfig: {
+    DEBUG: { description: 'For who looks for a fault.' },
+    INFO: { description: 'What happens as it should.' },
+    WARNING: { description: 'Something is not as it should be, and the program goes on.' },
+    ERROR: { description: 'Something failed.' },
+  },
+});
 
 @ObjectType('LogLine', { description: "A line of a replica's log." })
 export class LogLineType {

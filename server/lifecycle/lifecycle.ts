@@ -114,9 +114,7 @@ class ServerProcess<App extends RunningApp> {
   private async begin(): Promise<StartOptions> {
     const config = (this.config = readConfig());
     const mistyped = describeUnknown(unknownVariables());
-    const advice = nodeAdvice(process.versions.node);
     for (const line of mistyped) this.say(line);
-    if (advice !== undefined) this.say(advice);
     const known = { version: VERSION, ports: configuredPorts(config) };
     prepareHome(config.home);
     await checkPorts(config);
@@ -124,7 +122,6 @@ class ServerProcess<App extends RunningApp> {
     failedLooks.report = (message, fields) => log.warn(fields, message);
     log.info({ version: VERSION, node: process.version, home: config.home }, 'the server starts');
     for (const line of mistyped) log.warn(line);
-    if (advice !== undefined) log.info(advice);
     const { signal } = this.aborter;
     // What a start that is given up still does is no news to whoever has just read that it stops.
     const say: Say = (line) => signal.aborted || this.say(line);
@@ -153,6 +150,10 @@ class ServerProcess<App extends RunningApp> {
     const tookMs = performance.now() - began;
     log.info({ endpoints: app.endpoints, startMs: Math.round(tookMs) }, 'the server is ready');
     for (const line of this.introduction(app, config, tookMs)) say(line);
+    const advice = nodeAdvice(process.versions.node);
+    if (advice === undefined) return;
+    say(advice);
+    log.info(advice);
   }
 
   private introduction({ endpoints }: App, { home }: Config, tookMs: number): string[] {

@@ -929,9 +929,13 @@ export type LineageInput = {
 
 /** The level that a line of a log names. */
 export type LogLevel =
+  /** For who looks for a fault. */
   | 'DEBUG'
+  /** Something failed. */
   | 'ERROR'
+  /** What happens as it should. */
   | 'INFO'
+  /** Something is not as it should be, and the program goes on. */
   | 'WARNING';
 
 /** A line of a replica's log. */
