@@ -60,7 +60,7 @@ describe('the tour', () => {
     expect((await run('rollback', 'reader')).out).toMatch(/^reader READY: reader:1, 1 replica, revision 3\n$/);
     expect((await run('scale', 'reader', '2')).out).toBe('reader READY: 2 replicas\n');
     expect((await json<{ number: number }[]>('history', 'reader')).map(({ number }) => number)).toEqual([4, 3, 2, 1]);
-    expect((await run('why', 'reader')).out).toMatch(/2 of 2 replicas ready/);
+    expect((await run('why', 'reader')).out).toMatch(/2 of 2 replicas are READY/);
   });
 
   it('infers with the sample, with JSON, and with files', async () => {

@@ -14,7 +14,6 @@ import { persist, waitForChange } from '../waiting.js';
 
 interface DeployOptions {
   readonly replicas?: number;
-  readonly timeoutPerRequest?: number;
   readonly maxConcurrency?: number;
   readonly maxQueue?: number;
   readonly message?: string;

@@ -285,6 +285,17 @@ export type LineageInput = {
   readonly source?: SourceInput | null | undefined;
 };
 
+/** The level that a line of a log names. */
+export type LogLevel =
+  /** For who looks for a fault. */
+  | 'DEBUG'
+  /** Something failed. */
+  | 'ERROR'
+  /** What happens as it should. */
+  | 'INFO'
+  /** Something is not as it should be, and the program goes on. */
+  | 'WARNING';
+
 /** What a monitor looks at. */
 export type MonitorMetric =
   /** Failed requests as a fraction of all, 0 to 1. The caller's own mistakes and cancellations do not count as failed. */
@@ -690,13 +701,20 @@ export type DeploymentMetricsQueryVariables = Exact<{
 
 export type DeploymentMetricsQuery = { readonly deployment: { readonly metrics: { readonly from: string, readonly to: string, readonly windowMs: number, readonly coveredMs: number, readonly measuredMs: number, readonly requests: number, readonly errorRate: number | null, readonly latencyP50Ms: number | null, readonly latencyP95Ms: number | null, readonly latencyP99Ms: number | null, readonly inFlight: number | null, readonly queue: number | null, readonly targets: ReadonlyArray<{ readonly requests: number, readonly errorRate: number | null, readonly latencyP50Ms: number | null, readonly latencyP95Ms: number | null, readonly latencyP99Ms: number | null, readonly version: { readonly number: number, readonly model: { readonly name: string } } }> } } | null };
 
-export type DeploymentFactsQueryVariables = Exact<{
-  name: string;
-  project: string;
+export type WhyQueryVariables = Exact<{
+  deployment: DeploymentRefInput;
 }>;
 
 
-export type DeploymentFactsQuery = { readonly deployment: { readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly revisions: { readonly nodes: ReadonlyArray<{ readonly number: number, readonly actor: string, readonly reason: string, readonly createdAt: string }> }, readonly replicas: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly state: ReplicaState, readonly reason: string | null, readonly logTail: string | null }> }, readonly scalingPolicy: { readonly minReplicas: number, readonly maxReplicas: number } | null, readonly scalingDecisions: { readonly nodes: ReadonlyArray<{ readonly at: string, readonly reason: string }> }, readonly alerts: { readonly nodes: ReadonlyArray<{ readonly reason: string, readonly rule: { readonly name: string, readonly severity: Severity } }> }, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly batching: BatchingMode, readonly maxBatchSize: number, readonly maxDelayMs: number, readonly stickyHeader: string | null, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly shadowPercent: number, readonly batching: { readonly enabled: boolean, readonly reason: string, readonly maxBatchSize: number | null, readonly maxDelayMs: number | null }, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> } | null };
+export type WhyQuery = { readonly why: { readonly revision: number, readonly since: string, readonly actor: string, readonly reason: string, readonly replicas: number, readonly replicasReason: string, readonly problems: ReadonlyArray<string>, readonly lines: ReadonlyArray<string>, readonly serving: ReadonlyArray<{ readonly version: string, readonly weight: number, readonly shadowPercent: number, readonly readyReplicas: number }> } };
+
+export type LogsQueryVariables = Exact<{
+  deployment: DeploymentRefInput;
+  first: number;
+}>;
+
+
+export type LogsQuery = { readonly logs: { readonly lines: ReadonlyArray<{ readonly replicaId: string, readonly time: string | null, readonly level: LogLevel | null, readonly text: string }> } };
 
 export type MonitorFieldsFragment = { readonly id: string, readonly name: string, readonly metric: MonitorMetric, readonly quantile: number | null, readonly cron: string, readonly windowMs: number, readonly minimumRequests: number, readonly createdAt: string, readonly createdBy: string, readonly alertRules: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly comparison: Comparison, readonly threshold: number, readonly consecutiveRuns: number, readonly severity: Severity }> }, readonly runs: { readonly nodes: ReadonlyArray<{ readonly state: MonitorRunState, readonly value: number | null, readonly requests: number, readonly reason: string, readonly finishedAt: string }> } };
 
@@ -2294,96 +2312,38 @@ export const DeploymentMetricsDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<DeploymentMetricsQuery, DeploymentMetricsQueryVariables>;
-export const DeploymentFactsDocument = new TypedDocumentString(`
-    query DeploymentFacts($name: String!, $project: String!) {
-  deployment(name: $name, project: $project) {
-    ...DeploymentFields
-    revisions(first: 1) {
-      nodes {
-        number
-        actor
-        reason
-        createdAt
-      }
+export const WhyDocument = new TypedDocumentString(`
+    query Why($deployment: DeploymentRefInput!) {
+  why(deployment: $deployment) {
+    serving {
+      version
+      weight
+      shadowPercent
+      readyReplicas
     }
-    replicas(first: 100) {
-      nodes {
-        id
-        state
-        reason
-        logTail
-      }
-    }
-    scalingPolicy {
-      minReplicas
-      maxReplicas
-    }
-    scalingDecisions(first: 1) {
-      nodes {
-        at
-        reason
-      }
-    }
-    alerts(first: 20, state: FIRING) {
-      nodes {
-        reason
-        rule {
-          name
-          severity
-        }
-      }
+    revision
+    since
+    actor
+    reason
+    replicas
+    replicasReason
+    problems
+    lines
+  }
+}
+    `) as unknown as TypedDocumentString<WhyQuery, WhyQueryVariables>;
+export const LogsDocument = new TypedDocumentString(`
+    query Logs($deployment: DeploymentRefInput!, $first: Int!) {
+  logs(deployment: $deployment, first: $first) {
+    lines {
+      replicaId
+      time
+      level
+      text
     }
   }
 }
-    fragment DeploymentFields on Deployment {
-  id
-  name
-  endpoint
-  generation
-  observedGeneration
-  phase
-  scaledReplicas
-  conditions {
-    type
-    status
-    reason
-    message
-    lastTransitionAt
-  }
-  spec {
-    replicas
-    timeoutMs
-    maxConcurrency
-    maxQueue
-    batching
-    maxBatchSize
-    maxDelayMs
-    stickyHeader
-    threads
-    memoryLimitBytes
-  }
-  targets {
-    weight
-    shadowPercent
-    batching {
-      enabled
-      reason
-      maxBatchSize
-      maxDelayMs
-    }
-    version {
-      id
-      number
-      state
-      model {
-        id
-        name
-      }
-    }
-  }
-  createdAt
-  updatedAt
-}`) as unknown as TypedDocumentString<DeploymentFactsQuery, DeploymentFactsQueryVariables>;
+    `) as unknown as TypedDocumentString<LogsQuery, LogsQueryVariables>;
 export const MonitorsDocument = new TypedDocumentString(`
     query Monitors($name: String!, $project: String!, $first: Int!, $after: String) {
   deployment(name: $name, project: $project) {
