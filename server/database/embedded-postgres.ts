@@ -1,7 +1,7 @@
 /**
- * The PostgreSQL that Pilothouse brings along. It listens on a Unix socket alone, in a folder that only its own account may
- * enter. It runs in a session of its own and outlives a crash of the server, which finds it again at its next start; while a
- * server lives, it is started again when it dies (MECHANISMS.md 9).
+ * The PostgreSQL that Pilothouse brings along. It listens on a Unix socket only, in a folder that only its own account may
+ * enter. It runs in a session of its own and outlives a crash of the server, which finds it again at its next start. While a
+ * server lives, it starts PostgreSQL again when it dies (docs/decisions/0010-embedded-postgresql.md).
  */
 import type { Logger } from 'pino';
 import { mkdirSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * One change: its rows, its events and its audit entries in one transaction, and the wake-ups after the commit. Nothing else
- * in the server opens a transaction, so that no change can forget one of them.
+ * One change: its rows, its events and its audit entries in one transaction, and the wake-ups after the commit. Every change that a
+ * caller or the reconciler makes runs here, so that none can forget one of them (docs/decisions/0001-one-unit-of-work.md).
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
@@ -49,7 +49,7 @@ export interface Change {
   afterCommit(callback: () => void): void;
 }
 
-/** How long a change whose COMMIT was not answered is looked up: a database that crashed is back within some seconds. */
+/** How long the outcome of a COMMIT without an answer is looked up: a database that crashed is back within some seconds. */
 const PATIENCE_MS = 15_000;
 
 export class UnitOfWork {
@@ -125,7 +125,7 @@ export class UnitOfWork {
   }
 }
 
-/** PostgreSQL itself has answered that it does not commit. What it says as it ends a connection is no answer. */
+/** Whether PostgreSQL itself refused the commit. Its message when it ends a connection does not count. */
 function wasRefused(error: unknown): boolean {
   return (error as { driverError?: { severity?: unknown } } | undefined)?.driverError?.severity === 'ERROR';
 }

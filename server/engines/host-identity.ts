@@ -1,4 +1,7 @@
-/** Which machine and home a server's local engine has (MECHANISMS.md 4): servers that share a database must agree in both. */
+/**
+ * Which machine and home a server's local engine has. Servers that share a database must agree in both: a leader elsewhere would see
+ * no replica, and start every one a second time.
+ */
 import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { look } from './look.js';

@@ -1,5 +1,5 @@
 /**
- * Memory limits on a runtime process, from outside (MECHANISMS.md 8). The limit is RLIMIT_DATA, because a library then gets
+ * Memory limits on a runtime process, from outside. The limit is RLIMIT_DATA, because a library then gets
  * a clean allocation failure to report, where RLIMIT_AS breaks WebAssembly's reservations and polling comes too late for one big
  * allocation. What a runtime needs idle depends on Node (82 MB on 20, 574 MB on 24) and on its library, so it is measured
  * once per server and added to the budget.

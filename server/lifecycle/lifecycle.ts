@@ -1,4 +1,4 @@
-/** The life of a server process: configuration, home, log, the app, signals, the end (MECHANISMS.md 10). */
+/** The life of a server process: configuration, home, log, the app, signals, the end. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';

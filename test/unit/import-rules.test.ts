@@ -1,4 +1,4 @@
-/** Who may import whom (DESIGN.md section 4): each rule is broken once, and each agreed exception used once. */
+/** Who may import whom (docs/architecture.md): each rule is broken once, and each agreed exception used once. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { ESLint } from 'eslint';

@@ -1,7 +1,7 @@
 /**
  * Reads HTTP requests through `node:http`, by documented means only. It is slower than `http-parser.ts`, and takes over where a Node
  * does not have the internal parser. The front writes its answers itself, so the bytes of a connection go to an `http.Server` through a
- * stream of their own, and what that server would answer is dropped. docs/decisions/0038 lists what differs.
+ * stream of their own, and what that server would answer is dropped. docs/decisions/0038-node-http-reader.md lists what differs.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';

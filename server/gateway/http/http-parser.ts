@@ -1,6 +1,6 @@
 /**
  * Node's own HTTP/1.1 parser (llhttp), without the streams that `node:http` puts around each message: those are most of what a
- * small request costs (docs/decisions/0021). Its module has no public name (DEP0199), so what is relied on is tried once, at load: where
+ * small request costs (docs/decisions/0021-http-front.md). Its module has no public name (DEP0199), so what is relied on is tried once, at load: where
  * that fails, `http-reader-choice.ts` takes the reader over `node:http` instead.
  */
 import { createRequire } from 'node:module';

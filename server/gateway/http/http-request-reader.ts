@@ -1,6 +1,6 @@
 /**
  * Reads HTTP requests from a connection. There are two readers behind this interface: `http-parser.ts` drives Node's internal parser,
- * and `http-node-reader.ts` uses only what `node:http` documents (docs/decisions/0021).
+ * and `http-node-reader.ts` uses only what `node:http` documents (docs/decisions/0021-http-front.md).
  */
 import type { Socket } from 'node:net';
 

@@ -1,6 +1,6 @@
 /**
  * The way to one replica: connects, checks that it is the right one, sends, and comes back after the connection broke. Nothing is
- * ever sent to a replica whose handshake does not say the id and the digest of the route (MECHANISMS.md 13).
+ * ever sent to a replica whose handshake names another id or digest than the route: a gateway that was paused may have an old route.
  */
 import type { EncodedMessage } from '../../../runtimes/open-inference/message.js';
 import { ReplicaConnection, ReplicaError, type Reply } from '../../../runtimes/open-inference/connection.js';
