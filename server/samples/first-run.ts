@@ -26,7 +26,7 @@ async function showSample(app: App, { sample, version }: RegisteredSample, signa
   const row = rows[0]!;
   const start = performance.now();
   const { outputs } = await app.inference.infer({ model: name, inputs: row.inputs, outputs: undefined });
-  return `${name}: predicted ${read(outputs)}, truly ${row.label} (${(performance.now() - start).toFixed(1)} ms)`;
+  return `${name}: predicted ${read(outputs)}, actual ${row.label} (${(performance.now() - start).toFixed(1)} ms)`;
 }
 
 /** Answers the deployment's id; undefined where it was deleted by somebody since: it does not come back by itself. */
