@@ -1,18 +1,17 @@
 /** The closed list of what can go wrong in a way that a caller can act on. */
 export const ERROR_CODES = {
   INVALID: 'the input is malformed or contradicts itself; correct it and call again',
-  NOT_FOUND: 'what the input names does not exist, or the caller may not see it',
+  NOT_FOUND: 'an object named in the input does not exist, or the caller may not see it',
   ALREADY_EXISTS: 'the name is taken',
-  CONFLICT: 'the object changed since the caller read it (expectedGeneration), or an idempotencyKey came back with another input',
+  CONFLICT: 'the object changed since the caller read it (expectedGeneration), or an idempotencyKey was used before with another input',
   FAILED_PRECONDITION: 'the object is not in a state that allows this',
-  LIMIT_EXCEEDED: 'a limit on size, depth, cost or number was passed',
+  LIMIT_EXCEEDED: 'a limit on size, depth, cost or number was exceeded',
   UNAUTHENTICATED: 'no valid bearer token came with the request',
   FORBIDDEN: 'the token does not allow this',
   CURSOR_EXPIRED: 'the feed no longer holds events that far back; read the state again and subscribe without a cursor',
-  UNAVAILABLE: 'something this needs is away just now; call again later',
-  UNCONFIRMED:
-    'the change was made, or may have been made, and the message says which of them: call again only with the same idempotencyKey, or read the object first',
-  DEADLINE_EXCEEDED: 'the deadline passed before an answer was there',
+  UNAVAILABLE: 'a part that this needs, such as the database, is not available now; call again later',
+  UNCONFIRMED: 'the change was made, or may have been made; the message says which. Call again only with the same idempotencyKey, or read the object first',
+  DEADLINE_EXCEEDED: 'the deadline passed before there was an answer',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -9,7 +9,7 @@ import { AuditEntriesArgs, AuditEntryConnection, AuditEntryType, toAuditEntry } 
 export class AuditResolver {
   constructor(private readonly audit: AuditService) {}
 
-  @Query(() => AuditEntryConnection, { description: 'Who did what to what, newest first.' })
+  @Query(() => AuditEntryConnection, { description: 'The audit log, newest first.' })
   async auditEntries(@Args(() => AuditEntriesArgs) { object, project, actor, ...page }: AuditEntriesArgs): Promise<Connection<AuditEntryType>> {
     return toConnection(await this.audit.list({ object: object == null ? undefined : readObject(object), project, actor }, page), toAuditEntry);
   }

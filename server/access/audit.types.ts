@@ -5,16 +5,18 @@ import { toNodeId } from '../api/node-id.js';
 import { JsonObjectScalar } from '../api/scalars.js';
 import type { AuditEntryEntity } from './access.entities.js';
 
-@ObjectType('AuditEntry', { description: 'Who did what to what. Written in the transaction of the change itself, never changed.' })
+@ObjectType('AuditEntry', {
+  description: 'One recorded change: who did what to which object. It is written in the transaction of the change and never altered.',
+})
 export class AuditEntryType {
-  @Field(() => ID, { description: 'Its place in the log, as a 64-bit integer.' }) id!: string;
-  @Field(() => Date, { description: 'When.' }) at!: Date;
-  @Field(() => String, { description: 'Who: `token:<name>` for a caller, `system:<part>` for what Pilothouse decided itself.' }) actor!: string;
-  @Field(() => String, { description: 'What: the name of the mutation, or of the automatic action.' }) action!: string;
-  @Field(() => String, { description: 'Type of the object it was done to.' }) objectType!: string;
-  @Field(() => ID, { description: 'Id of the object it was done to; `node(id)` takes it while the object exists.' }) objectId!: string;
-  @Field(() => ID, { nullable: true, description: "Id of the object's project; null for what belongs to none." }) projectId!: string | null;
-  @Field(() => JsonObjectScalar, { description: 'What the change was. Never a secret.' }) detail!: Readonly<Record<string, unknown>>;
+  @Field(() => ID, { description: 'Position in the audit log, as a 64-bit integer.' }) id!: string;
+  @Field(() => Date, { description: 'When the change was made.' }) at!: Date;
+  @Field(() => String, { description: 'Who made the change: `token:<name>` for a caller, `system:<part>` for Pilothouse itself.' }) actor!: string;
+  @Field(() => String, { description: 'The name of the mutation, or of the automatic action.' }) action!: string;
+  @Field(() => String, { description: 'Type of the changed object.' }) objectType!: string;
+  @Field(() => ID, { description: 'Id of the changed object. `node(id)` takes it while the object exists.' }) objectId!: string;
+  @Field(() => ID, { nullable: true, description: "Id of the object's project. Null if the object belongs to no project." }) projectId!: string | null;
+  @Field(() => JsonObjectScalar, { description: 'Details of the change. Never contains a secret.' }) detail!: Readonly<Record<string, unknown>>;
   /** Row id, for field resolvers of later features. */
   projectRowId!: string | null;
 }
@@ -22,9 +24,9 @@ export const AuditEntryConnection = connectionType('AuditEntry', () => AuditEntr
 
 @ArgsType()
 export class AuditEntriesArgs extends ConnectionArgs {
-  @Field(() => ID, { nullable: true, description: 'Only what was done to the object with this id.' }) object?: string | null;
-  @Field(() => String, { nullable: true, description: 'Only what was done in the project of this name.' }) project?: string | null;
-  @Field(() => String, { nullable: true, description: 'Only what this actor did: `token:admin`.' }) actor?: string | null;
+  @Field(() => ID, { nullable: true, description: 'Only changes of the object with this id.' }) object?: string | null;
+  @Field(() => String, { nullable: true, description: 'Only changes in the project of this name.' }) project?: string | null;
+  @Field(() => String, { nullable: true, description: 'Only changes by this actor, such as `token:admin`.' }) actor?: string | null;
 }
 
 export const toAuditEntry = (row: AuditEntryEntity): AuditEntryType =>

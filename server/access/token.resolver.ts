@@ -16,7 +16,7 @@ export class TokenResolver {
     load: async (ids) => (await this.tokens.byIds(ids)).map((row) => row && toToken(row)),
   };
 
-  @Query(() => ViewerType, { description: 'Whoever sent this request.' })
+  @Query(() => ViewerType, { description: 'The sender of this request.' })
   viewer(@Ctx() context: ApiContext): Partial<ViewerType> {
     return { actor: context.actor };
   }
@@ -26,14 +26,14 @@ export class TokenResolver {
     return toToken(await this.tokens.get(context.tokenId));
   }
 
-  @Query(() => TokenConnection, { name: 'tokens', description: 'Every token there is or was, newest first.' })
+  @Query(() => TokenConnection, { name: 'tokens', description: 'All tokens, including revoked ones, newest first.' })
   async list(@Args(() => ConnectionArgs) args: ConnectionArgs): Promise<Connection<TokenType>> {
     return toConnection(await this.tokens.list(args), toToken);
   }
 
-  @Mutation(() => CreateTokenPayload, { description: 'Makes a bearer token. Its secret is shown once, in the answer.' })
+  @Mutation(() => CreateTokenPayload, { description: 'Creates a bearer token. Its secret is returned only once, in the answer.' })
   createToken(
-    @Arg('input', () => CreateTokenInput, { description: 'What to make.' }) input: CreateTokenInput,
+    @Arg('input', () => CreateTokenInput, { description: 'The token to create.' }) input: CreateTokenInput,
     @Ctx() context: ApiContext,
   ): Promise<CreateTokenPayload> {
     return payload(async () => {
@@ -43,10 +43,10 @@ export class TokenResolver {
   }
 
   @Mutation(() => RevokeTokenPayload, {
-    description: 'Ends a token: at once on this server, within seconds on every other and at the gateways. Revoking it again changes nothing.',
+    description: 'Revokes a token: at once on this server, and within seconds on other servers and gateways. Revoking it again changes nothing.',
   })
   revokeToken(
-    @Arg('input', () => RevokeTokenInput, { description: 'Which token.' }) input: RevokeTokenInput,
+    @Arg('input', () => RevokeTokenInput, { description: 'The token to revoke.' }) input: RevokeTokenInput,
     @Ctx() context: ApiContext,
   ): Promise<RevokeTokenPayload> {
     return payload(async () => ({ token: toToken(await this.tokens.revoke(context.actor, expectNodeId('Token', input.id, 'id'))) }));

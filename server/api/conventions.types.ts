@@ -9,19 +9,19 @@ export const UserErrorCode = Object.fromEntries(Object.keys(ERROR_CODES).map((co
 registerEnumType(UserErrorCode, {
   name: 'ErrorCode',
   description:
-    'What kind of failure it is. The same codes stand in `extensions.code` of GraphQL errors, and beside them what GraphQL says of an operation that is malformed: `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `BAD_USER_INPUT`, `OPERATION_RESOLUTION_FAILURE`, `BAD_REQUEST`. A fault of the server is `INTERNAL_SERVER_ERROR`; it, `UNAVAILABLE` and `UNCONFIRMED` may come with `extensions.id`, under which the log of the server says more.',
+    "The kind of a failure. GraphQL errors have the same codes in `extensions.code`. A malformed operation has one of GraphQL's own codes there: `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `BAD_USER_INPUT`, `OPERATION_RESOLUTION_FAILURE`, `BAD_REQUEST`. A fault of the server is `INTERNAL_SERVER_ERROR`. That one, `UNAVAILABLE` and `UNCONFIRMED` may have `extensions.id`: look for this id in the server's log.",
   valuesConfig: Object.fromEntries(Object.entries(ERROR_CODES).map(([code, description]) => [code, { description }])) as never,
 });
 
-@ObjectType('UserError', { description: 'Something about the input that the caller can act on. Nothing was changed.' })
+@ObjectType('UserError', { description: 'An error that the caller can correct. Nothing was changed.' })
 export class UserErrorType {
-  @Field(() => UserErrorCode, { description: 'What kind of failure it is.' }) code!: ErrorCode;
-  @Field(() => String, { description: 'What was wrong, where, and what would be right.' }) message!: string;
-  @Field(() => [String], { description: 'Path of the offending field, from `input` down. Empty where it is not one field.' }) field!: readonly string[];
+  @Field(() => UserErrorCode, { description: 'The kind of failure.' }) code!: ErrorCode;
+  @Field(() => String, { description: 'What is wrong, and what would be right.' }) message!: string;
+  @Field(() => [String], { description: 'Path of the field that is wrong, from `input` down. Empty if it is not one field.' }) field!: readonly string[];
 }
 
 @InterfaceType('Node', {
-  description: 'An object with an opaque id, which `node(id)` takes.',
+  description: 'An object with an opaque id. `node(id)` returns it.',
   // The id tells the type, so that a node may be a plain object.
   resolveType: (node: NodeType) => readNodeId(node.id)?.type,
 })
@@ -29,19 +29,19 @@ export abstract class NodeType {
   @Field(() => ID, { description: 'Opaque and stable.' }) id!: string;
 }
 
-@ObjectType('PageInfo', { description: 'Where a page of a connection stands.' })
+@ObjectType('PageInfo', { description: 'Position of a page in its connection.' })
 export class PageInfoType {
-  @Field(() => Boolean, { description: 'Whether there are more after this page.' }) hasNextPage!: boolean;
-  @Field(() => Boolean, { description: 'Always false: pages are read forwards, and what was before one is not counted. Relay wants the field.' })
+  @Field(() => Boolean, { description: 'Whether there are more objects after this page.' }) hasNextPage!: boolean;
+  @Field(() => Boolean, { description: 'Always false, because pages are read forwards only. Relay requires the field.' })
   hasPreviousPage!: boolean;
   @Field(() => String, { nullable: true, description: 'The cursor of the first object of the page. Null for an empty page.' }) startCursor!: string | null;
-  @Field(() => String, { nullable: true, description: 'Give it as `after` to read on. Null for an empty page.' }) endCursor!: string | null;
+  @Field(() => String, { nullable: true, description: 'Give this cursor as `after` to get the next page. Null for an empty page.' }) endCursor!: string | null;
 }
 
 @ArgsType()
 export class ConnectionArgs {
-  @Field(() => Int, { defaultValue: 20, description: 'How many, 1 to 100.' }) first!: number;
-  @Field(() => String, { nullable: true, description: '`endCursor` of the page before.' }) after?: string | null;
+  @Field(() => Int, { defaultValue: 20, description: 'How many to return, 1 to 100.' }) first!: number;
+  @Field(() => String, { nullable: true, description: '`endCursor` of the previous page.' }) after?: string | null;
 }
 
 export interface Connection<N> {
@@ -54,14 +54,14 @@ export interface Connection<N> {
 export function connectionType<N extends object>(name: string, node: () => ClassType<N>): ClassType<Connection<N>> {
   @ObjectType(`${name}Edge`, { description: `A ${name} in a connection.` })
   class Edge {
-    @Field(() => String, { description: 'Give it as `after` to read on from here.' }) cursor!: string;
+    @Field(() => String, { description: 'Give this cursor as `after` to get the objects after this one.' }) cursor!: string;
     @Field(node, { description: `The ${name}.` }) node!: N;
   }
   @ObjectType(`${name}Connection`, { description: `A page of ${name} objects.` })
   class ConnectionClass {
     @Field(() => [node()], { description: 'The objects themselves.' }) nodes!: N[];
     @Field(() => [Edge], { description: 'The objects, each with its cursor.' }) edges!: Edge[];
-    @Field(() => PageInfoType, { description: 'Where this page stands.' }) pageInfo!: PageInfoType;
+    @Field(() => PageInfoType, { description: 'Position of this page.' }) pageInfo!: PageInfoType;
   }
   return ConnectionClass;
 }

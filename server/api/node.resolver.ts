@@ -29,14 +29,14 @@ export class NodeResolver {
     if (this.sources.size !== sources.length) throw new Error(`two node sources for one type among ${sources.map((source) => source.type).join(', ')}`);
   }
 
-  @Query(() => NodeType, { nullable: true, description: 'Any object by its id; null when there is none, or none any more.' })
+  @Query(() => NodeType, { nullable: true, description: 'Any object by its id. Null if it does not exist, or no longer exists.' })
   async node(@Arg('id', () => ID, { description: 'The opaque id.' }) id: string, @Ctx() context: ApiContext): Promise<object | null> {
     return this.load(id, ['id'], context);
   }
 
   @Query(() => [NodeType], {
     nullable: 'items',
-    description: 'Objects by their ids, in their order; null where there is none, and with an error of its own where the id is malformed.',
+    description: 'Objects by their ids, in the same order. Null for an id without an object; a malformed id also gives an error.',
   })
   async nodes(@Arg('ids', () => [ID], { description: 'Opaque ids, 1 to 100.' }) ids: string[], @Ctx() context: ApiContext): Promise<(object | null)[]> {
     if (ids.length < 1 || ids.length > MAX_IDS) throw new DomainError('INVALID', `ids has ${ids.length} entries; it must have 1 to ${MAX_IDS}`, ['ids']);

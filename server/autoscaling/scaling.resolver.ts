@@ -41,18 +41,20 @@ export class ScalingPolicyResolver {
   }
 
   @Mutation(() => ScalingPolicyPayload, {
-    description: "Creates a deployment's scaling policy, or replaces it. Replicas outside its bounds are corrected at once.",
+    description: "Creates or replaces a deployment's scaling policy. A number of replicas outside its limits is corrected at once.",
   })
   setScalingPolicy(
-    @Arg('input', () => SetScalingPolicyInput, { description: 'How replicas follow load.' }) input: SetScalingPolicyInput,
+    @Arg('input', () => SetScalingPolicyInput, { description: 'The policy.' }) input: SetScalingPolicyInput,
     @Ctx() { actor }: ApiContext,
   ): Promise<ScalingPolicyPayload> {
     return payload(async () => this.answer(await this.service.set(actor, { ...input, deployment: toRef(input.deployment, 'deployment'), input })));
   }
 
-  @Mutation(() => ScalingPolicyPayload, { description: "Deletes a deployment's scaling policy: it goes back to the replicas of its spec. The ledger stays." })
+  @Mutation(() => ScalingPolicyPayload, {
+    description: "Deletes a deployment's scaling policy. The deployment goes back to the `replicas` of its spec. Past decisions remain.",
+  })
   deleteScalingPolicy(
-    @Arg('input', () => DeleteScalingPolicyInput, { description: 'Which one.' }) input: DeleteScalingPolicyInput,
+    @Arg('input', () => DeleteScalingPolicyInput, { description: 'The deployment whose policy to delete.' }) input: DeleteScalingPolicyInput,
     @Ctx() { actor }: ApiContext,
   ): Promise<ScalingPolicyPayload> {
     return payload(async () => this.answer(await this.service.delete(actor, toRef(input.deployment, 'deployment'), input.expectedGeneration)));
@@ -100,7 +102,7 @@ export class DeploymentScalingResolver {
     private readonly service: ScalingPolicyService,
   ) {}
 
-  @FieldResolver(() => ScalingPolicyType, { nullable: true, description: 'How its replicas follow its load; null where they do not.' })
+  @FieldResolver(() => ScalingPolicyType, { nullable: true, description: 'The policy that adjusts its replicas to its load. Null if there is none.' })
   async scalingPolicy(@Root() { rowId }: DeploymentType, @Ctx() { loaders }: ApiContext): Promise<ScalingPolicyType | null> {
     const loader = loaders.of<string, ScalingPolicyEntity | undefined>('ScalingPolicyEntity.byDeployment', async (ids) => {
       const rows = await this.service.ofDeployments(ids);
@@ -110,7 +112,7 @@ export class DeploymentScalingResolver {
     return row ? toScalingPolicy(row) : null;
   }
 
-  @FieldResolver(() => ScalingDecisionConnection, { description: 'Every decision about its replicas, newest first, those of deleted policies included.' })
+  @FieldResolver(() => ScalingDecisionConnection, { description: 'All scaling decisions, newest first, including those of deleted policies.' })
   async scalingDecisions(
     @Root() { rowId }: DeploymentType,
     @Args() args: ConnectionArgs,

@@ -12,15 +12,15 @@ const MAX_REASON = 1_000;
 export class ConfigurationResolver {
   constructor(private readonly service: ConfigurationService) {}
 
-  @Query(() => [JsonObjectScalar], { description: 'What is configured, as documents of `pilothouse.yaml`. Applying them changes nothing.' })
+  @Query(() => [JsonObjectScalar], { description: 'The current configuration as documents of `pilothouse.yaml`. Applying them changes nothing.' })
   exportConfig(
-    @Arg('project', () => String, { nullable: true, description: 'Only this project, by name.' }) project?: string | null,
+    @Arg('project', () => String, { nullable: true, description: 'Only this project, by its name.' }) project?: string | null,
   ): Promise<Record<string, unknown>[]> {
     return this.service.export(project);
   }
 
   @Mutation(() => ApplyConfigPayload, {
-    description: 'Makes the configuration what documents say, in one transaction: all of it, or nothing. Deletes nothing without `prune`.',
+    description: 'Changes the configuration to match documents, in one transaction: everything or nothing. Deletes nothing without `prune`.',
   })
   async applyConfig(
     @Arg('input', () => ApplyConfigInput, { description: 'The documents.' }) input: ApplyConfigInput,

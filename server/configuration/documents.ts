@@ -3,13 +3,13 @@ import { z } from 'zod';
 
 const project = z.string().default('default').describe('Name of the project.');
 const deployment = z.string().describe('Name of the deployment, in the project.');
-const description = z.string().optional().describe('For people, at most 10,000 characters.');
+const description = z.string().optional().describe('Text for people, at most 10,000 characters.');
 
 const target = z
   .strictObject({
     version: z.string().describe('A version of a model in the project, such as `churn:3`.'),
-    weight: z.int().optional().describe('Share of the traffic, relative to the sum of the weights. Default 100, and 0 for a shadow.'),
-    shadowPercent: z.number().default(0).describe('Makes it a shadow: it gets a copy of this percentage of the requests.'),
+    weight: z.int().optional().describe('Its share of the traffic, relative to the sum of the weights. Default 100, and 0 for a shadow.'),
+    shadowPercent: z.number().default(0).describe('Makes the target a shadow: it gets a copy of this percentage of the requests.'),
   })
   .describe('One version that gets a share of the traffic, or a copy of it.');
 
@@ -22,22 +22,22 @@ const deploymentDocument = z
     kind: z.literal('Deployment'),
     project,
     name: z.string(),
-    targets: z.array(target).optional().describe('Where the traffic goes. Needed at creation.'),
+    targets: z.array(target).optional().describe('The versions that get the traffic. Required for a new deployment.'),
     replicas: z.int().optional().describe('Replicas of each target, 1 to 64.'),
     timeoutMs: z.int().optional().describe('How long a request may take from its arrival.'),
     maxConcurrency: z.int().optional().describe('Inferences that one replica works on at a time.'),
     maxQueue: z.int().optional().describe('Requests that may wait in each gateway process.'),
     batching: z.enum(['AUTO', 'ON', 'OFF']).optional().describe('Whether waiting requests are merged into one inference.'),
-    maxBatchSize: z.int().optional().describe('Rows of one merged inference, 1 to 4096.'),
-    maxDelayMs: z.number().optional().describe('How long a request may be held back for others to be merged with.'),
-    stickyHeader: z.string().nullable().optional().describe('A header whose value keeps its callers on one version.'),
+    maxBatchSize: z.int().optional().describe('Most rows of one merged inference, 1 to 4096.'),
+    maxDelayMs: z.number().optional().describe('How long a request may wait for others to be merged with.'),
+    stickyHeader: z.string().nullable().optional().describe('Name of a request header. Requests with the same value go to the same version.'),
     threads: z.int().optional().describe('Threads of one replica.'),
     memoryLimitBytes: z
       .string()
       .regex(/^\d{1,15}$/)
       .nullable()
       .optional()
-      .describe('Memory a replica may use on top of what its runtime needs idle, as text.'),
+      .describe('Memory that a replica may use in addition to its idle runtime, in bytes, as text.'),
   })
   .describe('A deployment: which versions serve under its name, and how.');
 
@@ -46,13 +46,13 @@ const scalingPolicyDocument = z
     kind: z.literal('ScalingPolicy'),
     project,
     deployment,
-    minReplicas: z.int().optional().describe('Never fewer replicas of each target.'),
-    maxReplicas: z.int().optional().describe('Never more replicas of each target. Needed at creation.'),
-    targetInFlight: z.number().optional().describe('Requests that one replica should have in flight. Needed at creation.'),
-    windowMs: z.int().optional().describe('The load is averaged over this time.'),
-    scaleDownWindowMs: z.int().optional().describe('Scaling down goes to the highest number that was right in this time.'),
+    minReplicas: z.int().optional().describe('Fewest replicas of each target.'),
+    maxReplicas: z.int().optional().describe('Most replicas of each target. Required for a new policy.'),
+    targetInFlight: z.number().optional().describe('Requests in flight that one replica should have, including waiting ones. Required for a new policy.'),
+    windowMs: z.int().optional().describe('Time over which the load is averaged.'),
+    scaleDownWindowMs: z.int().optional().describe('Replicas stop only when fewer were enough for this whole time.'),
   })
-  .describe('How the replicas of a deployment follow its load.');
+  .describe('Adjusts the number of replicas of a deployment to its load.');
 
 const monitorDocument = z
   .strictObject({
@@ -60,11 +60,11 @@ const monitorDocument = z
     project,
     deployment,
     name: z.string(),
-    cron: z.string().optional().describe('When it runs, in UTC, such as `*/5 * * * *`. Needed at creation.'),
-    metric: z.enum(['ERROR_RATE', 'LATENCY']).optional().describe('What it looks at. Needed at creation; it cannot change.'),
-    quantile: z.number().nullable().optional().describe('Of LATENCY: which quantile, between 0 and 1.'),
+    cron: z.string().optional().describe('When it runs, as a cron expression in UTC, such as `*/5 * * * *`. Required for a new monitor.'),
+    metric: z.enum(['ERROR_RATE', 'LATENCY']).optional().describe('The value that it computes. Required for a new monitor; it cannot change.'),
+    quantile: z.number().nullable().optional().describe('For LATENCY: the quantile, between 0 and 1. Null for other metrics.'),
     windowMs: z.int().optional().describe('How far back a run looks.'),
-    minimumRequests: z.int().optional().describe('A run over fewer requests has NO_DATA.'),
+    minimumRequests: z.int().optional().describe('Fewest requests that a run needs. A run over fewer has NO_DATA.'),
   })
   .describe('A check of a deployment, run by a schedule.');
 
@@ -75,12 +75,12 @@ const alertRuleDocument = z
     deployment,
     monitor: z.string().describe('Name of the monitor, in the deployment.'),
     name: z.string(),
-    comparison: z.enum(['GREATER_THAN', 'LESS_THAN']).optional().describe('On which side of the threshold the value is alarming.'),
-    threshold: z.number().optional().describe('An error rate as a fraction, or a latency in milliseconds. Needed at creation.'),
-    consecutiveRuns: z.int().optional().describe('Runs with data in a row that must agree.'),
+    comparison: z.enum(['GREATER_THAN', 'LESS_THAN']).optional().describe('Whether a value above or below the threshold raises an alert.'),
+    threshold: z.number().optional().describe('An error rate as a fraction, or a latency in milliseconds. Required for a new rule.'),
+    consecutiveRuns: z.int().optional().describe('How many runs in a row must agree. Runs without data do not count.'),
     severity: z.enum(['INFO', 'WARNING', 'CRITICAL']).optional().describe('How urgent its alerts are.'),
   })
-  .describe("A condition on a monitor's value.");
+  .describe("A condition on a monitor's value. Alerts fire when it holds.");
 
 const BY_KIND = {
   Project: projectDocument,

@@ -14,7 +14,7 @@ import { toDeployment, toReplica } from './deployment.mappers.js';
 import type { DeploymentService } from './deployment.service.js';
 import { DeploymentPhaseEnum, DeploymentType, ReplicaType } from './deployment.types.js';
 
-const REF = 'Which deployment: by `id`, or by `project` and `name`.';
+const REF = 'The deployment, by `id`, or by `project` and `name`.';
 
 @Resolver(() => DeploymentEventType)
 export class DeploymentEventsResolver {
@@ -31,7 +31,7 @@ export class DeploymentEventsResolver {
   }
 
   @Subscription(() => DeploymentEventType, {
-    description: 'Every step of a deployment, live and in order. With `after` it first tells what was missed.',
+    description: 'Every event of a deployment, live and in order. With `after`, the events since that cursor are sent first.',
     subscribe: followFeed<{ deployment: DeploymentRefInput; after?: string | null }>(async ({ deployment, after }, context) => ({
       topic: 'deployment',
       subjectId: await context.instance(DeploymentEventsResolver).rowIdOf(deployment, after != null),
@@ -60,7 +60,7 @@ export class DeploymentEventsResolver {
     return toDeployment((await rowsById(context, this.dataSource.manager, DeploymentEntity).load(event.subjectId))!);
   }
 
-  @FieldResolver(() => ReplicaType, { nullable: true, description: 'The replica that it is about, as it is now; null where it is about none.' })
+  @FieldResolver(() => ReplicaType, { nullable: true, description: 'The replica that the event is about, as it is now. Null if it is about no replica.' })
   async replica(@Root() { event }: DeploymentEventType, @Ctx() context: ApiContext): Promise<ReplicaType | null> {
     const { replicaId } = payloadOf(event);
     const row = replicaId ? await rowsById(context, this.dataSource.manager, ReplicaEntity).load(replicaId) : undefined;
@@ -70,7 +70,7 @@ export class DeploymentEventsResolver {
 
 @Resolver(() => DeploymentType)
 export class DeploymentEventListResolver {
-  @FieldResolver(() => DeploymentEventConnection, { description: 'What happened to it, oldest first. Its cursors are those of `deploymentEvents`.' })
+  @FieldResolver(() => DeploymentEventConnection, { description: 'Its events, oldest first. The cursors also work for `deploymentEvents`.' })
   async events(
     @Root() { rowId }: DeploymentType,
     @Args(() => EventsArgs) { first, after }: EventsArgs,

@@ -34,7 +34,9 @@ const NEWEST = { orderBy: 'createdAt', direction: 'DESC', parent: 'deploymentId'
 export class DeploymentFieldsResolver {
   constructor(private readonly dataSource: DataSource) {}
 
-  @FieldResolver(() => String, { description: 'Its model name at the gateway: `digits` in the project `default`, `vision.digits` in the project `vision`.' })
+  @FieldResolver(() => String, {
+    description: 'Its model name at the gateway, such as `digits` in the project `default` and `vision.digits` in the project `vision`.',
+  })
   async endpoint(@Root() { projectRowId, name }: DeploymentType, @Ctx() context: ApiContext): Promise<string> {
     return modelNameOf((await rowsById(context, this.dataSource.manager, ProjectEntity).load(projectRowId))!.name, name);
   }
@@ -44,27 +46,27 @@ export class DeploymentFieldsResolver {
     return toProject((await rowsById(context, this.dataSource.manager, ProjectEntity).load(projectRowId))!);
   }
 
-  @FieldResolver(() => [TargetType], { description: 'The versions that the present spec sends traffic to.' })
+  @FieldResolver(() => [TargetType], { description: 'The versions that the current spec sends traffic to.' })
   targets(@Root() { specRow, rowId }: DeploymentType): TargetType[] {
     return toTargets(specRow, rowId);
   }
 
-  @FieldResolver(() => ReplicaConnection, { description: 'Its replicas, newest first, the ended ones included.' })
+  @FieldResolver(() => ReplicaConnection, { description: 'Its replicas, newest first, including those that have ended.' })
   async replicas(@Root() { rowId }: DeploymentType, @Args() args: ConnectionArgs, @Ctx() context: ApiContext): Promise<Connection<ReplicaType>> {
     return toConnection(await pageBelow(context, this.dataSource.manager, ReplicaEntity, args, NEWEST).load(rowId), toReplica);
   }
 
-  @FieldResolver(() => RevisionConnection, { description: 'Every spec it ever had, newest first.' })
+  @FieldResolver(() => RevisionConnection, { description: 'All its specs so far, newest first.' })
   async revisions(@Root() { rowId }: DeploymentType, @Args() args: ConnectionArgs, @Ctx() context: ApiContext): Promise<Connection<RevisionType>> {
     return toConnection(await pageBelow(context, this.dataSource.manager, RevisionEntity, args, NEWEST).load(rowId), toRevision);
   }
 
-  @FieldResolver(() => RolloutConnection, { description: 'How its revisions were carried out, newest first.' })
+  @FieldResolver(() => RolloutConnection, { description: 'The rollouts of its revisions, newest first.' })
   async rollouts(@Root() { rowId }: DeploymentType, @Args() args: ConnectionArgs, @Ctx() context: ApiContext): Promise<Connection<RolloutType>> {
     return toConnection(await pageBelow(context, this.dataSource.manager, RolloutEntity, args, { ...NEWEST, orderBy: 'startedAt' }).load(rowId), toRollout);
   }
 
-  @FieldResolver(() => RouteType, { nullable: true, description: 'What gateways serve of it now; null where nothing is served.' })
+  @FieldResolver(() => RouteType, { nullable: true, description: 'The route that gateways use now. Null if nothing is served.' })
   async route(@Root() { rowId }: DeploymentType, @Ctx() context: ApiContext): Promise<RouteType | null> {
     const loader = context.loaders.of<string, RouteEntity | undefined>('RouteEntity.byDeployment', async (ids) => {
       const rows = await this.dataSource.manager
@@ -87,7 +89,7 @@ export class TargetFieldsResolver {
     return toVersion((await rowsById(context, this.dataSource.manager, VersionEntity).load(versionRowId))!);
   }
 
-  @FieldResolver(() => TargetBatchingType, { description: 'Whether its requests are merged, and why: what comes of the spec and of what validation found.' })
+  @FieldResolver(() => TargetBatchingType, { description: 'Whether its requests are merged, and why. It follows from the spec and from validation.' })
   async batching(@Root() { versionRowId, specRow }: TargetType, @Ctx() context: ApiContext): Promise<TargetBatchingType> {
     const { batching, reason } = batchingOf(specRow, (await rowsById(context, this.dataSource.manager, VersionEntity).load(versionRowId))!);
     const limits = { maxBatchSize: batching?.maxBatchSize ?? null, maxDelayMs: batching?.maxDelayMs ?? null };
@@ -127,7 +129,7 @@ export class RevisionFieldsResolver {
     return toTargets(specRow, deploymentRowId);
   }
 
-  @FieldResolver(() => RolloutType, { description: 'How it was carried out.' })
+  @FieldResolver(() => RolloutType, { description: 'The rollout of this revision.' })
   async rollout(@Root() { rowId }: RevisionType, @Ctx() context: ApiContext): Promise<RolloutType> {
     const loader = context.loaders.of<string, RolloutEntity>('RolloutEntity.byRevision', async (ids) => {
       const rows = await this.dataSource.manager.createQueryBuilder(RolloutEntity, 'o').where('o.revisionId IN (:...ids)', { ids }).getMany();
@@ -146,7 +148,7 @@ export class RolloutFieldsResolver {
     return loadDeployment(context, this.dataSource, deploymentRowId);
   }
 
-  @FieldResolver(() => RevisionType, { description: 'The revision that it carries out.' })
+  @FieldResolver(() => RevisionType, { description: 'The revision that it makes serve.' })
   async revision(@Root() { revisionRowId }: RolloutType, @Ctx() context: ApiContext): Promise<RevisionType> {
     return toRevision((await rowsById(context, this.dataSource.manager, RevisionEntity).load(revisionRowId))!);
   }
@@ -163,7 +165,7 @@ export class ReplicaFieldsResolver {
 
   @FieldResolver(() => TargetType, {
     nullable: true,
-    description: "The target of its deployment's present spec that it belongs to; null where that spec no longer sends traffic to its version.",
+    description: 'Its target in the current spec of the deployment. Null if the spec no longer sends traffic to its version.',
   })
   async target(@Root() { deploymentRowId, versionRowId }: ReplicaType, @Ctx() context: ApiContext): Promise<TargetType | null> {
     const { spec } = (await rowsById(context, this.dataSource.manager, DeploymentEntity).load(deploymentRowId))!;
@@ -180,7 +182,7 @@ export class ReplicaFieldsResolver {
 export class RouteTargetFieldsResolver {
   constructor(private readonly dataSource: DataSource) {}
 
-  @FieldResolver(() => VersionType, { description: 'The version that serves it.' })
+  @FieldResolver(() => VersionType, { description: 'The version that answers.' })
   async version(@Root() { versionRowId }: RouteTargetType, @Ctx() context: ApiContext): Promise<VersionType> {
     return toVersion((await rowsById(context, this.dataSource.manager, VersionEntity).load(versionRowId))!);
   }

@@ -32,7 +32,7 @@ export class DeploymentResolver {
   @Query(() => DeploymentConnection, { description: 'Deployments that are not DELETED, newest first.' })
   async deployments(
     @Args() args: ConnectionArgs,
-    @Arg('project', () => String, { nullable: true, description: 'Only those of this project, by name.' }) project?: string,
+    @Arg('project', () => String, { nullable: true, description: 'Only deployments of this project, by its name.' }) project?: string,
   ): Promise<Connection<DeploymentType>> {
     const inProject = project == null ? undefined : await this.projects.expect(project);
     const page = await pageOf(this.dataSource.manager, DeploymentEntity, args, {
@@ -44,7 +44,7 @@ export class DeploymentResolver {
     return toConnection(page, toDeployment);
   }
 
-  @Query(() => DeploymentType, { nullable: true, description: 'A deployment by its name; null where there is none.' })
+  @Query(() => DeploymentType, { nullable: true, description: 'A deployment by its name. Null if there is none.' })
   async deployment(
     @Arg('name', () => String, { description: "The deployment's name." }) name: string,
     @Arg('project', () => String, { defaultValue: 'default', description: "The project's name." }) project: string,
@@ -54,10 +54,10 @@ export class DeploymentResolver {
   }
 
   @Mutation(() => DeploymentPayload, {
-    description: 'Creates a deployment, or changes its spec. Answers at once; `rollout` and `deploymentEvents` tell how it goes.',
+    description: 'Creates a deployment, or changes its spec. Returns at once; follow the change with `rollout` or `deploymentEvents`.',
   })
   async deploy(
-    @Arg('input', () => DeployInput, { description: 'What is wanted.' }) input: DeployInput,
+    @Arg('input', () => DeployInput, { description: 'The wanted spec.' }) input: DeployInput,
     @Ctx() { actor, events }: ApiContext,
   ): Promise<DeploymentPayload> {
     return payload(async () => {
@@ -87,7 +87,7 @@ export class DeploymentResolver {
 
   @Mutation(() => DeploymentPayload, { description: 'Changes the number of replicas of each target.' })
   async scale(
-    @Arg('input', () => ScaleInput, { description: 'How many.' }) input: ScaleInput,
+    @Arg('input', () => ScaleInput, { description: 'The deployment, and the number of replicas.' }) input: ScaleInput,
     @Ctx() { actor, events }: ApiContext,
   ): Promise<DeploymentPayload> {
     const { replicas, expectedGeneration } = input;
@@ -101,9 +101,9 @@ export class DeploymentResolver {
     });
   }
 
-  @Mutation(() => DeploymentPayload, { description: 'Makes a new revision with the spec of an earlier one.' })
+  @Mutation(() => DeploymentPayload, { description: 'Creates a new revision with the spec of an earlier one.' })
   async rollback(
-    @Arg('input', () => RollbackInput, { description: 'Back to what.' }) input: RollbackInput,
+    @Arg('input', () => RollbackInput, { description: 'The deployment, and the revision to go back to.' }) input: RollbackInput,
     @Ctx() { actor, events }: ApiContext,
   ): Promise<DeploymentPayload> {
     const { toRevision, expectedGeneration } = input;
@@ -117,9 +117,9 @@ export class DeploymentResolver {
     });
   }
 
-  @Mutation(() => DeploymentPayload, { description: 'Withdraws the route, drains and stops every replica, then frees the name.' })
+  @Mutation(() => DeploymentPayload, { description: 'Deletes a deployment: removes its route, drains and stops its replicas, then frees its name.' })
   async deleteDeployment(
-    @Arg('input', () => DeleteDeploymentInput, { description: 'Which one.' }) input: DeleteDeploymentInput,
+    @Arg('input', () => DeleteDeploymentInput, { description: 'The deployment to delete.' }) input: DeleteDeploymentInput,
     @Ctx() { actor, events }: ApiContext,
   ): Promise<DeploymentPayload> {
     const { expectedGeneration } = input;

@@ -14,15 +14,15 @@ export const DeploymentPhaseEnum = {
 } as const;
 registerEnumType(DeploymentPhaseEnum, {
   name: 'DeploymentPhase',
-  description: 'How far the present generation of a deployment is.',
+  description: 'State of the current generation of a deployment.',
   valuesConfig: {
-    PENDING: { description: 'It was written down; nothing of it runs yet.' },
+    PENDING: { description: 'The spec is stored; nothing of it runs yet.' },
     STARTING: { description: 'Replica processes are starting.' },
-    LOADING: { description: 'A replica loads its model, or gateways are taking up the route.' },
-    READY: { description: 'Every gateway serves it. A replica counted for this only after a real inference went through it.' },
-    FAILED: { description: 'Its rollout failed; what served before goes on serving. `conditions` say why.' },
-    DELETING: { description: 'Its route was withdrawn and its replicas are draining.' },
-    DELETED: { description: 'Nothing of it runs, and its name is free.' },
+    LOADING: { description: 'A replica is loading its model, or gateways are loading the route.' },
+    READY: { description: 'Every gateway serves it. Each replica answered a real inference first.' },
+    FAILED: { description: 'Its rollout failed. The version that served before still serves. `conditions` says why.' },
+    DELETING: { description: 'Its route was removed, and its replicas are draining.' },
+    DELETED: { description: 'Nothing of it runs any more, and its name is free.' },
   },
 });
 
@@ -39,25 +39,25 @@ registerEnumType(ReplicaStateEnum, {
   name: 'ReplicaState',
   description: 'The state of one replica.',
   valuesConfig: {
-    PENDING: { description: 'It waits for its start, after failures for a while that grows.' },
+    PENDING: { description: 'It waits for its start. After failures the wait grows.' },
     STARTING: { description: 'Its process is starting.' },
-    LOADING: { description: 'It loads the model.' },
-    READY: { description: 'A real inference went through it.' },
-    DRAINING: { description: 'It gets nothing new and finishes what is under way.' },
-    STOPPED: { description: 'It ended because it was no longer wanted.' },
-    FAILED: { description: 'It ended by itself; `reason` and `logTail` say how.' },
+    LOADING: { description: 'It is loading the model.' },
+    READY: { description: 'It answered a real inference.' },
+    DRAINING: { description: 'It gets no new requests and finishes those under way.' },
+    STOPPED: { description: 'It was stopped because it was no longer needed.' },
+    FAILED: { description: 'It ended unexpectedly. `reason` and `logTail` say how.' },
   },
 });
 
 export const RolloutStateEnum = { PROGRESSING: 'PROGRESSING', SUCCEEDED: 'SUCCEEDED', FAILED: 'FAILED', SUPERSEDED: 'SUPERSEDED' } as const;
 registerEnumType(RolloutStateEnum, {
   name: 'RolloutState',
-  description: 'How the carrying out of a revision stands.',
+  description: 'State of a rollout.',
   valuesConfig: {
-    PROGRESSING: { description: 'It is under way.' },
+    PROGRESSING: { description: 'It is in progress.' },
     SUCCEEDED: { description: 'Every gateway serves the revision.' },
-    FAILED: { description: 'It was given up; `reason` says why. What served before goes on serving.' },
-    SUPERSEDED: { description: 'Another revision came before it was done.' },
+    FAILED: { description: 'It was given up; `reason` says why. The version that served before still serves.' },
+    SUPERSEDED: { description: 'Another revision replaced it before it was done.' },
   },
 });
 
@@ -66,9 +66,9 @@ registerEnumType(ConditionTypeEnum, {
   name: 'ConditionType',
   description: 'What a condition is about.',
   valuesConfig: {
-    Available: { description: 'Whether requests are served.' },
-    Progressing: { description: 'Whether something is still being done.' },
-    Degraded: { description: 'Whether what serves is less than, or other than, what is wanted.' },
+    Available: { description: 'Whether the deployment answers requests.' },
+    Progressing: { description: 'Whether work on the deployment is still going on.' },
+    Degraded: { description: 'Whether something is missing or differs from the spec, although the deployment may answer requests.' },
   },
 });
 
@@ -76,62 +76,69 @@ export const ConditionStatusEnum = { TRUE: 'TRUE', FALSE: 'FALSE', UNKNOWN: 'UNK
 registerEnumType(ConditionStatusEnum, {
   name: 'ConditionStatus',
   description: 'Whether a condition holds.',
-  valuesConfig: { TRUE: { description: 'It holds.' }, FALSE: { description: 'It does not hold.' }, UNKNOWN: { description: 'It cannot be told.' } },
+  valuesConfig: {
+    TRUE: { description: 'The condition holds.' },
+    FALSE: { description: 'The condition does not hold.' },
+    UNKNOWN: { description: 'It is not known whether the condition holds.' },
+  },
 });
 
 @ObjectType('Condition', { description: "One aspect of a deployment's status." })
 export class ConditionType {
-  @Field(() => ConditionTypeEnum, { description: 'What it is about.' }) type!: keyof typeof ConditionTypeEnum;
-  @Field(() => ConditionStatusEnum, { description: 'Whether it holds.' }) status!: keyof typeof ConditionStatusEnum;
-  @Field(() => String, { description: 'Why, in one word.' }) reason!: string;
-  @Field(() => String, { description: 'Why, in a sentence; empty where there is nothing to say.' }) message!: string;
-  @Field(() => GraphQLISODateTime, { description: 'When the status last changed.' }) lastTransitionAt!: Date;
+  @Field(() => ConditionTypeEnum, { description: 'What the condition is about.' }) type!: keyof typeof ConditionTypeEnum;
+  @Field(() => ConditionStatusEnum, { description: 'Whether the condition holds.' }) status!: keyof typeof ConditionStatusEnum;
+  @Field(() => String, { description: 'Reason in one word, such as `ShadowMissing`.' }) reason!: string;
+  @Field(() => String, { description: 'Explanation in a sentence. May be empty.' }) message!: string;
+  @Field(() => GraphQLISODateTime, { description: 'When `status` last changed.' }) lastTransitionAt!: Date;
 }
 
 export const BatchingModeEnum = { AUTO: 'AUTO', ON: 'ON', OFF: 'OFF' } as const;
 registerEnumType(BatchingModeEnum, {
   name: 'BatchingMode',
-  description: 'Whether waiting requests of one target are merged into one inference. `Target.batching` says what came of it.',
+  description: 'Whether waiting requests of one target are merged into one inference. `Target.batching` shows the result.',
   valuesConfig: {
-    AUTO: { description: "They are, where validation showed that a version's rows are INDEPENDENT." },
-    ON: { description: 'They are, whatever validation showed: the caller vouches for the model. Refused for a version that is FIXED.' },
-    OFF: { description: 'They are not.' },
+    AUTO: { description: "Requests are merged if validation showed that the version's rows are INDEPENDENT." },
+    ON: { description: 'Requests are merged whatever validation showed: you vouch for the model. Refused for a version that is FIXED.' },
+    OFF: { description: 'Requests are never merged.' },
   },
 });
 
-@ObjectType('DeploymentSpec', { description: 'What is wanted of a deployment.' })
+@ObjectType('DeploymentSpec', { description: 'The wanted settings of a deployment.' })
 export class DeploymentSpecType {
-  @Field(() => Int, { description: 'Replicas of each target; a scaling policy, where there is one, moves them instead.' }) replicas!: number;
-  @Field(() => Int, { description: 'How long a request may take from its arrival, waiting included, unless it says so itself.' }) timeoutMs!: number;
-  @Field(() => Int, { description: 'Inferences one replica works on at a time; each gateway process sends it so many before others wait.' })
+  @Field(() => Int, { description: 'Replicas of each target. A scaling policy, if there is one, decides instead.' }) replicas!: number;
+  @Field(() => Int, { description: 'How long a request may take from its arrival, including waiting, unless it sets its own timeout.' }) timeoutMs!: number;
+  @Field(() => Int, { description: 'Inferences that one replica works on at a time. Each gateway process sends a replica this many before others wait.' })
   maxConcurrency!: number;
-  @Field(() => Int, { description: 'Requests that may wait in each gateway process; beyond it the answer is "overloaded", at once.' }) maxQueue!: number;
+  @Field(() => Int, { description: 'Requests that may wait in each gateway process. A further request is answered "overloaded" at once.' }) maxQueue!: number;
   @Field(() => BatchingModeEnum, { description: 'Whether waiting requests of one target are merged into one inference.' })
   batching!: keyof typeof BatchingModeEnum;
-  @Field(() => Int, { description: 'Rows of one merged inference; 1 merges nothing.' }) maxBatchSize!: number;
-  @Field(() => Float, { description: 'How long a request may be held back for others to be merged with.' }) maxDelayMs!: number;
+  @Field(() => Int, { description: 'Most rows of one merged inference. 1 merges nothing.' }) maxBatchSize!: number;
+  @Field(() => Float, { description: 'How long a request may wait for others to be merged with.' }) maxDelayMs!: number;
   @Field(() => String, {
     nullable: true,
-    description: 'Header, in lower case, whose value keeps its callers on one version; null where every request is routed on its own.',
+    description: 'Name of a request header, in lower case. Requests with the same value go to the same version. Null: every request is routed by itself.',
   })
   stickyHeader!: string | null;
   @Field(() => Int, { description: 'Threads of one replica.' }) threads!: number;
   @Field(() => String, {
     nullable: true,
-    description: 'Memory a replica may use on top of what its runtime needs idle, as a 64-bit integer; null for no limit of its own.',
+    description: 'Memory that a replica may use in addition to its idle runtime, as a 64-bit integer. Null: no limit.',
   })
   memoryLimitBytes!: string | null;
 }
 
-@ObjectType('Deployment', { implements: NodeType, description: 'A named endpoint: a spec (what is wanted, with a generation) and a status (what is).' })
+@ObjectType('Deployment', {
+  implements: NodeType,
+  description: 'A named endpoint, with a spec (the wanted state, with a generation) and a status (the actual state).',
+})
 export class DeploymentType extends NodeType {
-  @Field(() => String, { description: 'Unique in its project.' }) name!: string;
-  @Field(() => DeploymentSpecType, { description: 'What is wanted, beside the targets.' }) spec!: DeploymentSpecType;
+  @Field(() => String, { description: 'Name, unique in the project.' }) name!: string;
+  @Field(() => DeploymentSpecType, { description: 'The wanted settings, without the targets.' }) spec!: DeploymentSpecType;
   @Field(() => Int, { description: 'Counts the changes of the spec. Give it back as `expectedGeneration`.' }) generation!: number;
-  @Field(() => Int, { description: 'The generation that phase and conditions speak of.' }) observedGeneration!: number;
-  @Field(() => Int, { nullable: true, description: 'Replicas of each target that the scaling policy asks for; null where there is none.' }) scaledReplicas!:
+  @Field(() => Int, { description: 'The generation that `phase` and `conditions` describe.' }) observedGeneration!: number;
+  @Field(() => Int, { nullable: true, description: 'Replicas of each target that the scaling policy asks for. Null if there is no policy.' }) scaledReplicas!:
     number | null;
-  @Field(() => DeploymentPhaseEnum, { description: 'How far the present generation is.' }) phase!: keyof typeof DeploymentPhaseEnum;
+  @Field(() => DeploymentPhaseEnum, { description: 'State of the current generation.' }) phase!: keyof typeof DeploymentPhaseEnum;
   @Field(() => [ConditionType], { description: 'The status in detail.' }) conditions!: ConditionType[];
   @Field(() => String, { description: 'Who created it.' }) createdBy!: string;
   @Field(() => GraphQLISODateTime, { description: 'When it was created.' }) createdAt!: Date;
@@ -145,18 +152,17 @@ export const DeploymentConnection = connectionType('Deployment', () => Deploymen
 
 @ObjectType('TargetBatching', { description: 'Whether the requests of a target are merged, and why.' })
 export class TargetBatchingType {
-  @Field(() => Boolean, { description: 'Whether they are.' }) enabled!: boolean;
-  @Field(() => String, { description: 'Why, in a sentence: what the spec says, or what validation found.' }) reason!: string;
-  @Field(() => Int, { nullable: true, description: 'Rows of one merged inference; null where nothing is merged.' }) maxBatchSize!: number | null;
-  @Field(() => Float, { nullable: true, description: 'How long a request may be held back for others; null where nothing is merged.' })
+  @Field(() => Boolean, { description: 'Whether its requests are merged.' }) enabled!: boolean;
+  @Field(() => String, { description: 'Reason in a sentence: what the spec says, or what validation found.' }) reason!: string;
+  @Field(() => Int, { nullable: true, description: 'Most rows of one merged inference. Null if nothing is merged.' }) maxBatchSize!: number | null;
+  @Field(() => Float, { nullable: true, description: 'How long a request may wait for others to be merged with. Null if nothing is merged.' })
   maxDelayMs!: number | null;
 }
 
 @ObjectType('Target', { description: 'One version that a deployment sends traffic to, or a copy of it.' })
 export class TargetType {
   @Field(() => Int, { description: 'Its share of the traffic, relative to the sum of the weights.' }) weight!: number;
-  @Field(() => Float, { description: 'Percentage of the requests that it gets a copy of, its answers unseen by callers; 0 for a target that is no shadow.' })
-  shadowPercent!: number;
+  @Field(() => Float, { description: 'Percentage of the requests that are copied to it, if it is a shadow. 0 for any other target.' }) shadowPercent!: number;
   versionRowId!: string;
   deploymentRowId!: string;
   specRow!: DeploymentSpec;
@@ -164,11 +170,11 @@ export class TargetType {
 
 @ObjectType('Revision', { implements: NodeType, description: "An immutable snapshot of a deployment's spec." })
 export class RevisionType extends NodeType {
-  @Field(() => Int, { description: 'The generation it made.' }) number!: number;
-  @Field(() => DeploymentSpecType, { description: 'The spec, beside the targets.' }) spec!: DeploymentSpecType;
+  @Field(() => Int, { description: 'The generation of the spec that it made.' }) number!: number;
+  @Field(() => DeploymentSpecType, { description: 'The spec, without the targets.' }) spec!: DeploymentSpecType;
   @Field(() => String, { description: 'Who made it.' }) actor!: string;
-  @Field(() => String, { description: "Why, in the actor's words." }) reason!: string;
-  @Field(() => Int, { nullable: true, description: 'The revision whose spec it took back; null where it is no rollback.' }) rollbackTo!: number | null;
+  @Field(() => String, { description: 'The reason that the actor gave.' }) reason!: string;
+  @Field(() => Int, { nullable: true, description: 'The revision whose spec it restored. Null if it is not a rollback.' }) rollbackTo!: number | null;
   @Field(() => GraphQLISODateTime, { description: 'When it was made.' }) createdAt!: Date;
   rowId!: string;
   deploymentRowId!: string;
@@ -179,18 +185,18 @@ export const RevisionConnection = connectionType('Revision', () => RevisionType)
 @ObjectType('RolloutStep', { description: 'One thing that happened in a rollout.' })
 export class RolloutStepType {
   @Field(() => String, { description: 'The type of the event.' }) name!: string;
-  @Field(() => String, { description: 'What happened.' }) message!: string;
-  @Field(() => GraphQLISODateTime, { description: 'When.' }) at!: Date;
+  @Field(() => String, { description: 'What happened, in a sentence.' }) message!: string;
+  @Field(() => GraphQLISODateTime, { description: 'When the change was made.' }) at!: Date;
 }
 
-@ObjectType('Rollout', { implements: NodeType, description: 'The carrying out of one revision: steps, outcome, and why.' })
+@ObjectType('Rollout', { implements: NodeType, description: 'The process of making one revision serve: its steps, its outcome and the reason.' })
 export class RolloutType extends NodeType {
-  @Field(() => RolloutStateEnum, { description: 'How it stands.' }) state!: keyof typeof RolloutStateEnum;
+  @Field(() => RolloutStateEnum, { description: 'State of the rollout.' }) state!: keyof typeof RolloutStateEnum;
   @Field(() => String, { nullable: true, description: 'Why it FAILED or was SUPERSEDED.' }) reason!: string | null;
-  @Field(() => [RolloutStepType], { description: 'What happened, in order.' }) steps!: RolloutStepType[];
-  @Field(() => GraphQLISODateTime, { description: 'When it began.' }) startedAt!: Date;
-  @Field(() => GraphQLISODateTime, { nullable: true, description: 'When it ended; null while it is PROGRESSING.' }) finishedAt!: Date | null;
-  @Field(() => Float, { nullable: true, description: 'How long it took; null while it is PROGRESSING.' }) durationMs!: number | null;
+  @Field(() => [RolloutStepType], { description: 'Its steps, in order.' }) steps!: RolloutStepType[];
+  @Field(() => GraphQLISODateTime, { description: 'When it started.' }) startedAt!: Date;
+  @Field(() => GraphQLISODateTime, { nullable: true, description: 'When it ended. Null while it is PROGRESSING.' }) finishedAt!: Date | null;
+  @Field(() => Float, { nullable: true, description: 'How long it took. Null while it is PROGRESSING.' }) durationMs!: number | null;
   rowId!: string;
   deploymentRowId!: string;
   revisionRowId!: string;
@@ -201,18 +207,19 @@ export const RolloutConnection = connectionType('Rollout', () => RolloutType);
 export class ReplicaType extends NodeType {
   @Field(() => ReplicaStateEnum, { description: 'Its state.' }) state!: keyof typeof ReplicaStateEnum;
   @Field(() => Int, { description: 'Generation of the spec it was started for.' }) generation!: number;
-  @Field(() => Int, { description: 'How many starts of its target failed in a row before this one.' }) attempt!: number;
-  @Field(() => Int, { nullable: true, description: "Its process id on the engine's host." }) pid!: number | null;
-  @Field(() => String, { nullable: true, description: 'What computes: `cpu`, `tensorflow`, `wasm`...' }) backend!: string | null;
+  @Field(() => Int, { description: 'Number of failed starts of its target in a row before this one.' }) attempt!: number;
+  @Field(() => Int, { nullable: true, description: 'Process id on its host.' }) pid!: number | null;
+  @Field(() => String, { nullable: true, description: 'Backend that runs the model, such as `cpu`, `tensorflow` or `wasm`.' }) backend!: string | null;
   @Field(() => String, { nullable: true, description: "Why it FAILED or was stopped: the runtime's own message, or how the process ended." }) reason!:
     string | null;
   @Field(() => Int, { nullable: true, description: 'The exit code of its process.' }) exitCode!: number | null;
   @Field(() => String, { nullable: true, description: 'The signal that ended its process.' }) exitSignal!: string | null;
-  @Field(() => String, { nullable: true, description: 'The last lines of its log, kept when it FAILED.' }) logTail!: string | null;
+  @Field(() => String, { nullable: true, description: 'The last lines of its log, stored when it FAILED.' }) logTail!: string | null;
   @Field(() => String, { nullable: true, description: 'Resident memory when it became READY, as a 64-bit integer.' }) memoryBytes!: string | null;
   @Field(() => GraphQLISODateTime, { description: 'When it was created.' }) createdAt!: Date;
-  @Field(() => GraphQLISODateTime, { nullable: true, description: 'Not started before this time; after failures it lies ahead.' }) startAfter!: Date | null;
-  @Field(() => GraphQLISODateTime, { nullable: true, description: 'When a real inference first went through it.' }) readyAt!: Date | null;
+  @Field(() => GraphQLISODateTime, { nullable: true, description: 'It is not started before this time. After failures, this is in the future.' })
+  startAfter!: Date | null;
+  @Field(() => GraphQLISODateTime, { nullable: true, description: 'When it first answered a real inference.' }) readyAt!: Date | null;
   @Field(() => GraphQLISODateTime, { nullable: true, description: 'When it ended.' }) stoppedAt!: Date | null;
   rowId!: string;
   deploymentRowId!: string;
@@ -222,25 +229,29 @@ export const ReplicaConnection = connectionType('Replica', () => ReplicaType);
 
 @ObjectType('RouteBatching', { description: 'How gateways merge the requests of a target.' })
 export class RouteBatchingType {
-  @Field(() => Int, { description: 'Rows of one merged inference.' }) maxBatchSize!: number;
-  @Field(() => Float, { description: 'How long a request may be held back for others.' }) maxDelayMs!: number;
+  @Field(() => Int, { description: 'Most rows of one merged inference.' }) maxBatchSize!: number;
+  @Field(() => Float, { description: 'How long a request may wait for others to be merged with.' }) maxDelayMs!: number;
 }
 
-@ObjectType('RouteTarget', { description: 'Where a route sends a share of the traffic, or a copy of it.' })
+@ObjectType('RouteTarget', { description: 'A version to which a route sends a share of the traffic, or a copy of it.' })
 export class RouteTargetType {
-  @Field(() => Int, { description: 'Its share, relative to the sum of the weights.' }) weight!: number;
-  @Field(() => Float, { description: 'Percentage of the requests that it gets a copy of; 0 for a target that is no shadow.' }) shadowPercent!: number;
-  @Field(() => RouteBatchingType, { nullable: true, description: 'How its requests are merged; null where they are not.' }) batching!: RouteBatchingType | null;
-  @Field(() => [ID], { description: 'Ids of the replicas that take requests now. Empty while the only one is being replaced: requests wait.' })
+  @Field(() => Int, { description: 'Its share of the traffic, relative to the sum of the weights.' }) weight!: number;
+  @Field(() => Float, { description: 'For a shadow: percentage of the requests that are copied to it. 0 for any other target.' }) shadowPercent!: number;
+  @Field(() => RouteBatchingType, { nullable: true, description: 'How its requests are merged. Null if they are not merged.' })
+  batching!: RouteBatchingType | null;
+  @Field(() => [ID], { description: 'Ids of the replicas that get requests now. Empty while the only replica is being replaced; requests then wait.' })
   replicaIds!: string[];
   versionRowId!: string;
 }
 
-@ObjectType('Route', { description: 'What gateways serve of a deployment now.' })
+@ObjectType('Route', { description: 'The route of a deployment: what gateways serve now.' })
 export class RouteType {
   @Field(() => String, { description: 'The version of the route table when this route last changed, as a 64-bit integer.' }) version!: string;
-  @Field(() => Int, { description: 'The generation it carries: the one before, while a rollout is under way.' }) generation!: number;
-  @Field(() => String, { nullable: true, description: 'Header whose value keeps its callers on one version; null where every request is routed on its own.' })
+  @Field(() => Int, { description: 'The generation that it serves. During a rollout this is the previous one.' }) generation!: number;
+  @Field(() => String, {
+    nullable: true,
+    description: 'Name of a header. Requests with the same value go to the same version. Null: routed by weight only.',
+  })
   stickyHeader!: string | null;
   @Field(() => [RouteTargetType], { description: 'Where the traffic goes.' }) targets!: RouteTargetType[];
   @Field(() => GraphQLISODateTime, { description: 'When it last changed.' }) updatedAt!: Date;

@@ -11,35 +11,36 @@ import type { DeploymentService } from './deployment.service.js';
 import type { InferenceService } from './inference.service.js';
 import { isAmbiguous, modelNameOf } from './endpoint-names.js';
 
-@InputType({ description: 'A tensor of a request.' })
+@InputType({ description: 'An input tensor.' })
 export class TensorInput {
   @Field(() => String, { description: "The input's name in the signature." }) name!: string;
   @Field(() => [Int], { description: 'Its dimensions. Empty for a scalar.' }) shape!: number[];
-  @Field(() => String, { description: 'Its datatype by its Open Inference Protocol name: `FP32`.' }) datatype!: string;
+  @Field(() => String, { description: 'Its datatype by its Open Inference Protocol name, such as `FP32`.' }) datatype!: string;
   @Field(() => JsonScalar, {
-    description: 'Its elements, row-major, nested or flat. 64-bit integers may be strings; `"NaN"`, `"Infinity"` and `"-Infinity"` are.',
+    description: 'Its elements, flat or nested, in row-major order. 64-bit integers may be strings; `"NaN"`, `"Infinity"` and `"-Infinity"` must be.',
   })
   data!: unknown;
 }
 
-@InputType({ description: 'A request to a deployment.' })
+@InputType({ description: 'An inference request to a deployment.' })
 export class InferInput {
   @Field(() => DeploymentRefInput, { description: 'Which deployment.' }) deployment!: DeploymentRefInput;
   @Field(() => [TensorInput], { description: 'One tensor for each input of the signature.' }) inputs!: TensorInput[];
-  @Field(() => [String], { nullable: true, description: 'Names of the outputs wanted; all of them where it is left out.' }) outputs?: string[] | null;
+  @Field(() => [String], { nullable: true, description: 'Names of the outputs to return. All outputs if left out.' }) outputs?: string[] | null;
 }
 
-@ObjectType('Tensor', { description: 'A tensor of an answer.' })
+@ObjectType('Tensor', { description: 'An output tensor.' })
 export class TensorType {
   @Field(() => String, { description: "The output's name in the signature." }) name!: string;
   @Field(() => [Int], { description: 'Its dimensions. Empty for a scalar.' }) shape!: readonly number[];
   @Field(() => String, { description: 'Its datatype by its Open Inference Protocol name.' }) datatype!: string;
-  @Field(() => JsonScalar, { description: 'Its elements, row-major and flat. 64-bit integers, NaN and Infinity are strings.' }) data!: readonly unknown[];
+  @Field(() => JsonScalar, { description: 'Its elements, flat and in row-major order. 64-bit integers, NaN and Infinity are strings.' })
+  data!: readonly unknown[];
 }
 
 @ObjectType('InferPayload', { description: 'The answer of a model.' })
 export class InferPayload extends PayloadType {
-  @Field(() => [TensorType], { nullable: true, description: 'The outputs; null when there is no answer.' }) outputs?: readonly TensorType[] | null;
+  @Field(() => [TensorType], { nullable: true, description: 'The outputs. Null if there is no answer.' }) outputs?: readonly TensorType[] | null;
   @Field(() => Int, { nullable: true, description: 'Number of the version that answered.' }) versionNumber?: number | null;
 }
 
@@ -51,7 +52,7 @@ export class InferenceResolver {
     private readonly inference: InferenceService,
   ) {}
 
-  @Mutation(() => InferPayload, { description: 'Sends a request to a deployment, through the gateway as any other client.' })
+  @Mutation(() => InferPayload, { description: 'Sends an inference request to a deployment, through the gateway like any other client.' })
   async infer(@Arg('input', () => InferInput, { description: 'The request.' }) input: InferInput): Promise<InferPayload> {
     return payload(async () => {
       const { inputs, outputs } = input;

@@ -10,15 +10,20 @@ import { LogArgs, LogLineType, LogPageType } from './logs.types.js';
 export class LogsResolver {
   constructor(readonly service: LogsService) {}
 
-  @Query(() => LogPageType, { description: 'The last lines of a replica, or of the replicas of a deployment; with `after` the first lines behind it.' })
-  async logs(@Args() args: LogArgs, @Arg('first', () => Int, { defaultValue: 200, description: 'How many, 1 to 1000.' }) first: number): Promise<LogPageType> {
+  @Query(() => LogPageType, {
+    description: 'The last log lines of a replica, or of the replicas of a deployment. With `after`, the first lines after that cursor.',
+  })
+  async logs(
+    @Args() args: LogArgs,
+    @Arg('first', () => Int, { defaultValue: 200, description: 'How many to return, 1 to 1000.' }) first: number,
+  ): Promise<LogPageType> {
     const { lines, endCursor } = await this.service.page(toSelection(args), first, args.after);
     return { lines: lines.map(toLine), endCursor };
   }
 
   @Subscription(() => LogLineType, {
     name: 'logs',
-    description: 'Lines as they are written. With `after` it first tells what was missed.',
+    description: 'Log lines as they are written. With `after`, the lines since that cursor are sent first.',
     subscribe: ({ args, context }) => {
       const selected = args as LogArgs;
       return (context as ApiContext).instance(LogsResolver).service.follow(toSelection(selected), selected.after);

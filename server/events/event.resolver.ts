@@ -10,15 +10,15 @@ import type { Topic } from './topics.js';
 export const EventTopicEnum = { DEPLOYMENT: 'deployment', VERSION: 'version', ALERT: 'alert' } as const satisfies Record<string, Topic>;
 registerEnumType(EventTopicEnum, {
   name: 'EventTopic',
-  description: 'What an event is about.',
+  description: 'The kind of object that an event is about.',
   valuesConfig: {
-    DEPLOYMENT: { description: 'Steps of deployments.' },
-    VERSION: { description: 'Steps of the validation of versions.' },
-    ALERT: { description: 'Alerts that fire and are resolved.' },
+    DEPLOYMENT: { description: 'Deployments: each step.' },
+    VERSION: { description: 'Versions: each step of their validation.' },
+    ALERT: { description: 'Alerts: fired and resolved.' },
   },
 });
 
-const topicArg = { nullable: true, description: 'Only events about this.' };
+const topicArg = { nullable: true, description: 'Only events of this topic.' };
 const projectArg = { nullable: true, description: 'Only events in the project of this name.' };
 
 @Resolver(() => EventType)
@@ -29,7 +29,7 @@ export class EventResolver {
     private readonly projectId: (name: string) => Promise<string | undefined>,
   ) {}
 
-  @Query(() => EventConnection, { description: 'The feed, oldest first. Its cursors are those of the subscriptions.' })
+  @Query(() => EventConnection, { description: 'The event feed, oldest first. The cursors also work for subscriptions.' })
   async events(
     @Args(() => EventsArgs) page: EventsArgs,
     @Arg('topic', () => EventTopicEnum, topicArg) topic?: Topic | null,
@@ -39,7 +39,7 @@ export class EventResolver {
   }
 
   @Query(() => String, {
-    description: 'Cursor of the newest event. Whoever reads it before a change, and then subscribes with it as `after`, misses nothing of the change.',
+    description: 'Cursor of the newest event. Read it before a change and subscribe with it as `after` to get every event of the change.',
   })
   eventCursor(): Promise<string> {
     return this.feed.head();

@@ -16,20 +16,20 @@ const TYPE_NAMES: Record<Topic, string> = { deployment: 'DeploymentEvent', versi
   resolveType: (event: EventType) => TYPE_NAMES[event.topic],
 })
 export abstract class EventType {
-  @Field(() => String, { description: 'Give it as `after` to resume behind this event.' }) cursor!: string;
+  @Field(() => String, { description: 'Give this cursor as `after` to continue after this event.' }) cursor!: string;
   @Field(() => Date, { description: 'When the change was made.' }) at!: Date;
-  @Field(() => String, { description: 'Who made it: `token:<name>` for a caller, `system:<part>` for what Pilothouse decided itself.' }) actor!: string;
-  @Field(() => String, { description: 'What happened, in the past tense: `REPLICA_READY`.' }) type!: string;
-  @Field(() => String, { description: 'What happened, for people.' }) message!: string;
-  @Field(() => ID, { description: 'Id of the object that the event belongs to; `node(id)` takes it.' }) subjectId!: string;
-  @Field(() => JsonObjectScalar, { description: 'What the event carries, by its topic.' }) payload!: Readonly<Record<string, unknown>>;
+  @Field(() => String, { description: 'Who made the change: `token:<name>` for a caller, `system:<part>` for Pilothouse itself.' }) actor!: string;
+  @Field(() => String, { description: 'The kind of the event, such as `REPLICA_READY`.' }) type!: string;
+  @Field(() => String, { description: 'What happened, as text for people.' }) message!: string;
+  @Field(() => ID, { description: 'Id of the object that the event is about. `node(id)` takes it.' }) subjectId!: string;
+  @Field(() => JsonObjectScalar, { description: 'Data of the event. Its fields depend on the topic.' }) payload!: Readonly<Record<string, unknown>>;
   /** Not in the schema: the concrete types tell it. */
   topic!: Topic;
   /** The entry itself, for field resolvers of features. */
   event!: FeedEvent;
 }
 
-@ObjectType('DeploymentEvent', { implements: EventType, description: 'A step in the life of a deployment, from the mutation to READY and on.' })
+@ObjectType('DeploymentEvent', { implements: EventType, description: 'A step of a deployment, from the mutation to READY and after.' })
 export class DeploymentEventType extends EventType {}
 
 @ObjectType('VersionEvent', { implements: EventType, description: 'A step in the validation of a version.' })
@@ -45,7 +45,7 @@ const CLASSES: Record<Topic, new () => EventType> = { deployment: DeploymentEven
 export class AfterArgs {
   @Field(() => String, {
     nullable: true,
-    description: 'Cursor of the last event that was seen: what came after it is told first. Without it the subscription tells what happens from now on.',
+    description: 'Cursor of the last event that you have. Later events are sent first. Without it, only new events are sent.',
   })
   after?: string | null;
 }
@@ -53,8 +53,8 @@ export class AfterArgs {
 /** Pages of events run from the oldest to the newest. */
 @ArgsType()
 export class EventsArgs {
-  @Field(() => Int, { defaultValue: 20, description: 'How many, 1 to 100.' }) first!: number;
-  @Field(() => String, { nullable: true, description: 'Cursor of an event, from this list or from a subscription: the page starts behind it.' }) after?:
+  @Field(() => Int, { defaultValue: 20, description: 'How many to return, 1 to 100.' }) first!: number;
+  @Field(() => String, { nullable: true, description: 'Cursor of an event, from this list or from a subscription. The page starts after it.' }) after?:
     string | null;
 }
 

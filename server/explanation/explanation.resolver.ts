@@ -9,7 +9,9 @@ import { explain, replicasReason } from './wording.js';
 export class ExplanationResolver {
   constructor(private readonly service: ExplanationService) {}
 
-  @Query(() => WhyType, { description: 'What a deployment serves, since when and through whom, why it has so many replicas, and what is wrong.' })
+  @Query(() => WhyType, {
+    description: 'Explains a deployment: what it serves, since when, who changed it, why it has this number of replicas, and what is wrong.',
+  })
   async why(@Arg('deployment', () => DeploymentRefInput, { description: 'Which deployment.' }) deployment: DeploymentRefInput): Promise<WhyType> {
     const facts = await this.service.why(toRef(deployment, 'deployment'));
     return { ...facts, deployment: toDeployment(facts.deployment), replicasReason: replicasReason(facts), lines: explain(facts) };

@@ -40,11 +40,11 @@ export class AlertResolver {
     return [{ type: 'Alert', load: async (ids) => inOrder(ids, await this.service.rows(AlertEntity, ids), toAlert) }];
   }
 
-  @Query(() => AlertConnection, { description: 'Alerts, the newest firing first.' })
+  @Query(() => AlertConnection, { description: 'Alerts, the one that fired last first.' })
   async alerts(
     @Args() args: ConnectionArgs,
-    @Arg('state', () => AlertStateEnum, { nullable: true, description: 'Only those in this state.' }) state?: keyof typeof AlertStateEnum | null,
-    @Arg('deployment', () => DeploymentRefInput, { nullable: true, description: 'Only those of this deployment.' }) deployment?: DeploymentRefInput | null,
+    @Arg('state', () => AlertStateEnum, { nullable: true, description: 'Only alerts in this state.' }) state?: keyof typeof AlertStateEnum | null,
+    @Arg('deployment', () => DeploymentRefInput, { nullable: true, description: 'Only alerts of this deployment.' }) deployment?: DeploymentRefInput | null,
   ): Promise<Connection<AlertType>> {
     const deploymentId = deployment ? (await this.deployments.get(toRef(deployment, 'deployment'))).id : null;
     const where = '($1::text IS NULL OR state = $1) AND ($2::uuid IS NULL OR deployment_id = $2)';
@@ -55,14 +55,14 @@ export class AlertResolver {
   }
 
   @Subscription(() => AlertEventType, {
-    description: 'ALERT_FIRED and ALERT_RESOLVED, of everything, of one project or of one deployment.',
+    description: 'Alerts as they fire and are resolved, of all deployments, of one project or of one deployment.',
     subscribe: followAlerts<{ project?: string | null; deployment?: string | null }>((args, context) => context.instance(AlertResolver).filterOf(args)),
   })
   alertEvents(
     @Root() item: FeedItem,
     @Args() _after: AfterArgs,
-    @Arg('project', () => String, { nullable: true, description: 'Only those of this project, by name.' }) _project?: string | null,
-    @Arg('deployment', () => ID, { nullable: true, description: 'Only those of this deployment, by id.' }) _deployment?: string | null,
+    @Arg('project', () => String, { nullable: true, description: 'Only alerts of this project, by its name.' }) _project?: string | null,
+    @Arg('deployment', () => ID, { nullable: true, description: 'Only alerts of this deployment, by its id.' }) _deployment?: string | null,
   ): AlertEventType {
     return toEventType<AlertEventType>(item);
   }
@@ -102,7 +102,7 @@ export class AlertRuleResolver {
     return [{ type: 'AlertRule', load: async (ids) => inOrder(ids, await this.service.rows(AlertRuleEntity, ids), toAlertRule) }];
   }
 
-  @Mutation(() => AlertRulePayload, { description: "Creates a condition on a monitor's value; runs from then on fire and resolve its alerts." })
+  @Mutation(() => AlertRulePayload, { description: "Creates an alert rule on a monitor's value. Later runs fire and resolve its alerts." })
   createAlertRule(
     @Arg('input', () => CreateAlertRuleInput, { description: 'The condition.' }) input: CreateAlertRuleInput,
     @Ctx() { actor }: ApiContext,
@@ -112,7 +112,7 @@ export class AlertRuleResolver {
     }));
   }
 
-  @Mutation(() => AlertRulePayload, { description: 'Changes an alert rule. What is left out keeps its value.' })
+  @Mutation(() => AlertRulePayload, { description: 'Changes an alert rule. A field that is left out keeps its value.' })
   updateAlertRule(
     @Arg('input', () => UpdateAlertRuleInput, { description: 'What to change.' }) { id, ...fields }: UpdateAlertRuleInput,
     @Ctx() { actor }: ApiContext,
@@ -122,18 +122,18 @@ export class AlertRuleResolver {
 
   @Mutation(() => AlertRulePayload, { description: 'Deletes an alert rule. Its alerts stay; a firing one is resolved.' })
   deleteAlertRule(
-    @Arg('input', () => DeleteAlertRuleInput, { description: 'Which one.' }) { id }: DeleteAlertRuleInput,
+    @Arg('input', () => DeleteAlertRuleInput, { description: 'The alert rule to delete.' }) { id }: DeleteAlertRuleInput,
     @Ctx() { actor }: ApiContext,
   ): Promise<AlertRulePayload> {
     return payload(async () => ({ alertRule: toAlertRule(await this.service.deleteAlertRule(actor, expectNodeId('AlertRule', id, 'id'))) }));
   }
 
-  @FieldResolver(() => MonitorType, { description: 'The monitor whose value it judges.' })
+  @FieldResolver(() => MonitorType, { description: 'The monitor whose value it checks.' })
   async monitor(@Root() { monitorRowId }: AlertRuleType, @Ctx() context: ApiContext): Promise<MonitorType> {
     return toMonitor((await rowsById(context, this.dataSource.manager, MonitorEntity).load(monitorRowId))!);
   }
 
-  @FieldResolver(() => AlertConnection, { description: 'Its alerts, the newest firing first.' })
+  @FieldResolver(() => AlertConnection, { description: 'Alerts of this rule, the one that fired last first.' })
   async alerts(@Root() { rowId }: AlertRuleType, @Args() args: ConnectionArgs, @Ctx() context: ApiContext): Promise<Connection<AlertType>> {
     return toConnection(await pageBelow(context, this.dataSource.manager, AlertEntity, args, { ...NEWEST_FIRED, parent: 'ruleId' }).load(rowId), toAlert);
   }
@@ -144,11 +144,11 @@ export class AlertRuleResolver {
 export class DeploymentAlertsResolver {
   constructor(private readonly dataSource: DataSource) {}
 
-  @FieldResolver(() => AlertConnection, { description: 'Its alerts, the newest firing first.' })
+  @FieldResolver(() => AlertConnection, { description: 'Alerts of this rule, the one that fired last first.' })
   async alerts(
     @Root() { rowId }: DeploymentType,
     @Args() args: ConnectionArgs,
-    @Arg('state', () => AlertStateEnum, { nullable: true, description: 'Only those in this state.' }) state: keyof typeof AlertStateEnum | null | undefined,
+    @Arg('state', () => AlertStateEnum, { nullable: true, description: 'Only alerts in this state.' }) state: keyof typeof AlertStateEnum | null | undefined,
     @Ctx() context: ApiContext,
   ): Promise<Connection<AlertType>> {
     const query = { ...NEWEST_FIRED, parent: 'deploymentId', where: '($1::text IS NULL OR state = $1)', parameters: [state ?? null] };

@@ -12,7 +12,7 @@ import { DeploymentMetricsType, TargetMetricsType } from './metrics.types.js';
 import { MAX_WINDOW_MS, MIN_WINDOW_MS } from './monitor-input.js';
 import { toDeploymentMetrics, toTargetMetrics } from './monitoring.mappers.js';
 
-const WINDOW_ARG = { defaultValue: 60_000, description: 'How far back from now, 5000 to 86400000.' } as const;
+const WINDOW_ARG = { defaultValue: 60_000, description: 'Length of the time before now, 5000 to 86400000.' } as const;
 
 @Resolver(() => DeploymentType)
 export class DeploymentMetricsResolver {
@@ -22,7 +22,7 @@ export class DeploymentMetricsResolver {
     private readonly clock: () => Date = () => new Date(),
   ) {}
 
-  @FieldResolver(() => DeploymentMetricsType, { description: 'Requests, errors, latency and load of late, over all gateways.' })
+  @FieldResolver(() => DeploymentMetricsType, { description: 'Recent requests, errors, latency and load, over all gateways.' })
   async metrics(
     @Root() { rowId }: DeploymentType,
     @Arg('windowMs', () => Int, WINDOW_ARG) windowMs: number,
@@ -50,7 +50,7 @@ export class TargetMetricsOfTargetResolver {
 
   @FieldResolver(() => TargetMetricsType, {
     nullable: true,
-    description: 'Requests, errors, latency and load of this target of late; null when no gateway reported on it.',
+    description: 'Recent requests, errors, latency and load of this target. Null if no gateway reported on it.',
   })
   async metrics(
     @Root() { deploymentRowId, versionRowId }: TargetType,

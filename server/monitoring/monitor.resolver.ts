@@ -32,7 +32,7 @@ export class MonitorResolver {
     ];
   }
 
-  @Query(() => MonitorType, { nullable: true, description: 'A monitor by its name; null where there is none.' })
+  @Query(() => MonitorType, { nullable: true, description: 'A monitor by its name. Null if there is none.' })
   async monitor(
     @Arg('deployment', () => String, { description: "The deployment's name." }) deployment: string,
     @Arg('name', () => String, { description: "The monitor's name." }) name: string,
@@ -42,7 +42,7 @@ export class MonitorResolver {
     return row ? toMonitor(row) : null;
   }
 
-  @Mutation(() => MonitorPayload, { description: 'Creates a monitor. It runs by its schedule from then on; `createAlertRule` makes its value raise alerts.' })
+  @Mutation(() => MonitorPayload, { description: 'Creates a monitor, which then runs on its schedule. Use `createAlertRule` to raise alerts from its value.' })
   createMonitor(
     @Arg('input', () => CreateMonitorInput, { description: 'What to check, and when.' }) input: CreateMonitorInput,
     @Ctx() { actor }: ApiContext,
@@ -52,7 +52,7 @@ export class MonitorResolver {
     }));
   }
 
-  @Mutation(() => MonitorPayload, { description: 'Changes a monitor. What is left out keeps its value.' })
+  @Mutation(() => MonitorPayload, { description: 'Changes a monitor. A field that is left out keeps its value.' })
   updateMonitor(
     @Arg('input', () => UpdateMonitorInput, { description: 'What to change.' }) { id, ...fields }: UpdateMonitorInput,
     @Ctx() { actor }: ApiContext,
@@ -62,15 +62,15 @@ export class MonitorResolver {
 
   @Mutation(() => MonitorPayload, { description: 'Deletes a monitor and its alert rules. Its runs and alerts stay; firing alerts are resolved.' })
   deleteMonitor(
-    @Arg('input', () => DeleteMonitorInput, { description: 'Which one.' }) { id }: DeleteMonitorInput,
+    @Arg('input', () => DeleteMonitorInput, { description: 'The monitor to delete.' }) { id }: DeleteMonitorInput,
     @Ctx() { actor }: ApiContext,
   ): Promise<MonitorPayload> {
     return payload(async () => ({ monitor: toMonitor(await this.service.deleteMonitor(actor, expectNodeId('Monitor', id, 'id'))) }));
   }
 
-  @Mutation(() => MonitorRunPayload, { description: 'Runs a monitor at once, beside its schedule; the run counts for its alert rules as any other.' })
+  @Mutation(() => MonitorRunPayload, { description: 'Runs a monitor at once, in addition to its schedule. The run counts for its alert rules like any other.' })
   runMonitor(
-    @Arg('input', () => RunMonitorInput, { description: 'Which one.' }) { id }: RunMonitorInput,
+    @Arg('input', () => RunMonitorInput, { description: 'The monitor to run.' }) { id }: RunMonitorInput,
     @Ctx() { actor }: ApiContext,
   ): Promise<MonitorRunPayload> {
     return payload(async () => ({ run: toMonitorRun(await this.service.runMonitor(actor, expectNodeId('Monitor', id, 'id'))) }));

@@ -21,7 +21,7 @@ export class ArtifactResolver {
     return { type: 'Artifact', load: async (ids) => (await this.service.byIds(ids)).map((row) => row && toArtifact(row)) };
   }
 
-  @Query(() => ArtifactType, { nullable: true, description: 'An artifact by its digest; null where nothing was uploaded under it.' })
+  @Query(() => ArtifactType, { nullable: true, description: 'An artifact by its digest. Null if no such file was uploaded.' })
   async artifact(
     @Arg('digest', () => String, { description: 'SHA-256 of the bytes, 64 lower-case hexadecimal digits.' }) digest: string,
   ): Promise<ArtifactType | null> {
@@ -29,7 +29,7 @@ export class ArtifactResolver {
     return row ? toArtifact(row) : null;
   }
 
-  @FieldResolver(() => VersionConnection, { description: 'The versions of any model that have it among their files, newest first.' })
+  @FieldResolver(() => VersionConnection, { description: 'The versions, of all models, that contain this file, newest first.' })
   async versions(@Root() { digest }: ArtifactType, @Args() { first, after }: ConnectionArgs, @Ctx() { loaders }: ApiContext): Promise<Connection<VersionType>> {
     const loader = loaders.of<string, Page<VersionEntity>>(`VersionEntity.pageUsing:${JSON.stringify([first, after])}`, (digests) =>
       this.versionService.pagesUsing(digests, { first, after }),

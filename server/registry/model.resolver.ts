@@ -41,7 +41,7 @@ export class ModelResolver {
     return toConnection(await this.service.page(id, args), toModel);
   }
 
-  @Query(() => ModelType, { nullable: true, description: 'A model by its name; null where there is none.' })
+  @Query(() => ModelType, { nullable: true, description: 'A model by its name. Null if there is none.' })
   async model(
     @Arg('name', () => String, { description: "The model's name." }) name: string,
     @Arg('project', () => String, { defaultValue: 'default', description: "The project's name." }) project: string,
@@ -71,13 +71,13 @@ export class ModelResolver {
     return toProject((await rowsById(context, this.dataSource.manager, ProjectEntity).load(projectRowId))!);
   }
 
-  @FieldResolver(() => VersionConnection, { description: 'Its versions, newest first.' })
+  @FieldResolver(() => VersionConnection, { description: 'Versions of the model, newest first.' })
   async versions(@Root() { rowId }: ModelType, @Args() args: ConnectionArgs, @Ctx() context: ApiContext): Promise<Connection<VersionType>> {
     const query = { orderBy: 'number', direction: 'DESC', parent: 'modelId' } as const;
     return toConnection(await pageBelow(context, this.dataSource.manager, VersionEntity, args, query).load(rowId), toVersion);
   }
 
-  @FieldResolver(() => VersionType, { nullable: true, description: 'Its version of highest number, whatever its state; null where there is none.' })
+  @FieldResolver(() => VersionType, { nullable: true, description: 'The version with the highest number, in any state. Null if there is none.' })
   async latestVersion(@Root() { rowId }: ModelType, @Ctx() { loaders }: ApiContext): Promise<VersionType | null> {
     const loader = loaders.of<string, VersionEntity | undefined>('VersionEntity.latestOfModel', async (ids) => {
       const rows = await this.versionService.latestOf(ids);

@@ -34,7 +34,7 @@ export class ProjectResolver {
     return toConnection(await this.service.page(args), toProject);
   }
 
-  @Query(() => ProjectType, { nullable: true, description: 'A project by its name; null where there is none.' })
+  @Query(() => ProjectType, { nullable: true, description: 'A project by its name. Null if there is none.' })
   async project(@Arg('name', () => String, { description: "The project's name." }) name: string): Promise<ProjectType | null> {
     const row = await this.service.byName(name);
     return row ? toProject(row) : null;
@@ -68,7 +68,7 @@ export class ProjectResolver {
 export class AuditEntryProjectResolver {
   constructor(private readonly dataSource: DataSource) {}
 
-  @FieldResolver(() => ProjectType, { nullable: true, description: "The object's project as it is now; null for what belongs to none." })
+  @FieldResolver(() => ProjectType, { nullable: true, description: 'The project of the object, as it is now. Null if the object belongs to no project.' })
   async project(@Root() { projectRowId }: AuditEntryType, @Ctx() context: ApiContext): Promise<ProjectType | null> {
     const row = projectRowId === null ? undefined : await rowsById(context, this.dataSource.manager, ProjectEntity).load(projectRowId);
     return row ? toProject(row) : null;

@@ -6,9 +6,9 @@ import { LABEL_RULE, MODEL_NAME_RULE } from './names.js';
 import { ModelType, ProjectType, VersionType } from './registry.types.js';
 
 const PROJECT = { defaultValue: 'default', description: "The project's name." };
-const DESCRIPTION = { defaultValue: '', description: 'For people, at most 10,000 characters.' };
-const IDEMPOTENCY_KEY = { nullable: true, description: 'A repetition with the same key answers the same and makes nothing.' };
-const EXPECTED_GENERATION = { nullable: true, description: 'The generation that the caller read. Another one is a CONFLICT.' };
+const DESCRIPTION = { defaultValue: '', description: 'Text for people, at most 10,000 characters.' };
+const IDEMPOTENCY_KEY = { nullable: true, description: 'A repeated call with the same key returns the same answer and creates nothing.' };
+const EXPECTED_GENERATION = { nullable: true, description: 'The generation that the caller read. Any other current generation gives CONFLICT.' };
 
 @InputType({ description: 'Creates a project.' })
 export class CreateProjectInput {
@@ -20,7 +20,7 @@ export class CreateProjectInput {
 @InputType({ description: 'Changes a project.' })
 export class UpdateProjectInput {
   @Field(() => String, { description: "The project's name." }) name!: string;
-  @Field(() => String, { description: 'Takes the place of the description; at most 10,000 characters.' }) description!: string;
+  @Field(() => String, { description: 'The new description, at most 10,000 characters.' }) description!: string;
   @Field(() => Int, EXPECTED_GENERATION) expectedGeneration?: number | null;
 }
 
@@ -36,41 +36,44 @@ export class CreateModelInput {
 export class UpdateModelInput {
   @Field(() => String, PROJECT) project!: string;
   @Field(() => String, { description: "The model's name." }) name!: string;
-  @Field(() => String, { description: 'Takes the place of the description; at most 10,000 characters.' }) description!: string;
+  @Field(() => String, { description: 'The new description, at most 10,000 characters.' }) description!: string;
   @Field(() => Int, EXPECTED_GENERATION) expectedGeneration?: number | null;
 }
 
-@InputType({ description: 'A file of a version, whose bytes were uploaded before with `PUT /artifacts/<digest>`.' })
+@InputType({ description: 'A file of a version. Upload its bytes first, with `PUT /artifacts/<digest>`.' })
 export class VersionFileInput {
-  @Field(() => String, { description: 'Where it lies in the folder of the version: relative, with forward slashes, without "." and "..".' }) path!: string;
+  @Field(() => String, { description: 'Path in the folder of the version, relative, with forward slashes, without "." and "..".' }) path!: string;
   @Field(() => String, { description: 'SHA-256 of the bytes, 64 lower-case hexadecimal digits.' }) digest!: string;
 }
 
-@InputType({ description: 'What a version was trained on.' })
+@InputType({ description: 'The data that a version was trained on.' })
 export class DatasetInput {
   @Field(() => String, { description: 'Its name.' }) name!: string;
-  @Field(() => String, { nullable: true, description: 'Where it is.' }) uri?: string | null;
+  @Field(() => String, { nullable: true, description: 'Its location, as a URI.' }) uri?: string | null;
   @Field(() => String, { nullable: true, description: 'Digest of the data that was used.' }) digest?: string | null;
-  @Field(() => Float, { nullable: true, description: 'How many rows it has; a whole number.' }) rows?: number | null;
+  @Field(() => Float, { nullable: true, description: 'Number of its rows, a whole number.' }) rows?: number | null;
 }
 
-@InputType({ description: 'What made a version.' })
+@InputType({ description: 'Training code of a version.' })
 export class SourceInput {
-  @Field(() => String, { description: 'The training code.' }) uri!: string;
-  @Field(() => String, { nullable: true, description: 'Which revision of it.' }) revision?: string | null;
+  @Field(() => String, { description: 'Location of the training code, as a URI.' }) uri!: string;
+  @Field(() => String, { nullable: true, description: 'Revision of the training code, such as a commit.' }) revision?: string | null;
 }
 
-@InputType({ description: 'Where a version comes from. It is kept, never interpreted.' })
+@InputType({ description: 'How a version was made. Pilothouse stores it and does not interpret it.' })
 export class LineageInput {
-  @Field(() => DatasetInput, { nullable: true, description: 'What it was trained on.' }) dataset?: DatasetInput | null;
-  @Field(() => JsonObjectScalar, { nullable: true, description: 'What it was trained with, by name; at most 64 KiB.' }) hyperparameters?: Record<
+  @Field(() => DatasetInput, { nullable: true, description: 'The training data.' }) dataset?: DatasetInput | null;
+  @Field(() => JsonObjectScalar, { nullable: true, description: 'Hyperparameters of the training, by name, at most 64 KiB.' }) hyperparameters?: Record<
     string,
     unknown
   > | null;
-  @Field(() => JsonObjectScalar, { nullable: true, description: 'How good it was found to be: numbers by name.' }) metrics?: Record<string, number> | null;
-  @Field(() => JsonObjectScalar, { nullable: true, description: 'Versions of the libraries that made it, as texts by name; at most 64 KiB.' })
+  @Field(() => JsonObjectScalar, { nullable: true, description: 'Metrics of the trained model, such as its accuracy: numbers by name.' }) metrics?: Record<
+    string,
+    number
+  > | null;
+  @Field(() => JsonObjectScalar, { nullable: true, description: 'Versions of the libraries used in the training, by library name, at most 64 KiB.' })
   libraries?: Record<string, string> | null;
-  @Field(() => SourceInput, { nullable: true, description: 'What made it.' }) source?: SourceInput | null;
+  @Field(() => SourceInput, { nullable: true, description: 'The training code.' }) source?: SourceInput | null;
 }
 
 @InputType({ description: 'One tensor of a sample request.' })
@@ -80,7 +83,7 @@ export class SampleTensorInput {
   datatype!: string;
   @Field(() => [Int], { description: 'Dimensions, each 0 or more.' }) shape!: number[];
   @Field(() => JsonScalar, {
-    description: 'A list of the elements, flat or nested, row by row. 64-bit integers beyond 2^53 are strings, and so are NaN and Infinity.',
+    description: 'The elements, flat or nested, row by row. 64-bit integers beyond 2^53, NaN and Infinity are strings.',
   })
   data!: unknown[];
 }
@@ -89,17 +92,15 @@ export class SampleTensorInput {
 export class CreateVersionInput {
   @Field(() => String, PROJECT) project!: string;
   @Field(() => String, { description: "The model's name." }) model!: string;
-  @Field(() => [VersionFileInput], { description: 'Its files, 1 to 1,000. A runtime finds exactly these beside one another.' }) files!: VersionFileInput[];
-  @Field(() => String, { nullable: true, description: 'What kind of files they are; told from their names and contents where it is left out.' }) format?:
-    string | null;
+  @Field(() => [VersionFileInput], { description: 'Its files, 1 to 1,000. The runtime gets a folder with exactly these files.' }) files!: VersionFileInput[];
+  @Field(() => String, { nullable: true, description: 'Format of the files. Detected from their names and contents if left out.' }) format?: string | null;
   @Field(() => String, DESCRIPTION) description!: string;
-  @Field(() => Int, { nullable: true, description: 'Number of the version that it was made from; the one before, where it is left out.' }) parent?:
-    number | null;
-  @Field(() => LineageInput, { nullable: true, description: 'Where it comes from.' }) lineage?: LineageInput | null;
+  @Field(() => Int, { nullable: true, description: 'Number of the version that it was made from. The previous version if left out.' }) parent?: number | null;
+  @Field(() => LineageInput, { nullable: true, description: 'How it was made: data, hyperparameters, metrics, code.' }) lineage?: LineageInput | null;
   @Field(() => [SampleTensorInput], {
     nullable: true,
     description:
-      'A request that it can answer, one tensor for each input: validation and readiness probes send it. Where it is left out, requests of several sizes are made from the signature; a model that answers none of them is REJECTED and needs a sample.',
+      'A request that the model can answer, one tensor for each input. Validation and readiness probes send it. If left out, requests of several sizes are made from the signature; a model that answers none of them is REJECTED and needs a sample.',
   })
   sample?: SampleTensorInput[] | null;
   @Field(() => String, IDEMPOTENCY_KEY) idempotencyKey?: string | null;
@@ -117,6 +118,9 @@ export class ModelPayload extends PayloadType {
 
 @ObjectType('VersionPayload', { description: 'What a mutation made of a version.' })
 export class VersionPayload extends PayloadType {
-  @Field(() => VersionType, { nullable: true, description: 'The version, VALIDATING: `versionEvents` tells what becomes of it. Null when nothing was made.' })
+  @Field(() => VersionType, {
+    nullable: true,
+    description: 'The version, in the state VALIDATING; follow it with `versionEvents`. Null if nothing was created.',
+  })
   version?: VersionType | null;
 }

@@ -44,7 +44,7 @@ export class VersionResolver {
     return toConnection(await this.service.page(id, args), toVersion);
   }
 
-  @Query(() => VersionType, { nullable: true, description: 'A version by its number; null where there is none.' })
+  @Query(() => VersionType, { nullable: true, description: 'A version by its number. Null if there is none.' })
   async version(
     @Arg('model', () => String, { description: "The model's name." }) model: string,
     @Arg('number', () => Int, { description: "The version's number in the model." }) number: number,
@@ -55,7 +55,7 @@ export class VersionResolver {
   }
 
   @Mutation(() => VersionPayload, {
-    description: 'Creates a version of files that were uploaded before. Answers at once, VALIDATING; `versionEvents` tells what becomes of it.',
+    description: 'Creates a version from uploaded files. Returns at once with a version that is VALIDATING; follow it with `versionEvents`.',
   })
   createVersion(
     @Arg('input', () => CreateVersionInput, { description: 'What to create.' }) input: CreateVersionInput,
@@ -65,7 +65,7 @@ export class VersionResolver {
   }
 
   @Subscription(() => VersionEventType, {
-    description: 'What becomes of a version: VERSION_CREATED, then VERSION_READY or VERSION_REJECTED; VALIDATION_DELAYED where validation could not run yet.',
+    description: 'Events of a version: VERSION_CREATED, then VERSION_READY or VERSION_REJECTED. VALIDATION_DELAYED says that validation could not run yet.',
     subscribe: followFeed<{ version: string }>(({ version }, context) => context.instance(VersionResolver).eventsOf(version)),
   })
   versionEvents(
@@ -87,7 +87,7 @@ export class VersionResolver {
     return toModel((await rowsById(context, this.dataSource.manager, ModelEntity).load(modelRowId))!);
   }
 
-  @FieldResolver(() => VersionType, { nullable: true, description: 'The version it was made from; null for a first one.' })
+  @FieldResolver(() => VersionType, { nullable: true, description: 'The version it was made from. Null for a first version.' })
   async parent(@Root() { parentRowId }: VersionType, @Ctx() context: ApiContext): Promise<VersionType | null> {
     return parentRowId === null ? null : toVersion((await rowsById(context, this.dataSource.manager, VersionEntity).load(parentRowId))!);
   }

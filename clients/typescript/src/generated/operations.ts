@@ -4,54 +4,54 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
-/** Whether an alert is still on. */
+/** State of an alert. */
 export type AlertState =
-  /** The condition held and has not been seen to end. */
+  /** The condition holds: no later run has ended it. */
   | 'FIRING'
-  /** The condition ended, or its rule, monitor or deployment did; `resolvedReason` says which. */
+  /** The condition ended, or its rule, monitor or deployment was deleted. `resolvedReason` says which. */
   | 'RESOLVED';
 
-/** Whether waiting requests of one target are merged into one inference. `Target.batching` says what came of it. */
+/** Whether waiting requests of one target are merged into one inference. `Target.batching` shows the result. */
 export type BatchingMode =
-  /** They are, where validation showed that a version's rows are INDEPENDENT. */
+  /** Requests are merged if validation showed that the version's rows are INDEPENDENT. */
   | 'AUTO'
-  /** They are not. */
+  /** Requests are never merged. */
   | 'OFF'
-  /** They are, whatever validation showed: the caller vouches for the model. Refused for a version that is FIXED. */
+  /** Requests are merged whatever validation showed: you vouch for the model. Refused for a version that is FIXED. */
   | 'ON';
 
-/** On which side of the threshold a value is alarming. */
+/** Whether a value above or below the threshold raises an alert. */
 export type Comparison =
-  /** Above it. */
+  /** A value above the threshold raises an alert. */
   | 'GREATER_THAN'
-  /** Below it. */
+  /** A value below the threshold raises an alert. */
   | 'LESS_THAN';
 
 /** Whether a condition holds. */
 export type ConditionStatus =
-  /** It does not hold. */
+  /** The condition does not hold. */
   | 'FALSE'
-  /** It holds. */
+  /** The condition holds. */
   | 'TRUE'
-  /** It cannot be told. */
+  /** It is not known whether the condition holds. */
   | 'UNKNOWN';
 
 /** What a condition is about. */
 export type ConditionType =
-  /** Whether requests are served. */
+  /** Whether the deployment answers requests. */
   | 'Available'
-  /** Whether what serves is less than, or other than, what is wanted. */
+  /** Whether something is missing or differs from the spec, although the deployment may answer requests. */
   | 'Degraded'
-  /** Whether something is still being done. */
+  /** Whether work on the deployment is still going on. */
   | 'Progressing';
 
-/** A condition on a monitor's value. */
+/** A condition on a monitor's value. Alerts fire when it holds. */
 export type CreateAlertRuleInput = {
-  /** On which side of the threshold the value is alarming. */
+  /** Whether a value above or below the threshold raises an alert. */
   readonly comparison?: Comparison;
-  /** Runs with data in a row that must agree before an alert fires, and before it resolves: 1 to 100. */
+  /** How many runs in a row must agree before an alert fires, and before it is resolved, 1 to 100. Runs without data do not count. */
   readonly consecutiveRuns?: number;
-  /** A repetition with the same key answers the same and does nothing. */
+  /** A repeated call with the same key returns the same answer and does nothing. */
   readonly idempotencyKey?: string | null | undefined;
   /** The monitor's id. */
   readonly monitor: string;
@@ -65,9 +65,9 @@ export type CreateAlertRuleInput = {
 
 /** Creates a model. */
 export type CreateModelInput = {
-  /** For people, at most 10,000 characters. */
+  /** Text for people, at most 10,000 characters. */
   readonly description?: string;
-  /** A repetition with the same key answers the same and makes nothing. */
+  /** A repeated call with the same key returns the same answer and creates nothing. */
   readonly idempotencyKey?: string | null | undefined;
   /** 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-"; it begins and ends with a letter or digit. Case counts: `ResNet50` and `resnet50` are two names. */
   readonly name: string;
@@ -81,33 +81,33 @@ export type CreateMonitorInput = {
   readonly cron: string;
   /** Which deployment. */
   readonly deployment: DeploymentRefInput;
-  /** A repetition with the same key answers the same and does nothing. */
+  /** A repeated call with the same key returns the same answer and does nothing. */
   readonly idempotencyKey?: string | null | undefined;
-  /** What it looks at. */
+  /** The value that it computes. */
   readonly metric: MonitorMetric;
-  /** A run over fewer requests has NO_DATA; at least 1. */
+  /** Fewest requests that a run needs, at least 1. A run over fewer has NO_DATA. */
   readonly minimumRequests?: number;
   /** Unique among the deployment's monitors: lower-case letters, digits and dashes. */
   readonly name: string;
-  /** Of LATENCY: which quantile, between 0 and 1. Default 0.95. */
+  /** For LATENCY: the quantile, between 0 and 1. Default 0.95. */
   readonly quantile?: number | null | undefined;
-  /** How far back a run looks, 5000 to 86400000. It reads the windows of 5 s whose middle lies in that time, and says how long they are where that differs. */
+  /** How far back a run looks, 5000 to 86400000. It uses the 5 s windows whose middle lies in that time, and reports their length if it differs. */
   readonly windowMs?: number;
 };
 
 /** Creates a project. */
 export type CreateProjectInput = {
-  /** For people, at most 10,000 characters. */
+  /** Text for people, at most 10,000 characters. */
   readonly description?: string;
-  /** A repetition with the same key answers the same and makes nothing. */
+  /** A repeated call with the same key returns the same answer and creates nothing. */
   readonly idempotencyKey?: string | null | undefined;
   /** 1 to 63 of a-z, 0-9 and "-"; it begins and ends with a letter or digit. No dot: `vision.digits` is the deployment `digits` of the project `vision`. */
   readonly name: string;
 };
 
-/** A token to make. */
+/** Creates a token. */
 export type CreateTokenInput = {
-  /** Makes a repetition of this call answer with the same token instead of making another. The repetition does not get the secret. */
+  /** A repeated call with the same key returns the same token instead of creating another one. It does not return the secret again. */
   readonly idempotencyKey?: string | null | undefined;
   /** 1 to 63 of a-z, 0-9, ".", "_" and "-", beginning and ending with a letter or digit. A name is never used twice. */
   readonly name: string;
@@ -115,45 +115,45 @@ export type CreateTokenInput = {
 
 /** Creates a version of a model. */
 export type CreateVersionInput = {
-  /** For people, at most 10,000 characters. */
+  /** Text for people, at most 10,000 characters. */
   readonly description?: string;
-  /** Its files, 1 to 1,000. A runtime finds exactly these beside one another. */
+  /** Its files, 1 to 1,000. The runtime gets a folder with exactly these files. */
   readonly files: ReadonlyArray<VersionFileInput>;
-  /** What kind of files they are; told from their names and contents where it is left out. */
+  /** Format of the files. Detected from their names and contents if left out. */
   readonly format?: string | null | undefined;
-  /** A repetition with the same key answers the same and makes nothing. */
+  /** A repeated call with the same key returns the same answer and creates nothing. */
   readonly idempotencyKey?: string | null | undefined;
-  /** Where it comes from. */
+  /** How it was made: data, hyperparameters, metrics, code. */
   readonly lineage?: LineageInput | null | undefined;
   /** The model's name. */
   readonly model: string;
-  /** Number of the version that it was made from; the one before, where it is left out. */
+  /** Number of the version that it was made from. The previous version if left out. */
   readonly parent?: number | null | undefined;
   /** The project's name. */
   readonly project?: string;
-  /** A request that it can answer, one tensor for each input: validation and readiness probes send it. Where it is left out, requests of several sizes are made from the signature; a model that answers none of them is REJECTED and needs a sample. */
+  /** A request that the model can answer, one tensor for each input. Validation and readiness probes send it. If left out, requests of several sizes are made from the signature; a model that answers none of them is REJECTED and needs a sample. */
   readonly sample?: ReadonlyArray<SampleTensorInput> | null | undefined;
 };
 
-/** What a version was trained on. */
+/** The data that a version was trained on. */
 export type DatasetInput = {
   /** Digest of the data that was used. */
   readonly digest?: string | null | undefined;
   /** Its name. */
   readonly name: string;
-  /** How many rows it has; a whole number. */
+  /** Number of its rows, a whole number. */
   readonly rows?: number | null | undefined;
-  /** Where it is. */
+  /** Its location, as a URI. */
   readonly uri?: string | null | undefined;
 };
 
-/** Deletes a deployment: its route is withdrawn, its replicas drain and stop. */
+/** Deletes a deployment: its route is removed, and its replicas drain and stop. */
 export type DeleteDeploymentInput = {
   /** Which deployment. */
   readonly deployment: DeploymentRefInput;
-  /** The generation that the caller read. Another one is a CONFLICT. */
+  /** The generation that the caller read. Any other current generation gives CONFLICT. */
   readonly expectedGeneration?: number | null | undefined;
-  /** Why, for the audit. */
+  /** Reason for the change, stored with the audit entry. */
   readonly reason?: string;
 };
 
@@ -163,43 +163,43 @@ export type DeleteMonitorInput = {
   readonly id: string;
 };
 
-/** Deletes a deployment's scaling policy: it goes back to the replicas of its spec. */
+/** Deletes a deployment's scaling policy. The deployment goes back to the `replicas` of its spec. */
 export type DeleteScalingPolicyInput = {
   /** Which deployment. */
   readonly deployment: DeploymentRefInput;
-  /** The policy's generation that the caller read. Another one is a CONFLICT. */
+  /** The policy's generation that the caller read. Any other current generation gives CONFLICT. */
   readonly expectedGeneration?: number | null | undefined;
 };
 
-/** Creates a deployment, or changes its spec. What is left out keeps its value, or takes its default at creation. */
+/** Creates a deployment, or changes its spec. A field that is left out keeps its value; a new deployment gets the default. */
 export type DeployInput = {
   /** Whether waiting requests are merged into one inference. Default AUTO. */
   readonly batching?: BatchingMode | null | undefined;
-  /** The generation that the caller read; 0 for "does not exist". Another one is a CONFLICT. */
+  /** The generation that the caller read, or 0 for "does not exist". Any other current generation gives CONFLICT. */
   readonly expectedGeneration?: number | null | undefined;
-  /** A repetition with the same key answers the same and does nothing. */
+  /** A repeated call with the same key returns the same answer and does nothing. */
   readonly idempotencyKey?: string | null | undefined;
-  /** Rows of one merged inference, 1 to 4096; 1 merges nothing. Default 64. */
+  /** Most rows of one merged inference, 1 to 4096. 1 merges nothing. Default 64. */
   readonly maxBatchSize?: number | null | undefined;
-  /** Inferences one replica works on at a time; each gateway process sends it so many before others wait. Default 2. */
+  /** Inferences that one replica works on at a time. Each gateway process sends a replica this many before others wait. Default 2. */
   readonly maxConcurrency?: number | null | undefined;
-  /** How long a request may be held back for others to be merged with, 0 to 1000; never one that is alone while a replica is free. 0 merges only what waits anyway. Default 2. */
+  /** How long a request may wait for others to be merged with, 0 to 1000. A request that finds a free replica never waits. 0 merges only requests that wait anyway. Default 2. */
   readonly maxDelayMs?: number | null | undefined;
   /** Requests that may wait in each gateway process. Default 1000. */
   readonly maxQueue?: number | null | undefined;
-  /** Memory a replica may use on top of what its runtime needs idle, as a 64-bit integer. Default: no limit of its own. */
+  /** Memory that a replica may use in addition to its idle runtime, as a 64-bit integer. Default: no limit. */
   readonly memoryLimitBytes?: string | null | undefined;
   /** The deployment's name: 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-"; it begins and ends with a letter or digit. Case counts: `ResNet50` and `resnet50` are two names. In the project `default` it must not begin with the name of a project and a dot: `vision.digits` is the deployment `digits` of the project `vision`. */
   readonly name: string;
   /** The project's name. */
   readonly project?: string;
-  /** Why, for the revision. */
+  /** Reason for the change, stored with the revision. */
   readonly reason?: string;
   /** Replicas of each target, 1 to 64. Default 1. */
   readonly replicas?: number | null | undefined;
-  /** A header of yours whose value keeps its callers on one version, such as `x-user-id`; null routes every request on its own, which is the default. */
+  /** Name of a request header, such as `x-user-id`. Requests with the same value go to the same version. Null, the default: every request is routed by itself. */
   readonly stickyHeader?: string | null | undefined;
-  /** Where the traffic goes, at most 10, no two with one version number. Needed at creation. */
+  /** The versions that get the traffic: at most 10, each with a different version number. Required for a new deployment. */
   readonly targets?: ReadonlyArray<TargetInput> | null | undefined;
   /** Threads of one replica. Default 1. */
   readonly threads?: number | null | undefined;
@@ -207,24 +207,24 @@ export type DeployInput = {
   readonly timeoutMs?: number | null | undefined;
 };
 
-/** How far the present generation of a deployment is. */
+/** State of the current generation of a deployment. */
 export type DeploymentPhase =
-  /** Nothing of it runs, and its name is free. */
+  /** Nothing of it runs any more, and its name is free. */
   | 'DELETED'
-  /** Its route was withdrawn and its replicas are draining. */
+  /** Its route was removed, and its replicas are draining. */
   | 'DELETING'
-  /** Its rollout failed; what served before goes on serving. `conditions` say why. */
+  /** Its rollout failed. The version that served before still serves. `conditions` says why. */
   | 'FAILED'
-  /** A replica loads its model, or gateways are taking up the route. */
+  /** A replica is loading its model, or gateways are loading the route. */
   | 'LOADING'
-  /** It was written down; nothing of it runs yet. */
+  /** The spec is stored; nothing of it runs yet. */
   | 'PENDING'
-  /** Every gateway serves it. A replica counted for this only after a real inference went through it. */
+  /** Every gateway serves it. Each replica answered a real inference first. */
   | 'READY'
   /** Replica processes are starting. */
   | 'STARTING';
 
-/** Names a deployment: by `id`, or by `project` and `name`. */
+/** Names a deployment by `id`, or by `project` and `name`. */
 export type DeploymentRefInput = {
   /** The deployment's id. */
   readonly id?: string | null | undefined;
@@ -234,15 +234,15 @@ export type DeploymentRefInput = {
   readonly project?: string;
 };
 
-/** What kind of failure it is. The same codes stand in `extensions.code` of GraphQL errors, and beside them what GraphQL says of an operation that is malformed: `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `BAD_USER_INPUT`, `OPERATION_RESOLUTION_FAILURE`, `BAD_REQUEST`. A fault of the server is `INTERNAL_SERVER_ERROR`; it, `UNAVAILABLE` and `UNCONFIRMED` may come with `extensions.id`, under which the log of the server says more. */
+/** The kind of a failure. GraphQL errors have the same codes in `extensions.code`. A malformed operation has one of GraphQL's own codes there: `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `BAD_USER_INPUT`, `OPERATION_RESOLUTION_FAILURE`, `BAD_REQUEST`. A fault of the server is `INTERNAL_SERVER_ERROR`. That one, `UNAVAILABLE` and `UNCONFIRMED` may have `extensions.id`: look for this id in the server's log. */
 export type ErrorCode =
   /** the name is taken */
   | 'ALREADY_EXISTS'
-  /** the object changed since the caller read it (expectedGeneration), or an idempotencyKey came back with another input */
+  /** the object changed since the caller read it (expectedGeneration), or an idempotencyKey was used before with another input */
   | 'CONFLICT'
   /** the feed no longer holds events that far back; read the state again and subscribe without a cursor */
   | 'CURSOR_EXPIRED'
-  /** the deadline passed before an answer was there */
+  /** the deadline passed before there was an answer */
   | 'DEADLINE_EXCEEDED'
   /** the object is not in a state that allows this */
   | 'FAILED_PRECONDITION'
@@ -250,125 +250,125 @@ export type ErrorCode =
   | 'FORBIDDEN'
   /** the input is malformed or contradicts itself; correct it and call again */
   | 'INVALID'
-  /** a limit on size, depth, cost or number was passed */
+  /** a limit on size, depth, cost or number was exceeded */
   | 'LIMIT_EXCEEDED'
-  /** what the input names does not exist, or the caller may not see it */
+  /** an object named in the input does not exist, or the caller may not see it */
   | 'NOT_FOUND'
   /** no valid bearer token came with the request */
   | 'UNAUTHENTICATED'
-  /** something this needs is away just now; call again later */
+  /** a part that this needs, such as the database, is not available now; call again later */
   | 'UNAVAILABLE'
-  /** the change was made, or may have been made, and the message says which of them: call again only with the same idempotencyKey, or read the object first */
+  /** the change was made, or may have been made; the message says which. Call again only with the same idempotencyKey, or read the object first */
   | 'UNCONFIRMED';
 
-/** A request to a deployment. */
+/** An inference request to a deployment. */
 export type InferInput = {
   /** Which deployment. */
   readonly deployment: DeploymentRefInput;
   /** One tensor for each input of the signature. */
   readonly inputs: ReadonlyArray<TensorInput>;
-  /** Names of the outputs wanted; all of them where it is left out. */
+  /** Names of the outputs to return. All outputs if left out. */
   readonly outputs?: ReadonlyArray<string> | null | undefined;
 };
 
-/** Where a version comes from. It is kept, never interpreted. */
+/** How a version was made. Pilothouse stores it and does not interpret it. */
 export type LineageInput = {
-  /** What it was trained on. */
+  /** The training data. */
   readonly dataset?: DatasetInput | null | undefined;
-  /** What it was trained with, by name; at most 64 KiB. */
+  /** Hyperparameters of the training, by name, at most 64 KiB. */
   readonly hyperparameters?: Readonly<Record<string, unknown>> | null | undefined;
-  /** Versions of the libraries that made it, as texts by name; at most 64 KiB. */
+  /** Versions of the libraries used in the training, by library name, at most 64 KiB. */
   readonly libraries?: Readonly<Record<string, unknown>> | null | undefined;
-  /** How good it was found to be: numbers by name. */
+  /** Metrics of the trained model, such as its accuracy: numbers by name. */
   readonly metrics?: Readonly<Record<string, unknown>> | null | undefined;
-  /** What made it. */
+  /** The training code. */
   readonly source?: SourceInput | null | undefined;
 };
 
-/** The level that a line of a log names. */
+/** Log level of a line. */
 export type LogLevel =
-  /** For who looks for a fault. */
+  /** Details for finding a fault. */
   | 'DEBUG'
   /** Something failed. */
   | 'ERROR'
-  /** What happens as it should. */
+  /** Normal operation. */
   | 'INFO'
-  /** Something is not as it should be, and the program goes on. */
+  /** Something is wrong, and the program goes on. */
   | 'WARNING';
 
-/** What a monitor looks at. */
+/** The value that a monitor computes. */
 export type MonitorMetric =
-  /** Failed requests as a fraction of all, 0 to 1. The caller's own mistakes and cancellations do not count as failed. */
+  /** The error rate: failed requests as a fraction of all, 0 to 1. The caller's own mistakes and cancellations do not count as failed. */
   | 'ERROR_RATE'
   /** A quantile of the time from arrival to answer, in milliseconds. */
   | 'LATENCY';
 
-/** What came of a run. */
+/** The outcome of a run. */
 export type MonitorRunState =
-  /** It could not be carried out; `reason` says where to look. */
+  /** The run failed inside Pilothouse. `reason` says where to look. */
   | 'FAILED'
-  /** Too few requests, or no reports at all: it neither fires nor resolves an alert. */
+  /** There were too few requests, or no reports at all. The run neither fires nor resolves an alert. */
   | 'NO_DATA'
-  /** It has a value, which the alert rules judged. */
+  /** The run has a value, and the alert rules were checked with it. */
   | 'SUCCEEDED';
 
 /** The state of one replica. */
 export type ReplicaState =
-  /** It gets nothing new and finishes what is under way. */
+  /** It gets no new requests and finishes those under way. */
   | 'DRAINING'
-  /** It ended by itself; `reason` and `logTail` say how. */
+  /** It ended unexpectedly. `reason` and `logTail` say how. */
   | 'FAILED'
-  /** It loads the model. */
+  /** It is loading the model. */
   | 'LOADING'
-  /** It waits for its start, after failures for a while that grows. */
+  /** It waits for its start. After failures the wait grows. */
   | 'PENDING'
-  /** A real inference went through it. */
+  /** It answered a real inference. */
   | 'READY'
   /** Its process is starting. */
   | 'STARTING'
-  /** It ended because it was no longer wanted. */
+  /** It was stopped because it was no longer needed. */
   | 'STOPPED';
 
-/** A token to revoke. */
+/** Revokes a token. */
 export type RevokeTokenInput = {
   /** The id of the token. */
   readonly id: string;
 };
 
-/** Takes an earlier revision's spec back, as a new revision. */
+/** Restores the spec of an earlier revision, as a new revision. */
 export type RollbackInput = {
   /** Which deployment. */
   readonly deployment: DeploymentRefInput;
-  /** The generation that the caller read. Another one is a CONFLICT. */
+  /** The generation that the caller read. Any other current generation gives CONFLICT. */
   readonly expectedGeneration?: number | null | undefined;
-  /** Why, for the revision. */
+  /** Reason for the change, stored with the revision. */
   readonly reason?: string;
-  /** Number of the revision; the newest that served before the present one, where it is left out. */
+  /** Number of the revision to restore. If left out: the newest one that served before the current one. */
   readonly toRevision?: number | null | undefined;
 };
 
-/** How the carrying out of a revision stands. */
+/** State of a rollout. */
 export type RolloutState =
-  /** It was given up; `reason` says why. What served before goes on serving. */
+  /** It was given up; `reason` says why. The version that served before still serves. */
   | 'FAILED'
-  /** It is under way. */
+  /** It is in progress. */
   | 'PROGRESSING'
   /** Every gateway serves the revision. */
   | 'SUCCEEDED'
-  /** Another revision came before it was done. */
+  /** Another revision replaced it before it was done. */
   | 'SUPERSEDED';
 
-/** Whether a row's answer depends on the rows beside it: what decides whether requests may be merged into one inference. */
+/** Whether the answer to a row depends on other rows in the same batch. This decides whether requests may be merged into one inference. */
 export type RowIndependenceVerdict =
-  /** A row was answered otherwise beside others than alone. Merged only where the spec says ON. */
+  /** The answer to a row changed in a batch. Merged only with `batching: ON`. */
   | 'DEPENDENT'
-  /** There is no batch dimension: an input or output does not begin with a dimension of rows. Never merged. */
+  /** An input or output has no batch dimension in front. Never merged. */
   | 'FIXED'
-  /** Every row gave the same bits alone, in batches and beside large neighbours. `batching: AUTO` merges. */
+  /** Every row gave the same bits alone, in batches and beside rows with large values. Merged with `batching: AUTO`. */
   | 'INDEPENDENT'
-  /** Rows differed by rounding only, within 1e-5 of the largest value of their output (1e-3 for FP16): a library that sums in another order at some batch sizes. Merged where the spec says ON. */
+  /** Answers differed only by rounding, within 1e-5 of the largest value of their output (1e-3 for FP16), because the library sums in another order at some batch sizes. Merged only with `batching: ON`. */
   | 'ROUNDING'
-  /** It could not be found out; the reason says why. Merged only where the spec says ON. */
+  /** It could not be determined; `reason` says why. Merged only with `batching: ON`. */
   | 'UNKNOWN';
 
 /** Runs a monitor at once. */
@@ -379,7 +379,7 @@ export type RunMonitorInput = {
 
 /** One tensor of a sample request. */
 export type SampleTensorInput = {
-  /** A list of the elements, flat or nested, row by row. 64-bit integers beyond 2^53 are strings, and so are NaN and Infinity. */
+  /** The elements, flat or nested, row by row. 64-bit integers beyond 2^53, NaN and Infinity are strings. */
   readonly data: unknown;
   /** Datatype by its Open Inference Protocol name: BOOL, INT8 to INT64, UINT8 to UINT64, FP16, FP32, FP64 or BYTES. */
   readonly datatype: string;
@@ -393,9 +393,9 @@ export type SampleTensorInput = {
 export type ScaleInput = {
   /** Which deployment. */
   readonly deployment: DeploymentRefInput;
-  /** The generation that the caller read. Another one is a CONFLICT. */
+  /** The generation that the caller read. Any other current generation gives CONFLICT. */
   readonly expectedGeneration?: number | null | undefined;
-  /** Why, for the revision. */
+  /** Reason for the change, stored with the revision. */
   readonly reason?: string;
   /** Replicas of each target, 1 to 64. */
   readonly replicas: number;
@@ -403,69 +403,69 @@ export type ScaleInput = {
 
 /** What the autoscaler decided. */
 export type ScalingAction =
-  /** As many as before; written down when the reason is another than before. */
+  /** The number of replicas stays. Recorded only when the reason changes. */
   | 'HOLD'
-  /** Fewer replicas. */
+  /** The number of replicas goes down. */
   | 'SCALE_DOWN'
-  /** More replicas. */
+  /** The number of replicas goes up. */
   | 'SCALE_UP';
 
-/** Creates a deployment's scaling policy, or replaces it. Replicas outside its bounds are corrected at once. */
+/** Creates or replaces a deployment's scaling policy. A number of replicas outside its limits is corrected at once. */
 export type SetScalingPolicyInput = {
   /** Which deployment. */
   readonly deployment: DeploymentRefInput;
-  /** The policy's generation that the caller read; 0 for "there is none". Another one is a CONFLICT. */
+  /** The policy's generation that the caller read, or 0 for "there is none". Any other current generation gives CONFLICT. */
   readonly expectedGeneration?: number | null | undefined;
-  /** A repetition with the same key answers the same and does nothing. */
+  /** A repeated call with the same key returns the same answer and does nothing. */
   readonly idempotencyKey?: string | null | undefined;
-  /** Never more replicas of each target, up to 64. */
+  /** Most replicas of each target, at most 64. */
   readonly maxReplicas: number;
-  /** Never fewer replicas of each target, 1 to 64. */
+  /** Fewest replicas of each target, 1 to 64. */
   readonly minReplicas?: number;
-  /** Scaling down goes to the highest number that was right at any moment of this time, 0 to 3600000. */
+  /** Replicas stop only when fewer were enough for this whole time, 0 to 3600000. */
   readonly scaleDownWindowMs?: number;
-  /** Requests that one replica should have in flight, waiting ones included; more than 0. */
+  /** Requests in flight that one replica should have, including waiting ones. Greater than 0. */
   readonly targetInFlight: number;
-  /** The load is averaged over this time, 10000 to 3600000. */
+  /** Time over which the load is averaged, 10000 to 3600000. */
   readonly windowMs?: number;
 };
 
 /** How urgent an alert is. */
 export type Severity =
-  /** Someone should be called. */
+  /** Someone must act now. */
   | 'CRITICAL'
-  /** Good to know. */
+  /** For information. */
   | 'INFO'
   /** Someone should look at it soon. */
   | 'WARNING';
 
-/** What made a version. */
+/** Training code of a version. */
 export type SourceInput = {
-  /** Which revision of it. */
+  /** Revision of the training code, such as a commit. */
   readonly revision?: string | null | undefined;
-  /** The training code. */
+  /** Location of the training code, as a URI. */
   readonly uri: string;
 };
 
-/** One version that gets a share of the traffic, or a copy of it: by `versionId`, or by `model` and `version` in the deployment's project. */
+/** A version that gets a share of the traffic, or a copy of it. Name it by `versionId`, or by `model` and `version` in the deployment's project. */
 export type TargetInput = {
   /** The model's name. */
   readonly model?: string | null | undefined;
-  /** Makes it a shadow: it gets a copy of this percentage of the requests, 0 to 100, and no caller sees its answers. A shadow has weight 0. */
+  /** Makes the target a shadow: it gets a copy of this percentage of the requests, 0 to 100, and callers do not get its answers. A shadow has weight 0. */
   readonly shadowPercent?: number;
-  /** The version's number; the newest READY one where it is left out. */
+  /** The version's number. The newest READY version if left out. */
   readonly version?: number | null | undefined;
   /** The version's id. */
   readonly versionId?: string | null | undefined;
-  /** Its share, relative to the sum of the weights, 0 to 10000. Default 100, and 0 for a shadow. */
+  /** Its share of the traffic, relative to the sum of the weights, 0 to 10000. Default 100, and 0 for a shadow. */
   readonly weight?: number | null | undefined;
 };
 
-/** A tensor of a request. */
+/** An input tensor. */
 export type TensorInput = {
-  /** Its elements, row-major, nested or flat. 64-bit integers may be strings; `"NaN"`, `"Infinity"` and `"-Infinity"` are. */
+  /** Its elements, flat or nested, in row-major order. 64-bit integers may be strings; `"NaN"`, `"Infinity"` and `"-Infinity"` must be. */
   readonly data: unknown;
-  /** Its datatype by its Open Inference Protocol name: `FP32`. */
+  /** Its datatype by its Open Inference Protocol name, such as `FP32`. */
   readonly datatype: string;
   /** The input's name in the signature. */
   readonly name: string;
@@ -473,21 +473,21 @@ export type TensorInput = {
   readonly shape: ReadonlyArray<number>;
 };
 
-/** A file of a version, whose bytes were uploaded before with `PUT /artifacts/<digest>`. */
+/** A file of a version. Upload its bytes first, with `PUT /artifacts/<digest>`. */
 export type VersionFileInput = {
   /** SHA-256 of the bytes, 64 lower-case hexadecimal digits. */
   readonly digest: string;
-  /** Where it lies in the folder of the version: relative, with forward slashes, without "." and "..". */
+  /** Path in the folder of the version, relative, with forward slashes, without "." and "..". */
   readonly path: string;
 };
 
 /** Whether a version can be deployed. */
 export type VersionState =
-  /** It was loaded and answered a real inference: it can be deployed. */
+  /** It loaded and answered a real inference. It can be deployed. */
   | 'READY'
-  /** It could not be loaded, or did not answer; `reason` and `logTail` say why. It stays so. */
+  /** It did not load, or did not answer. `reason` and `logTail` say why. This is final. */
   | 'REJECTED'
-  /** It is being loaded and asked once, in a process of its own. `reason` says why where this could not be done yet. */
+  /** It is loaded and sent one request, in a separate process. If this could not run yet, `reason` says why. */
   | 'VALIDATING';
 
 export type TokenFieldsFragment = { readonly id: string, readonly name: string, readonly createdAt: string, readonly createdBy: string, readonly revokedAt: string | null };

@@ -26,15 +26,15 @@ export type Alert = Node & {
   readonly id: Scalars['ID']['output'];
   /** Why it fired, in a sentence with its numbers. */
   readonly reason: Scalars['String']['output'];
-  /** When it was resolved; null while it is FIRING. */
+  /** When it was resolved. Null while it is FIRING. */
   readonly resolvedAt?: Maybe<Scalars['DateTimeISO']['output']>;
-  /** Why it was resolved; null while it is FIRING. */
+  /** Why it was resolved. Null while it is FIRING. */
   readonly resolvedReason?: Maybe<Scalars['String']['output']>;
   /** The rule that fired. */
   readonly rule: AlertRule;
-  /** Whether it is still on. */
+  /** Whether it is still FIRING. */
   readonly state: AlertState;
-  /** The value of the run that fired it. */
+  /** The value of the run that fired it, in the unit of the monitor's metric. */
   readonly value: Scalars['Float']['output'];
 };
 
@@ -44,13 +44,13 @@ export type AlertConnection = {
   readonly edges: ReadonlyArray<AlertEdge>;
   /** The objects themselves. */
   readonly nodes: ReadonlyArray<Alert>;
-  /** Where this page stands. */
+  /** Position of this page. */
   readonly pageInfo: PageInfo;
 };
 
 /** A Alert in a connection. */
 export type AlertEdge = {
-  /** Give it as `after` to read on from here. */
+  /** Give this cursor as `after` to get the objects after this one. */
   readonly cursor: Scalars['String']['output'];
   /** The Alert. */
   readonly node: Alert;
@@ -58,41 +58,41 @@ export type AlertEdge = {
 
 /** An alert fired or was resolved. */
 export type AlertEvent = Event & {
-  /** Who made it: `token:<name>` for a caller, `system:<part>` for what Pilothouse decided itself. */
+  /** Who made the change: `token:<name>` for a caller, `system:<part>` for Pilothouse itself. */
   readonly actor: Scalars['String']['output'];
   /** The alert as it is now. */
   readonly alert?: Maybe<Alert>;
   /** When the change was made. */
   readonly at: Scalars['DateTimeISO']['output'];
-  /** Give it as `after` to resume behind this event. */
+  /** Give this cursor as `after` to continue after this event. */
   readonly cursor: Scalars['String']['output'];
-  /** What happened, for people. */
+  /** What happened, as text for people. */
   readonly message: Scalars['String']['output'];
-  /** What the event carries, by its topic. */
+  /** Data of the event. Its fields depend on the topic. */
   readonly payload: Scalars['JSONObject']['output'];
-  /** Id of the object that the event belongs to; `node(id)` takes it. */
+  /** Id of the object that the event is about. `node(id)` takes it. */
   readonly subjectId: Scalars['ID']['output'];
-  /** What happened, in the past tense: `REPLICA_READY`. */
+  /** The kind of the event, such as `REPLICA_READY`. */
   readonly type: Scalars['String']['output'];
 };
 
-/** A condition on a monitor's value. */
+/** A condition on a monitor's value. Alerts fire when it holds. */
 export type AlertRule = Node & {
-  /** Its alerts, the newest firing first. */
+  /** Alerts of this rule, the one that fired last first. */
   readonly alerts: AlertConnection;
-  /** On which side of the threshold the value is alarming. */
+  /** Whether a value above or below the threshold raises an alert. */
   readonly comparison: Comparison;
-  /** Runs in a row that must agree before an alert fires, and before it resolves. Runs without data are passed over. */
+  /** How many runs in a row must agree before an alert fires, and before it is resolved. Runs without data do not count. */
   readonly consecutiveRuns: Scalars['Int']['output'];
-  /** When it was created. Runs before do not count. */
+  /** When it was created. Earlier runs do not count. */
   readonly createdAt: Scalars['DateTimeISO']['output'];
   /** Who created it. */
   readonly createdBy: Scalars['String']['output'];
-  /** When it was deleted; null while it holds. Its alerts stay. */
+  /** When it was deleted. Null while it exists. Its alerts remain. */
   readonly deletedAt?: Maybe<Scalars['DateTimeISO']['output']>;
   /** Opaque and stable. */
   readonly id: Scalars['ID']['output'];
-  /** The monitor whose value it judges. */
+  /** The monitor whose value it checks. */
   readonly monitor: Monitor;
   /** Unique among the monitor's rules. */
   readonly name: Scalars['String']['output'];
@@ -103,7 +103,7 @@ export type AlertRule = Node & {
 };
 
 
-/** A condition on a monitor's value. */
+/** A condition on a monitor's value. Alerts fire when it holds. */
 export type AlertRuleAlertsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: Scalars['Int']['input'];
@@ -115,13 +115,13 @@ export type AlertRuleConnection = {
   readonly edges: ReadonlyArray<AlertRuleEdge>;
   /** The objects themselves. */
   readonly nodes: ReadonlyArray<AlertRule>;
-  /** Where this page stands. */
+  /** Position of this page. */
   readonly pageInfo: PageInfo;
 };
 
 /** A AlertRule in a connection. */
 export type AlertRuleEdge = {
-  /** Give it as `after` to read on from here. */
+  /** Give this cursor as `after` to get the objects after this one. */
   readonly cursor: Scalars['String']['output'];
   /** The AlertRule. */
   readonly node: AlertRule;
@@ -135,38 +135,38 @@ export type AlertRulePayload = {
   readonly userErrors: ReadonlyArray<UserError>;
 };
 
-/** Whether an alert is still on. */
+/** State of an alert. */
 export type AlertState =
-  /** The condition held and has not been seen to end. */
+  /** The condition holds: no later run has ended it. */
   | 'FIRING'
-  /** The condition ended, or its rule, monitor or deployment did; `resolvedReason` says which. */
+  /** The condition ended, or its rule, monitor or deployment was deleted. `resolvedReason` says which. */
   | 'RESOLVED';
 
-/** Makes the configuration what documents say. */
+/** Changes the configuration to match documents. */
 export type ApplyConfigInput = {
-  /** Documents of `pilothouse.yaml`, at most 1,000. A field that is left out keeps its value, or takes its default at creation. */
+  /** Documents of `pilothouse.yaml`, at most 1,000. A field that is left out keeps its value. A new object gets the default. */
   readonly documents: ReadonlyArray<Scalars['JSONObject']['input']>;
-  /** Answers with the changes and makes none. */
+  /** Only reports the changes and makes none. */
   readonly dryRun?: Scalars['Boolean']['input'];
-  /** Deletes deployments, monitors, alert rules and scaling policies that no document describes, in the projects that the documents name. */
+  /** Also deletes deployments, monitors, alert rules and scaling policies that no document describes, in the projects that the documents name. */
   readonly prune?: Scalars['Boolean']['input'];
-  /** Why, for revisions and the audit. */
+  /** Reason for the change, stored with the revisions and audit entries. */
   readonly reason?: Scalars['String']['input'];
 };
 
 /** What was changed. */
 export type ApplyConfigPayload = {
-  /** The changes; empty where nothing differs, null where userErrors say why. */
+  /** The changes. Empty if nothing differs; null if `userErrors` says why nothing was done. */
   readonly changes?: Maybe<ReadonlyArray<ConfigurationChange>>;
   /** Why nothing was changed; empty when the mutation did what it was asked. */
   readonly userErrors: ReadonlyArray<UserError>;
 };
 
-/** A file, stored once under the SHA-256 of its bytes. `PUT /artifacts/<digest>` stores it, `GET` reads it. */
+/** A file, stored once under the SHA-256 of its bytes. `PUT /artifacts/<digest>` uploads it, `GET` downloads it. */
 export type Artifact = Node & {
-  /** When it was uploaded first. */
+  /** When it was first uploaded. */
   readonly createdAt: Scalars['DateTimeISO']['output'];
-  /** Who uploaded it first. */
+  /** Who first uploaded it. */
   readonly createdBy: Scalars['String']['output'];
   /** SHA-256 of the bytes, 64 lower-case hexadecimal digits. */
   readonly digest: Scalars['String']['output'];
@@ -174,36 +174,36 @@ export type Artifact = Node & {
   readonly id: Scalars['ID']['output'];
   /** Its size, as a 64-bit integer. */
   readonly sizeBytes: Scalars['String']['output'];
-  /** The versions of any model that have it among their files, newest first. */
+  /** The versions, of all models, that contain this file, newest first. */
   readonly versions: VersionConnection;
 };
 
 
-/** A file, stored once under the SHA-256 of its bytes. `PUT /artifacts/<digest>` stores it, `GET` reads it. */
+/** A file, stored once under the SHA-256 of its bytes. `PUT /artifacts/<digest>` uploads it, `GET` downloads it. */
 export type ArtifactVersionsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: Scalars['Int']['input'];
 };
 
-/** Who did what to what. Written in the transaction of the change itself, never changed. */
+/** One recorded change: who did what to which object. It is written in the transaction of the change and never altered. */
 export type AuditEntry = {
-  /** What: the name of the mutation, or of the automatic action. */
+  /** The name of the mutation, or of the automatic action. */
   readonly action: Scalars['String']['output'];
-  /** Who: `token:<name>` for a caller, `system:<part>` for what Pilothouse decided itself. */
+  /** Who made the change: `token:<name>` for a caller, `system:<part>` for Pilothouse itself. */
   readonly actor: Scalars['String']['output'];
-  /** When. */
+  /** When the change was made. */
   readonly at: Scalars['DateTimeISO']['output'];
-  /** What the change was. Never a secret. */
+  /** Details of the change. Never contains a secret. */
   readonly detail: Scalars['JSONObject']['output'];
-  /** Its place in the log, as a 64-bit integer. */
+  /** Position in the audit log, as a 64-bit integer. */
   readonly id: Scalars['ID']['output'];
-  /** Id of the object it was done to; `node(id)` takes it while the object exists. */
+  /** Id of the changed object. `node(id)` takes it while the object exists. */
   readonly objectId: Scalars['ID']['output'];
-  /** Type of the object it was done to. */
+  /** Type of the changed object. */
   readonly objectType: Scalars['String']['output'];
-  /** The object's project as it is now; null for what belongs to none. */
+  /** The project of the object, as it is now. Null if the object belongs to no project. */
   readonly project?: Maybe<Project>;
-  /** Id of the object's project; null for what belongs to none. */
+  /** Id of the object's project. Null if the object belongs to no project. */
   readonly projectId?: Maybe<Scalars['ID']['output']>;
 };
 
@@ -213,116 +213,116 @@ export type AuditEntryConnection = {
   readonly edges: ReadonlyArray<AuditEntryEdge>;
   /** The objects themselves. */
   readonly nodes: ReadonlyArray<AuditEntry>;
-  /** Where this page stands. */
+  /** Position of this page. */
   readonly pageInfo: PageInfo;
 };
 
 /** A AuditEntry in a connection. */
 export type AuditEntryEdge = {
-  /** Give it as `after` to read on from here. */
+  /** Give this cursor as `after` to get the objects after this one. */
   readonly cursor: Scalars['String']['output'];
   /** The AuditEntry. */
   readonly node: AuditEntry;
 };
 
-/** What a model computes with. */
+/** The backend that runs a model. */
 export type Backend = {
-  /** Name and version of the library behind it when the version was validated; null where the plugin does not say. */
+  /** Name and version of its library when the version was validated. Null if the plugin does not report it. */
   readonly library?: Maybe<Scalars['String']['output']>;
-  /** As the runtime plugin calls it: `cpu`, `wasm`, `tensorflow`... */
+  /** Its name in the runtime plugin, such as `cpu`, `wasm` or `tensorflow`. */
   readonly name: Scalars['String']['output'];
 };
 
-/** How many batches had so many rows. */
+/** The number of batches of one size. */
 export type BatchSizeCount = {
-  /** The most rows of these batches, a power of two; each has more than half of it. null for those beyond the largest, 4096. */
+  /** Upper limit of the rows of these batches, a power of two; each batch has more than half of it. Null for batches of more than 4096 rows. */
   readonly atMost?: Maybe<Scalars['Int']['output']>;
-  /** How many; a whole number. */
+  /** The count, a whole number. */
   readonly count: Scalars['Float']['output'];
 };
 
-/** Whether waiting requests of one target are merged into one inference. `Target.batching` says what came of it. */
+/** Whether waiting requests of one target are merged into one inference. `Target.batching` shows the result. */
 export type BatchingMode =
-  /** They are, where validation showed that a version's rows are INDEPENDENT. */
+  /** Requests are merged if validation showed that the version's rows are INDEPENDENT. */
   | 'AUTO'
-  /** They are not. */
+  /** Requests are never merged. */
   | 'OFF'
-  /** They are, whatever validation showed: the caller vouches for the model. Refused for a version that is FIXED. */
+  /** Requests are merged whatever validation showed: you vouch for the model. Refused for a version that is FIXED. */
   | 'ON';
 
-/** On which side of the threshold a value is alarming. */
+/** Whether a value above or below the threshold raises an alert. */
 export type Comparison =
-  /** Above it. */
+  /** A value above the threshold raises an alert. */
   | 'GREATER_THAN'
-  /** Below it. */
+  /** A value below the threshold raises an alert. */
   | 'LESS_THAN';
 
 /** One aspect of a deployment's status. */
 export type Condition = {
-  /** When the status last changed. */
+  /** When `status` last changed. */
   readonly lastTransitionAt: Scalars['DateTimeISO']['output'];
-  /** Why, in a sentence; empty where there is nothing to say. */
+  /** Explanation in a sentence. May be empty. */
   readonly message: Scalars['String']['output'];
-  /** Why, in one word. */
+  /** Reason in one word, such as `ShadowMissing`. */
   readonly reason: Scalars['String']['output'];
-  /** Whether it holds. */
+  /** Whether the condition holds. */
   readonly status: ConditionStatus;
-  /** What it is about. */
+  /** What the condition is about. */
   readonly type: ConditionType;
 };
 
 /** Whether a condition holds. */
 export type ConditionStatus =
-  /** It does not hold. */
+  /** The condition does not hold. */
   | 'FALSE'
-  /** It holds. */
+  /** The condition holds. */
   | 'TRUE'
-  /** It cannot be told. */
+  /** It is not known whether the condition holds. */
   | 'UNKNOWN';
 
 /** What a condition is about. */
 export type ConditionType =
-  /** Whether requests are served. */
+  /** Whether the deployment answers requests. */
   | 'Available'
-  /** Whether what serves is less than, or other than, what is wanted. */
+  /** Whether something is missing or differs from the spec, although the deployment may answer requests. */
   | 'Degraded'
-  /** Whether something is still being done. */
+  /** Whether work on the deployment is still going on. */
   | 'Progressing';
 
-/** What is done to an object. */
+/** What happens to an object. */
 export type ConfigurationAction =
-  /** It did not exist. */
+  /** The object is created. */
   | 'CREATE'
-  /** It exists and no document describes it. */
+  /** The object is deleted, because no document describes it. */
   | 'DELETE'
-  /** It exists and a field differs. */
+  /** The object is changed, because a field differs. */
   | 'UPDATE';
 
 /** One field of one object that differs from its document. */
 export type ConfigurationChange = {
-  /** What is done to the object. */
+  /** What happens to the object. */
   readonly action: ConfigurationAction;
-  /** Its value from now on; null where there is none. */
+  /** The new value. Null if there is none. */
   readonly after?: Maybe<Scalars['JSON']['output']>;
-  /** Its value before; null where there was none. */
+  /** The old value. Null if there was none. */
   readonly before?: Maybe<Scalars['JSON']['output']>;
-  /** Which field; null where the whole object is meant. */
+  /** The field that differs. Null for the whole object. */
   readonly field?: Maybe<Scalars['String']['output']>;
-  /** The kind of the object, as in its document. */
+  /** Kind of the object, as in its document. */
   readonly kind: Scalars['String']['output'];
-  /** The name below the project: `churn/errors` is the monitor `errors` of the deployment `churn`. */
+  /** Name within the project. `churn/errors` is the monitor `errors` of the deployment `churn`. */
   readonly name: Scalars['String']['output'];
   /** The project's name. */
   readonly project: Scalars['String']['output'];
 };
 
-/** A condition on a monitor's value. */
+/** A condition on a monitor's value. Alerts fire when it holds. */
 export type CreateAlertRuleInput = {
-  /** On which side of the threshold the value is alarming. */
+  /** Whether a value above or below the threshold raises an alert. */
   readonly comparison?: Comparison;
-  /** Runs with data in a row that must agree before an alert fires, and before it resolves: 1 to 100. */
+  /** How many runs in a row must agree before an alert fires, and before it is resolved, 1 to 100. Runs without data do not count. */
   readonly consecutiveRuns?: Scalars['Int']['input'];
-  /** A repetition with the same key answers the same and does nothing. */
+  /** A repeated call with the same key returns the same answer and does nothing. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
   /** The monitor's id. */
   readonly monitor: Scalars['ID']['input'];
@@ -336,9 +336,9 @@ export type CreateAlertRuleInput = {
 
 /** Creates a model. */
 export type CreateModelInput = {
-  /** For people, at most 10,000 characters. */
+  /** Text for people, at most 10,000 characters. */
   readonly description?: Scalars['String']['input'];
-  /** A repetition with the same key answers the same and makes nothing. */
+  /** A repeated call with the same key returns the same answer and creates nothing. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
   /** 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-"; it begins and ends with a letter or digit. Case counts: `ResNet50` and `resnet50` are two names. */
   readonly name: Scalars['String']['input'];
@@ -352,43 +352,43 @@ export type CreateMonitorInput = {
   readonly cron: Scalars['String']['input'];
   /** Which deployment. */
   readonly deployment: DeploymentRefInput;
-  /** A repetition with the same key answers the same and does nothing. */
+  /** A repeated call with the same key returns the same answer and does nothing. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
-  /** What it looks at. */
+  /** The value that it computes. */
   readonly metric: MonitorMetric;
-  /** A run over fewer requests has NO_DATA; at least 1. */
+  /** Fewest requests that a run needs, at least 1. A run over fewer has NO_DATA. */
   readonly minimumRequests?: Scalars['Int']['input'];
   /** Unique among the deployment's monitors: lower-case letters, digits and dashes. */
   readonly name: Scalars['String']['input'];
-  /** Of LATENCY: which quantile, between 0 and 1. Default 0.95. */
+  /** For LATENCY: the quantile, between 0 and 1. Default 0.95. */
   readonly quantile?: InputMaybe<Scalars['Float']['input']>;
-  /** How far back a run looks, 5000 to 86400000. It reads the windows of 5 s whose middle lies in that time, and says how long they are where that differs. */
+  /** How far back a run looks, 5000 to 86400000. It uses the 5 s windows whose middle lies in that time, and reports their length if it differs. */
   readonly windowMs?: Scalars['Int']['input'];
 };
 
 /** Creates a project. */
 export type CreateProjectInput = {
-  /** For people, at most 10,000 characters. */
+  /** Text for people, at most 10,000 characters. */
   readonly description?: Scalars['String']['input'];
-  /** A repetition with the same key answers the same and makes nothing. */
+  /** A repeated call with the same key returns the same answer and creates nothing. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
   /** 1 to 63 of a-z, 0-9 and "-"; it begins and ends with a letter or digit. No dot: `vision.digits` is the deployment `digits` of the project `vision`. */
   readonly name: Scalars['String']['input'];
 };
 
-/** A token to make. */
+/** Creates a token. */
 export type CreateTokenInput = {
-  /** Makes a repetition of this call answer with the same token instead of making another. The repetition does not get the secret. */
+  /** A repeated call with the same key returns the same token instead of creating another one. It does not return the secret again. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
   /** 1 to 63 of a-z, 0-9, ".", "_" and "-", beginning and ending with a letter or digit. A name is never used twice. */
   readonly name: Scalars['String']['input'];
 };
 
-/** What createToken made. */
+/** Result of createToken. */
 export type CreateTokenPayload = {
-  /** The token itself, shown this once. Null for a repetition by idempotencyKey: revoke the token and make another one when its secret is lost. */
+  /** The token's secret, shown only once. Null for a repeated call with the same idempotencyKey. If you lose it, revoke the token and create another one. */
   readonly secret?: Maybe<Scalars['String']['output']>;
-  /** The token; null where userErrors say why not. */
+  /** The token. Null if `userErrors` says why nothing was done. */
   readonly token?: Maybe<Token>;
   /** Why nothing was changed; empty when the mutation did what it was asked. */
   readonly userErrors: ReadonlyArray<UserError>;
@@ -396,47 +396,47 @@ export type CreateTokenPayload = {
 
 /** Creates a version of a model. */
 export type CreateVersionInput = {
-  /** For people, at most 10,000 characters. */
+  /** Text for people, at most 10,000 characters. */
   readonly description?: Scalars['String']['input'];
-  /** Its files, 1 to 1,000. A runtime finds exactly these beside one another. */
+  /** Its files, 1 to 1,000. The runtime gets a folder with exactly these files. */
   readonly files: ReadonlyArray<VersionFileInput>;
-  /** What kind of files they are; told from their names and contents where it is left out. */
+  /** Format of the files. Detected from their names and contents if left out. */
   readonly format?: InputMaybe<Scalars['String']['input']>;
-  /** A repetition with the same key answers the same and makes nothing. */
+  /** A repeated call with the same key returns the same answer and creates nothing. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
-  /** Where it comes from. */
+  /** How it was made: data, hyperparameters, metrics, code. */
   readonly lineage?: InputMaybe<LineageInput>;
   /** The model's name. */
   readonly model: Scalars['String']['input'];
-  /** Number of the version that it was made from; the one before, where it is left out. */
+  /** Number of the version that it was made from. The previous version if left out. */
   readonly parent?: InputMaybe<Scalars['Int']['input']>;
   /** The project's name. */
   readonly project?: Scalars['String']['input'];
-  /** A request that it can answer, one tensor for each input: validation and readiness probes send it. Where it is left out, requests of several sizes are made from the signature; a model that answers none of them is REJECTED and needs a sample. */
+  /** A request that the model can answer, one tensor for each input. Validation and readiness probes send it. If left out, requests of several sizes are made from the signature; a model that answers none of them is REJECTED and needs a sample. */
   readonly sample?: InputMaybe<ReadonlyArray<SampleTensorInput>>;
 };
 
-/** What a version was trained on, as its author says. */
+/** The data that a version was trained on, as given by its author. */
 export type Dataset = {
   /** Digest of the data that was used. */
   readonly digest?: Maybe<Scalars['String']['output']>;
   /** Its name. */
   readonly name: Scalars['String']['output'];
-  /** How many rows it has; a whole number. */
+  /** Number of its rows, a whole number. */
   readonly rows?: Maybe<Scalars['Float']['output']>;
-  /** Where it is. */
+  /** Its location, as a URI. */
   readonly uri?: Maybe<Scalars['String']['output']>;
 };
 
-/** What a version was trained on. */
+/** The data that a version was trained on. */
 export type DatasetInput = {
   /** Digest of the data that was used. */
   readonly digest?: InputMaybe<Scalars['String']['input']>;
   /** Its name. */
   readonly name: Scalars['String']['input'];
-  /** How many rows it has; a whole number. */
+  /** Number of its rows, a whole number. */
   readonly rows?: InputMaybe<Scalars['Float']['input']>;
-  /** Where it is. */
+  /** Its location, as a URI. */
   readonly uri?: InputMaybe<Scalars['String']['input']>;
 };
 
@@ -446,13 +446,13 @@ export type DeleteAlertRuleInput = {
   readonly id: Scalars['ID']['input'];
 };
 
-/** Deletes a deployment: its route is withdrawn, its replicas drain and stop. */
+/** Deletes a deployment: its route is removed, and its replicas drain and stop. */
 export type DeleteDeploymentInput = {
   /** Which deployment. */
   readonly deployment: DeploymentRefInput;
-  /** The generation that the caller read. Another one is a CONFLICT. */
+  /** The generation that the caller read. Any other current generation gives CONFLICT. */
   readonly expectedGeneration?: InputMaybe<Scalars['Int']['input']>;
-  /** Why, for the audit. */
+  /** Reason for the change, stored with the audit entry. */
   readonly reason?: Scalars['String']['input'];
 };
 
@@ -462,43 +462,43 @@ export type DeleteMonitorInput = {
   readonly id: Scalars['ID']['input'];
 };
 
-/** Deletes a deployment's scaling policy: it goes back to the replicas of its spec. */
+/** Deletes a deployment's scaling policy. The deployment goes back to the `replicas` of its spec. */
 export type DeleteScalingPolicyInput = {
   /** Which deployment. */
   readonly deployment: DeploymentRefInput;
-  /** The policy's generation that the caller read. Another one is a CONFLICT. */
+  /** The policy's generation that the caller read. Any other current generation gives CONFLICT. */
   readonly expectedGeneration?: InputMaybe<Scalars['Int']['input']>;
 };
 
-/** Creates a deployment, or changes its spec. What is left out keeps its value, or takes its default at creation. */
+/** Creates a deployment, or changes its spec. A field that is left out keeps its value; a new deployment gets the default. */
 export type DeployInput = {
   /** Whether waiting requests are merged into one inference. Default AUTO. */
   readonly batching?: InputMaybe<BatchingMode>;
-  /** The generation that the caller read; 0 for "does not exist". Another one is a CONFLICT. */
+  /** The generation that the caller read, or 0 for "does not exist". Any other current generation gives CONFLICT. */
   readonly expectedGeneration?: InputMaybe<Scalars['Int']['input']>;
-  /** A repetition with the same key answers the same and does nothing. */
+  /** A repeated call with the same key returns the same answer and does nothing. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
-  /** Rows of one merged inference, 1 to 4096; 1 merges nothing. Default 64. */
+  /** Most rows of one merged inference, 1 to 4096. 1 merges nothing. Default 64. */
   readonly maxBatchSize?: InputMaybe<Scalars['Int']['input']>;
-  /** Inferences one replica works on at a time; each gateway process sends it so many before others wait. Default 2. */
+  /** Inferences that one replica works on at a time. Each gateway process sends a replica this many before others wait. Default 2. */
   readonly maxConcurrency?: InputMaybe<Scalars['Int']['input']>;
-  /** How long a request may be held back for others to be merged with, 0 to 1000; never one that is alone while a replica is free. 0 merges only what waits anyway. Default 2. */
+  /** How long a request may wait for others to be merged with, 0 to 1000. A request that finds a free replica never waits. 0 merges only requests that wait anyway. Default 2. */
   readonly maxDelayMs?: InputMaybe<Scalars['Float']['input']>;
   /** Requests that may wait in each gateway process. Default 1000. */
   readonly maxQueue?: InputMaybe<Scalars['Int']['input']>;
-  /** Memory a replica may use on top of what its runtime needs idle, as a 64-bit integer. Default: no limit of its own. */
+  /** Memory that a replica may use in addition to its idle runtime, as a 64-bit integer. Default: no limit. */
   readonly memoryLimitBytes?: InputMaybe<Scalars['String']['input']>;
   /** The deployment's name: 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-"; it begins and ends with a letter or digit. Case counts: `ResNet50` and `resnet50` are two names. In the project `default` it must not begin with the name of a project and a dot: `vision.digits` is the deployment `digits` of the project `vision`. */
   readonly name: Scalars['String']['input'];
   /** The project's name. */
   readonly project?: Scalars['String']['input'];
-  /** Why, for the revision. */
+  /** Reason for the change, stored with the revision. */
   readonly reason?: Scalars['String']['input'];
   /** Replicas of each target, 1 to 64. Default 1. */
   readonly replicas?: InputMaybe<Scalars['Int']['input']>;
-  /** A header of yours whose value keeps its callers on one version, such as `x-user-id`; null routes every request on its own, which is the default. */
+  /** Name of a request header, such as `x-user-id`. Requests with the same value go to the same version. Null, the default: every request is routed by itself. */
   readonly stickyHeader?: InputMaybe<Scalars['String']['input']>;
-  /** Where the traffic goes, at most 10, no two with one version number. Needed at creation. */
+  /** The versions that get the traffic: at most 10, each with a different version number. Required for a new deployment. */
   readonly targets?: InputMaybe<ReadonlyArray<TargetInput>>;
   /** Threads of one replica. Default 1. */
   readonly threads?: InputMaybe<Scalars['Int']['input']>;
@@ -506,9 +506,9 @@ export type DeployInput = {
   readonly timeoutMs?: InputMaybe<Scalars['Int']['input']>;
 };
 
-/** A named endpoint: a spec (what is wanted, with a generation) and a status (what is). */
+/** A named endpoint, with a spec (the wanted state, with a generation) and a status (the actual state). */
 export type Deployment = Node & {
-  /** Its alerts, the newest firing first. */
+  /** Alerts of this rule, the one that fired last first. */
   readonly alerts: AlertConnection;
   /** The status in detail. */
   readonly conditions: ReadonlyArray<Condition>;
@@ -516,50 +516,50 @@ export type Deployment = Node & {
   readonly createdAt: Scalars['DateTimeISO']['output'];
   /** Who created it. */
   readonly createdBy: Scalars['String']['output'];
-  /** Its model name at the gateway: `digits` in the project `default`, `vision.digits` in the project `vision`. */
+  /** Its model name at the gateway, such as `digits` in the project `default` and `vision.digits` in the project `vision`. */
   readonly endpoint: Scalars['String']['output'];
-  /** What happened to it, oldest first. Its cursors are those of `deploymentEvents`. */
+  /** Its events, oldest first. The cursors also work for `deploymentEvents`. */
   readonly events: DeploymentEventConnection;
   /** Counts the changes of the spec. Give it back as `expectedGeneration`. */
   readonly generation: Scalars['Int']['output'];
   /** Opaque and stable. */
   readonly id: Scalars['ID']['output'];
-  /** Requests, errors, latency and load of late, over all gateways. */
+  /** Recent requests, errors, latency and load, over all gateways. */
   readonly metrics: DeploymentMetrics;
   /** Its monitors that are not deleted, newest first. */
   readonly monitors: MonitorConnection;
-  /** Unique in its project. */
+  /** Name, unique in the project. */
   readonly name: Scalars['String']['output'];
-  /** The generation that phase and conditions speak of. */
+  /** The generation that `phase` and `conditions` describe. */
   readonly observedGeneration: Scalars['Int']['output'];
-  /** How far the present generation is. */
+  /** State of the current generation. */
   readonly phase: DeploymentPhase;
   /** The project it belongs to. */
   readonly project: Project;
-  /** Its replicas, newest first, the ended ones included. */
+  /** Its replicas, newest first, including those that have ended. */
   readonly replicas: ReplicaConnection;
-  /** Every spec it ever had, newest first. */
+  /** All its specs so far, newest first. */
   readonly revisions: RevisionConnection;
-  /** How its revisions were carried out, newest first. */
+  /** The rollouts of its revisions, newest first. */
   readonly rollouts: RolloutConnection;
-  /** What gateways serve of it now; null where nothing is served. */
+  /** The route that gateways use now. Null if nothing is served. */
   readonly route?: Maybe<Route>;
-  /** Replicas of each target that the scaling policy asks for; null where there is none. */
+  /** Replicas of each target that the scaling policy asks for. Null if there is no policy. */
   readonly scaledReplicas?: Maybe<Scalars['Int']['output']>;
-  /** Every decision about its replicas, newest first, those of deleted policies included. */
+  /** All scaling decisions, newest first, including those of deleted policies. */
   readonly scalingDecisions: ScalingDecisionConnection;
-  /** How its replicas follow its load; null where they do not. */
+  /** The policy that adjusts its replicas to its load. Null if there is none. */
   readonly scalingPolicy?: Maybe<ScalingPolicy>;
-  /** What is wanted, beside the targets. */
+  /** The wanted settings, without the targets. */
   readonly spec: DeploymentSpec;
-  /** The versions that the present spec sends traffic to. */
+  /** The versions that the current spec sends traffic to. */
   readonly targets: ReadonlyArray<Target>;
   /** When its spec last changed. */
   readonly updatedAt: Scalars['DateTimeISO']['output'];
 };
 
 
-/** A named endpoint: a spec (what is wanted, with a generation) and a status (what is). */
+/** A named endpoint, with a spec (the wanted state, with a generation) and a status (the actual state). */
 export type DeploymentAlertsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: Scalars['Int']['input'];
@@ -567,48 +567,48 @@ export type DeploymentAlertsArgs = {
 };
 
 
-/** A named endpoint: a spec (what is wanted, with a generation) and a status (what is). */
+/** A named endpoint, with a spec (the wanted state, with a generation) and a status (the actual state). */
 export type DeploymentEventsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: Scalars['Int']['input'];
 };
 
 
-/** A named endpoint: a spec (what is wanted, with a generation) and a status (what is). */
+/** A named endpoint, with a spec (the wanted state, with a generation) and a status (the actual state). */
 export type DeploymentMetricsArgs = {
   windowMs?: Scalars['Int']['input'];
 };
 
 
-/** A named endpoint: a spec (what is wanted, with a generation) and a status (what is). */
+/** A named endpoint, with a spec (the wanted state, with a generation) and a status (the actual state). */
 export type DeploymentMonitorsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: Scalars['Int']['input'];
 };
 
 
-/** A named endpoint: a spec (what is wanted, with a generation) and a status (what is). */
+/** A named endpoint, with a spec (the wanted state, with a generation) and a status (the actual state). */
 export type DeploymentReplicasArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: Scalars['Int']['input'];
 };
 
 
-/** A named endpoint: a spec (what is wanted, with a generation) and a status (what is). */
+/** A named endpoint, with a spec (the wanted state, with a generation) and a status (the actual state). */
 export type DeploymentRevisionsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: Scalars['Int']['input'];
 };
 
 
-/** A named endpoint: a spec (what is wanted, with a generation) and a status (what is). */
+/** A named endpoint, with a spec (the wanted state, with a generation) and a status (the actual state). */
 export type DeploymentRolloutsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: Scalars['Int']['input'];
 };
 
 
-/** A named endpoint: a spec (what is wanted, with a generation) and a status (what is). */
+/** A named endpoint, with a spec (the wanted state, with a generation) and a status (the actual state). */
 export type DeploymentScalingDecisionsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: Scalars['Int']['input'];
@@ -620,41 +620,41 @@ export type DeploymentConnection = {
   readonly edges: ReadonlyArray<DeploymentEdge>;
   /** The objects themselves. */
   readonly nodes: ReadonlyArray<Deployment>;
-  /** Where this page stands. */
+  /** Position of this page. */
   readonly pageInfo: PageInfo;
 };
 
 /** A Deployment in a connection. */
 export type DeploymentEdge = {
-  /** Give it as `after` to read on from here. */
+  /** Give this cursor as `after` to get the objects after this one. */
   readonly cursor: Scalars['String']['output'];
   /** The Deployment. */
   readonly node: Deployment;
 };
 
-/** A step in the life of a deployment, from the mutation to READY and on. */
+/** A step of a deployment, from the mutation to READY and after. */
 export type DeploymentEvent = Event & {
-  /** Who made it: `token:<name>` for a caller, `system:<part>` for what Pilothouse decided itself. */
+  /** Who made the change: `token:<name>` for a caller, `system:<part>` for Pilothouse itself. */
   readonly actor: Scalars['String']['output'];
   /** When the change was made. */
   readonly at: Scalars['DateTimeISO']['output'];
-  /** Give it as `after` to resume behind this event. */
+  /** Give this cursor as `after` to continue after this event. */
   readonly cursor: Scalars['String']['output'];
   /** The deployment as it is now. */
   readonly deployment: Deployment;
   /** The generation of the deployment when the event was written. */
   readonly generation: Scalars['Int']['output'];
-  /** What happened, for people. */
+  /** What happened, as text for people. */
   readonly message: Scalars['String']['output'];
-  /** What the event carries, by its topic. */
+  /** Data of the event. Its fields depend on the topic. */
   readonly payload: Scalars['JSONObject']['output'];
   /** The phase of the deployment when the event was written. */
   readonly phase: DeploymentPhase;
-  /** The replica that it is about, as it is now; null where it is about none. */
+  /** The replica that the event is about, as it is now. Null if it is about no replica. */
   readonly replica?: Maybe<Replica>;
-  /** Id of the object that the event belongs to; `node(id)` takes it. */
+  /** Id of the object that the event is about. `node(id)` takes it. */
   readonly subjectId: Scalars['ID']['output'];
-  /** What happened, in the past tense: `REPLICA_READY`. */
+  /** The kind of the event, such as `REPLICA_READY`. */
   readonly type: Scalars['String']['output'];
 };
 
@@ -664,73 +664,73 @@ export type DeploymentEventConnection = {
   readonly edges: ReadonlyArray<DeploymentEventEdge>;
   /** The objects themselves. */
   readonly nodes: ReadonlyArray<DeploymentEvent>;
-  /** Where this page stands. */
+  /** Position of this page. */
   readonly pageInfo: PageInfo;
 };
 
 /** A DeploymentEvent in a connection. */
 export type DeploymentEventEdge = {
-  /** Give it as `after` to read on from here. */
+  /** Give this cursor as `after` to get the objects after this one. */
   readonly cursor: Scalars['String']['output'];
   /** The DeploymentEvent. */
   readonly node: DeploymentEvent;
 };
 
-/** What gateways measured of a deployment, all its targets together. */
+/** What gateways measured of a deployment, over all its targets. */
 export type DeploymentMetrics = {
-  /** Batches by their rows; sizes that did not occur are left out. */
+  /** Number of batches by their size. Sizes that did not occur are left out. */
   readonly batchSizes: ReadonlyArray<BatchSizeCount>;
-  /** For half of the answered requests the runtime took at most this long, for the whole batch where requests were merged; null without any. */
+  /** Median time in the runtime of answered requests; for a merged request, the time of the whole batch. Null without any. */
   readonly computeTimeP50Ms?: Maybe<Scalars['Float']['output']>;
-  /** For 95 of 100 answered requests the runtime took at most this long; null without any. */
+  /** 95th percentile of the time in the runtime of answered requests. Null without any. */
   readonly computeTimeP95Ms?: Maybe<Scalars['Float']['output']>;
-  /** For 99 of 100 answered requests the runtime took at most this long; null without any. */
+  /** 99th percentile of the time in the runtime of answered requests. Null without any. */
   readonly computeTimeP99Ms?: Maybe<Scalars['Float']['output']>;
-  /** For how much of the asked time gateways have reported, up to `windowMs`; the newest seconds may be missing. 0: nothing is known, which is not the same as no requests. */
+  /** How much of the requested time gateways have reported on, at most `windowMs`. The newest seconds may be missing. 0 means that nothing is known, which is not the same as no requests. */
   readonly coveredMs: Scalars['Int']['output'];
-  /** Failed requests that were not the caller's doing, as a fraction of all, 0 to 1; null without requests. */
+  /** Failed requests as a fraction of all, 0 to 1. The caller's own mistakes and cancellations do not count as failed. Null without requests. */
   readonly errorRate?: Maybe<Scalars['Float']['output']>;
-  /** Failed requests by kind; kinds that did not happen are left out. */
+  /** Failed requests by kind. Kinds that did not occur are left out. */
   readonly errors: ReadonlyArray<ErrorCount>;
-  /** Batches that runtimes executed, a request on its own being one too; a whole number. */
+  /** Number of batches that runtimes executed, a whole number. A request that was not merged is a batch too. */
   readonly executions: Scalars['Float']['output'];
-  /** Its beginning. */
+  /** Start of the measured time. */
   readonly from: Scalars['DateTimeISO']['output'];
-  /** Mean number of requests accepted and not yet answered, waiting ones included; null when nothing is known. */
+  /** Mean number of accepted requests without an answer, including waiting ones. Null if nothing is known. */
   readonly inFlight?: Maybe<Scalars['Float']['output']>;
-  /** The most that one gateway had in flight at one time for one target; null when nothing is known. */
+  /** Highest number of requests in flight at one gateway for one target. Null if nothing is known. */
   readonly inFlightMax?: Maybe<Scalars['Int']['output']>;
-  /** Half of the requests took at most this long, from arrival to answer; null without requests. Read from a histogram: off by at most 19 %. */
+  /** Median time from arrival to answer. Null without requests. Computed from a histogram: off by at most 19 %. */
   readonly latencyP50Ms?: Maybe<Scalars['Float']['output']>;
-  /** 95 of 100 requests took at most this long; null without requests. */
+  /** 95th percentile of the time from arrival to answer. Null without requests. */
   readonly latencyP95Ms?: Maybe<Scalars['Float']['output']>;
-  /** 99 of 100 requests took at most this long; null without requests. */
+  /** 99th percentile of the time from arrival to answer. Null without requests. */
   readonly latencyP99Ms?: Maybe<Scalars['Float']['output']>;
-  /** Mean rows of a batch; null without executions. */
+  /** Mean number of rows of a batch. Null without executions. */
   readonly meanBatchSize?: Maybe<Scalars['Float']['output']>;
-  /** Over how much time the other figures were counted; divide by it for a rate. Gateways count in windows of 5 s, those that wait for the database in longer ones, and each counts as a whole or not at all: to the asked time belong those whose middle lies in it. */
+  /** Length of time that the other figures cover; divide by it to get a rate. Gateways count in windows of 5 s, and in longer ones while they wait for the database. A window counts if its middle lies in the requested time, and then as a whole. */
   readonly measuredMs: Scalars['Int']['output'];
-  /** Mean number of requests that waited for a replica; null when nothing is known. */
+  /** Mean number of requests that waited for a replica. Null if nothing is known. */
   readonly queue?: Maybe<Scalars['Float']['output']>;
-  /** The most that waited at one gateway at one time for one target; null when nothing is known. */
+  /** Highest number of requests that waited at one gateway for one target. Null if nothing is known. */
   readonly queueMax?: Maybe<Scalars['Int']['output']>;
-  /** Half of the answered requests went to a replica at most this long after their arrival; null without answered requests. */
+  /** Median time from the arrival of an answered request until it was sent to a replica. Null without any. */
   readonly queueTimeP50Ms?: Maybe<Scalars['Float']['output']>;
-  /** 95 of 100 answered requests waited at most this long; null without any. */
+  /** 95th percentile of the time until an answered request was sent to a replica. Null without any. */
   readonly queueTimeP95Ms?: Maybe<Scalars['Float']['output']>;
-  /** 99 of 100 answered requests waited at most this long; null without any. */
+  /** 99th percentile of the time until an answered request was sent to a replica. Null without any. */
   readonly queueTimeP99Ms?: Maybe<Scalars['Float']['output']>;
-  /** Bytes of the bodies of answered requests, as they came (messages over gRPC: inflated); a whole number. */
+  /** Bytes of the bodies of answered requests as received (gRPC messages: decompressed), a whole number. */
   readonly requestBytes: Scalars['Float']['output'];
-  /** Finished requests, failed ones included; a whole number. */
+  /** Number of finished requests, including failed ones, a whole number. */
   readonly requests: Scalars['Float']['output'];
-  /** Bytes of the tensors that answered them, in binary form whatever the protocol made of them; a whole number. */
+  /** Bytes of the tensors in the answers, counted in binary form for every protocol, a whole number. */
   readonly responseBytes: Scalars['Float']['output'];
-  /** The same for every version that gateways reported on, those no longer in the spec included. */
+  /** The same for each version that gateways reported on, including versions that are no longer in the spec. */
   readonly targets: ReadonlyArray<TargetMetrics>;
-  /** Its end: now. */
+  /** End of the measured time: now. */
   readonly to: Scalars['DateTimeISO']['output'];
-  /** Length of the asked time. */
+  /** Length of the requested time. */
   readonly windowMs: Scalars['Int']['output'];
 };
 
@@ -738,32 +738,32 @@ export type DeploymentMetrics = {
 export type DeploymentPayload = {
   /** The deployment as it is now; null when nothing was changed. */
   readonly deployment?: Maybe<Deployment>;
-  /** Give it to `deploymentEvents` as `after`: every step of this change is told, those that were before you asked included. */
+  /** Give this cursor to `deploymentEvents` as `after` to get every step of this change, including those before you subscribed. */
   readonly eventsAfter?: Maybe<Scalars['String']['output']>;
-  /** The rollout that carries out the present revision: follow it, or `deploymentEvents`. */
+  /** The rollout of the current revision. Read it, or subscribe to `deploymentEvents`, to follow the change. */
   readonly rollout?: Maybe<Rollout>;
   /** Why nothing was changed; empty when the mutation did what it was asked. */
   readonly userErrors: ReadonlyArray<UserError>;
 };
 
-/** How far the present generation of a deployment is. */
+/** State of the current generation of a deployment. */
 export type DeploymentPhase =
-  /** Nothing of it runs, and its name is free. */
+  /** Nothing of it runs any more, and its name is free. */
   | 'DELETED'
-  /** Its route was withdrawn and its replicas are draining. */
+  /** Its route was removed, and its replicas are draining. */
   | 'DELETING'
-  /** Its rollout failed; what served before goes on serving. `conditions` say why. */
+  /** Its rollout failed. The version that served before still serves. `conditions` says why. */
   | 'FAILED'
-  /** A replica loads its model, or gateways are taking up the route. */
+  /** A replica is loading its model, or gateways are loading the route. */
   | 'LOADING'
-  /** It was written down; nothing of it runs yet. */
+  /** The spec is stored; nothing of it runs yet. */
   | 'PENDING'
-  /** Every gateway serves it. A replica counted for this only after a real inference went through it. */
+  /** Every gateway serves it. Each replica answered a real inference first. */
   | 'READY'
   /** Replica processes are starting. */
   | 'STARTING';
 
-/** Names a deployment: by `id`, or by `project` and `name`. */
+/** Names a deployment by `id`, or by `project` and `name`. */
 export type DeploymentRefInput = {
   /** The deployment's id. */
   readonly id?: InputMaybe<Scalars['ID']['input']>;
@@ -773,39 +773,39 @@ export type DeploymentRefInput = {
   readonly project?: Scalars['String']['input'];
 };
 
-/** What is wanted of a deployment. */
+/** The wanted settings of a deployment. */
 export type DeploymentSpec = {
   /** Whether waiting requests of one target are merged into one inference. */
   readonly batching: BatchingMode;
-  /** Rows of one merged inference; 1 merges nothing. */
+  /** Most rows of one merged inference. 1 merges nothing. */
   readonly maxBatchSize: Scalars['Int']['output'];
-  /** Inferences one replica works on at a time; each gateway process sends it so many before others wait. */
+  /** Inferences that one replica works on at a time. Each gateway process sends a replica this many before others wait. */
   readonly maxConcurrency: Scalars['Int']['output'];
-  /** How long a request may be held back for others to be merged with. */
+  /** How long a request may wait for others to be merged with. */
   readonly maxDelayMs: Scalars['Float']['output'];
-  /** Requests that may wait in each gateway process; beyond it the answer is "overloaded", at once. */
+  /** Requests that may wait in each gateway process. A further request is answered "overloaded" at once. */
   readonly maxQueue: Scalars['Int']['output'];
-  /** Memory a replica may use on top of what its runtime needs idle, as a 64-bit integer; null for no limit of its own. */
+  /** Memory that a replica may use in addition to its idle runtime, as a 64-bit integer. Null: no limit. */
   readonly memoryLimitBytes?: Maybe<Scalars['String']['output']>;
-  /** Replicas of each target; a scaling policy, where there is one, moves them instead. */
+  /** Replicas of each target. A scaling policy, if there is one, decides instead. */
   readonly replicas: Scalars['Int']['output'];
-  /** Header, in lower case, whose value keeps its callers on one version; null where every request is routed on its own. */
+  /** Name of a request header, in lower case. Requests with the same value go to the same version. Null: every request is routed by itself. */
   readonly stickyHeader?: Maybe<Scalars['String']['output']>;
   /** Threads of one replica. */
   readonly threads: Scalars['Int']['output'];
-  /** How long a request may take from its arrival, waiting included, unless it says so itself. */
+  /** How long a request may take from its arrival, including waiting, unless it sets its own timeout. */
   readonly timeoutMs: Scalars['Int']['output'];
 };
 
-/** What kind of failure it is. The same codes stand in `extensions.code` of GraphQL errors, and beside them what GraphQL says of an operation that is malformed: `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `BAD_USER_INPUT`, `OPERATION_RESOLUTION_FAILURE`, `BAD_REQUEST`. A fault of the server is `INTERNAL_SERVER_ERROR`; it, `UNAVAILABLE` and `UNCONFIRMED` may come with `extensions.id`, under which the log of the server says more. */
+/** The kind of a failure. GraphQL errors have the same codes in `extensions.code`. A malformed operation has one of GraphQL's own codes there: `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`, `BAD_USER_INPUT`, `OPERATION_RESOLUTION_FAILURE`, `BAD_REQUEST`. A fault of the server is `INTERNAL_SERVER_ERROR`. That one, `UNAVAILABLE` and `UNCONFIRMED` may have `extensions.id`: look for this id in the server's log. */
 export type ErrorCode =
   /** the name is taken */
   | 'ALREADY_EXISTS'
-  /** the object changed since the caller read it (expectedGeneration), or an idempotencyKey came back with another input */
+  /** the object changed since the caller read it (expectedGeneration), or an idempotencyKey was used before with another input */
   | 'CONFLICT'
   /** the feed no longer holds events that far back; read the state again and subscribe without a cursor */
   | 'CURSOR_EXPIRED'
-  /** the deadline passed before an answer was there */
+  /** the deadline passed before there was an answer */
   | 'DEADLINE_EXCEEDED'
   /** the object is not in a state that allows this */
   | 'FAILED_PRECONDITION'
@@ -813,42 +813,42 @@ export type ErrorCode =
   | 'FORBIDDEN'
   /** the input is malformed or contradicts itself; correct it and call again */
   | 'INVALID'
-  /** a limit on size, depth, cost or number was passed */
+  /** a limit on size, depth, cost or number was exceeded */
   | 'LIMIT_EXCEEDED'
-  /** what the input names does not exist, or the caller may not see it */
+  /** an object named in the input does not exist, or the caller may not see it */
   | 'NOT_FOUND'
   /** no valid bearer token came with the request */
   | 'UNAUTHENTICATED'
-  /** something this needs is away just now; call again later */
+  /** a part that this needs, such as the database, is not available now; call again later */
   | 'UNAVAILABLE'
-  /** the change was made, or may have been made, and the message says which of them: call again only with the same idempotencyKey, or read the object first */
+  /** the change was made, or may have been made; the message says which. Call again only with the same idempotencyKey, or read the object first */
   | 'UNCONFIRMED';
 
 /** Failed requests of one kind. */
 export type ErrorCount = {
-  /** How many; a whole number. */
+  /** The count, a whole number. */
   readonly count: Scalars['Float']['output'];
-  /** The kind: `INVALID`, `CANCELLED`, `OVERLOADED`, `DEADLINE_EXCEEDED`, `UNAVAILABLE`, `RUNTIME_FAILED`, `REPLICA_LOST`. */
+  /** The kind of failure: `INVALID`, `CANCELLED`, `OVERLOADED`, `DEADLINE_EXCEEDED`, `UNAVAILABLE`, `RUNTIME_FAILED` or `REPLICA_LOST`. */
   readonly kind: Scalars['String']['output'];
-  /** Whether it counts towards the error rate: the caller's own mistakes (INVALID) and choices (CANCELLED) do not. */
+  /** Whether it counts in the error rate. The caller's own mistakes (INVALID) and cancellations (CANCELLED) do not. */
   readonly serverSide: Scalars['Boolean']['output'];
 };
 
 /** One entry of the durable, ordered feed that every subscription reads. */
 export type Event = {
-  /** Who made it: `token:<name>` for a caller, `system:<part>` for what Pilothouse decided itself. */
+  /** Who made the change: `token:<name>` for a caller, `system:<part>` for Pilothouse itself. */
   readonly actor: Scalars['String']['output'];
   /** When the change was made. */
   readonly at: Scalars['DateTimeISO']['output'];
-  /** Give it as `after` to resume behind this event. */
+  /** Give this cursor as `after` to continue after this event. */
   readonly cursor: Scalars['String']['output'];
-  /** What happened, for people. */
+  /** What happened, as text for people. */
   readonly message: Scalars['String']['output'];
-  /** What the event carries, by its topic. */
+  /** Data of the event. Its fields depend on the topic. */
   readonly payload: Scalars['JSONObject']['output'];
-  /** Id of the object that the event belongs to; `node(id)` takes it. */
+  /** Id of the object that the event is about. `node(id)` takes it. */
   readonly subjectId: Scalars['ID']['output'];
-  /** What happened, in the past tense: `REPLICA_READY`. */
+  /** The kind of the event, such as `REPLICA_READY`. */
   readonly type: Scalars['String']['output'];
 };
 
@@ -858,40 +858,40 @@ export type EventConnection = {
   readonly edges: ReadonlyArray<EventEdge>;
   /** The objects themselves. */
   readonly nodes: ReadonlyArray<Event>;
-  /** Where this page stands. */
+  /** Position of this page. */
   readonly pageInfo: PageInfo;
 };
 
 /** A Event in a connection. */
 export type EventEdge = {
-  /** Give it as `after` to read on from here. */
+  /** Give this cursor as `after` to get the objects after this one. */
   readonly cursor: Scalars['String']['output'];
   /** The Event. */
   readonly node: Event;
 };
 
-/** What an event is about. */
+/** The kind of object that an event is about. */
 export type EventTopic =
-  /** Alerts that fire and are resolved. */
+  /** Alerts: fired and resolved. */
   | 'ALERT'
-  /** Steps of deployments. */
+  /** Deployments: each step. */
   | 'DEPLOYMENT'
-  /** Steps of the validation of versions. */
+  /** Versions: each step of their validation. */
   | 'VERSION';
 
-/** A request to a deployment. */
+/** An inference request to a deployment. */
 export type InferInput = {
   /** Which deployment. */
   readonly deployment: DeploymentRefInput;
   /** One tensor for each input of the signature. */
   readonly inputs: ReadonlyArray<TensorInput>;
-  /** Names of the outputs wanted; all of them where it is left out. */
+  /** Names of the outputs to return. All outputs if left out. */
   readonly outputs?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
 };
 
 /** The answer of a model. */
 export type InferPayload = {
-  /** The outputs; null when there is no answer. */
+  /** The outputs. Null if there is no answer. */
   readonly outputs?: Maybe<ReadonlyArray<Tensor>>;
   /** Why nothing was changed; empty when the mutation did what it was asked. */
   readonly userErrors: ReadonlyArray<UserError>;
@@ -899,91 +899,91 @@ export type InferPayload = {
   readonly versionNumber?: Maybe<Scalars['Int']['output']>;
 };
 
-/** Where a version comes from, as its author says. It is kept, never interpreted. */
+/** How a version was made, as given by its author. Pilothouse stores it and does not interpret it. */
 export type Lineage = {
-  /** What it was trained on. */
+  /** The training data. */
   readonly dataset?: Maybe<Dataset>;
-  /** What it was trained with, by name. */
+  /** Hyperparameters of the training, by name. */
   readonly hyperparameters?: Maybe<Scalars['JSONObject']['output']>;
-  /** Versions of the libraries that made it, as texts by name. */
+  /** Versions of the libraries used in the training, by library name. */
   readonly libraries?: Maybe<Scalars['JSONObject']['output']>;
-  /** How good it was found to be: numbers by name. */
+  /** Metrics of the trained model, such as its accuracy: numbers by name. */
   readonly metrics?: Maybe<Scalars['JSONObject']['output']>;
-  /** What made it. */
+  /** The training code. */
   readonly source?: Maybe<Source>;
 };
 
-/** Where a version comes from. It is kept, never interpreted. */
+/** How a version was made. Pilothouse stores it and does not interpret it. */
 export type LineageInput = {
-  /** What it was trained on. */
+  /** The training data. */
   readonly dataset?: InputMaybe<DatasetInput>;
-  /** What it was trained with, by name; at most 64 KiB. */
+  /** Hyperparameters of the training, by name, at most 64 KiB. */
   readonly hyperparameters?: InputMaybe<Scalars['JSONObject']['input']>;
-  /** Versions of the libraries that made it, as texts by name; at most 64 KiB. */
+  /** Versions of the libraries used in the training, by library name, at most 64 KiB. */
   readonly libraries?: InputMaybe<Scalars['JSONObject']['input']>;
-  /** How good it was found to be: numbers by name. */
+  /** Metrics of the trained model, such as its accuracy: numbers by name. */
   readonly metrics?: InputMaybe<Scalars['JSONObject']['input']>;
-  /** What made it. */
+  /** The training code. */
   readonly source?: InputMaybe<SourceInput>;
 };
 
-/** The level that a line of a log names. */
+/** Log level of a line. */
 export type LogLevel =
-  /** For who looks for a fault. */
+  /** Details for finding a fault. */
   | 'DEBUG'
   /** Something failed. */
   | 'ERROR'
-  /** What happens as it should. */
+  /** Normal operation. */
   | 'INFO'
-  /** Something is not as it should be, and the program goes on. */
+  /** Something is wrong, and the program goes on. */
   | 'WARNING';
 
 /** A line of a replica's log. */
 export type LogLine = {
-  /** Give it as `after` to read on behind this line. */
+  /** Give this cursor as `after` to continue after this line. */
   readonly cursor: Scalars['String']['output'];
-  /** The level that the line names; null where it names none. */
+  /** The level named in the line. Null if it names none. */
   readonly level?: Maybe<LogLevel>;
-  /** Id of the replica that wrote it. */
+  /** Id of the replica that wrote the line. */
   readonly replicaId: Scalars['ID']['output'];
   /** The line, at most 4,000 characters. */
   readonly text: Scalars['String']['output'];
-  /** The time that the line begins with; null where it has none. */
+  /** The time at the beginning of the line. Null if it has none. */
   readonly time?: Maybe<Scalars['DateTimeISO']['output']>;
 };
 
 /** Lines of logs. */
 export type LogPage = {
-  /** Give it as `after` to read on. */
+  /** Give this cursor as `after` to get the next page. */
   readonly endCursor: Scalars['String']['output'];
-  /** Lines of one replica stay together, the oldest replica first. */
+  /** The lines. Lines of one replica stay together, the oldest replica first. */
   readonly lines: ReadonlyArray<LogLine>;
 };
 
-/** A named line of versions in a project. */
+/** A named series of versions in a project. */
 export type Model = Node & {
   /** When it was created. */
   readonly createdAt: Scalars['DateTimeISO']['output'];
   /** Who created it. */
   readonly createdBy: Scalars['String']['output'];
-  /** What it does; may be empty. */
+  /** What the model does. May be empty. */
   readonly description: Scalars['String']['output'];
-  /** Counts its changes; new versions do not count. Give it back as `expectedGeneration`. */
+  /** Counts the changes of the model itself, not its new versions. Give it back as `expectedGeneration`. */
   readonly generation: Scalars['Int']['output'];
   /** Opaque and stable. */
   readonly id: Scalars['ID']['output'];
-  /** Its version of highest number, whatever its state; null where there is none. */
+  /** The version with the highest number, in any state. Null if there is none. */
   readonly latestVersion?: Maybe<Version>;
-  /** Unique in its project. */
+  /** Name, unique in the project. */
   readonly name: Scalars['String']['output'];
   /** The project it belongs to. */
   readonly project: Project;
-  /** Its versions, newest first. */
+  /** Versions of the model, newest first. */
   readonly versions: VersionConnection;
 };
 
 
-/** A named line of versions in a project. */
+/** A named series of versions in a project. */
 export type ModelVersionsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: Scalars['Int']['input'];
@@ -995,13 +995,13 @@ export type ModelConnection = {
   readonly edges: ReadonlyArray<ModelEdge>;
   /** The objects themselves. */
   readonly nodes: ReadonlyArray<Model>;
-  /** Where this page stands. */
+  /** Position of this page. */
   readonly pageInfo: PageInfo;
 };
 
 /** A Model in a connection. */
 export type ModelEdge = {
-  /** Give it as `after` to read on from here. */
+  /** Give this cursor as `after` to get the objects after this one. */
   readonly cursor: Scalars['String']['output'];
   /** The Model. */
   readonly node: Model;
@@ -1025,23 +1025,23 @@ export type Monitor = Node & {
   readonly createdBy: Scalars['String']['output'];
   /** When it runs, as a cron expression in UTC; with six fields the first is seconds. */
   readonly cron: Scalars['String']['output'];
-  /** When it was deleted; null while it runs. Its runs and alerts stay. */
+  /** When it was deleted. Null while it exists. Its runs and alerts remain. */
   readonly deletedAt?: Maybe<Scalars['DateTimeISO']['output']>;
   /** The deployment that it checks. */
   readonly deployment: Deployment;
   /** Opaque and stable. */
   readonly id: Scalars['ID']['output'];
-  /** What it looks at. */
+  /** The value that it computes. */
   readonly metric: MonitorMetric;
-  /** A run over fewer requests has NO_DATA. */
+  /** Fewest requests that a run needs. A run over fewer has NO_DATA. */
   readonly minimumRequests: Scalars['Int']['output'];
   /** Unique among the deployment's monitors. */
   readonly name: Scalars['String']['output'];
-  /** Of LATENCY: which quantile, between 0 and 1. */
+  /** For LATENCY: the quantile, between 0 and 1. Null for other metrics. */
   readonly quantile?: Maybe<Scalars['Float']['output']>;
   /** Its runs, newest first. */
   readonly runs: MonitorRunConnection;
-  /** How far back a run looks; it reads the windows of 5 s whose middle lies in that time. */
+  /** How far back a run looks. It uses the 5 s windows whose middle lies in that time. */
   readonly windowMs: Scalars['Int']['output'];
 };
 
@@ -1065,21 +1065,21 @@ export type MonitorConnection = {
   readonly edges: ReadonlyArray<MonitorEdge>;
   /** The objects themselves. */
   readonly nodes: ReadonlyArray<Monitor>;
-  /** Where this page stands. */
+  /** Position of this page. */
   readonly pageInfo: PageInfo;
 };
 
 /** A Monitor in a connection. */
 export type MonitorEdge = {
-  /** Give it as `after` to read on from here. */
+  /** Give this cursor as `after` to get the objects after this one. */
   readonly cursor: Scalars['String']['output'];
   /** The Monitor. */
   readonly node: Monitor;
 };
 
-/** What a monitor looks at. */
+/** The value that a monitor computes. */
 export type MonitorMetric =
-  /** Failed requests as a fraction of all, 0 to 1. The caller's own mistakes and cancellations do not count as failed. */
+  /** The error rate: failed requests as a fraction of all, 0 to 1. The caller's own mistakes and cancellations do not count as failed. */
   | 'ERROR_RATE'
   /** A quantile of the time from arrival to answer, in milliseconds. */
   | 'LATENCY';
@@ -1100,19 +1100,19 @@ export type MonitorRun = Node & {
   readonly id: Scalars['ID']['output'];
   /** The monitor that ran. */
   readonly monitor: Monitor;
-  /** What was found, in a sentence. */
+  /** The result, in a sentence. */
   readonly reason: Scalars['String']['output'];
-  /** Requests in the window; a whole number. */
+  /** Number of requests in the window, a whole number. */
   readonly requests: Scalars['Float']['output'];
-  /** When it began. */
+  /** When it started. */
   readonly startedAt: Scalars['DateTimeISO']['output'];
-  /** What came of it. */
+  /** The outcome of the run. */
   readonly state: MonitorRunState;
-  /** The error rate, 0 to 1, or the latency in milliseconds; null without data. */
+  /** The error rate, 0 to 1, or the latency in milliseconds. Null without data. */
   readonly value?: Maybe<Scalars['Float']['output']>;
-  /** Beginning of the window that it looked at. */
+  /** Start of the window that was checked. */
   readonly windowFrom: Scalars['DateTimeISO']['output'];
-  /** End of the window that it looked at. */
+  /** End of the window that was checked. */
   readonly windowTo: Scalars['DateTimeISO']['output'];
 };
 
@@ -1122,77 +1122,77 @@ export type MonitorRunConnection = {
   readonly edges: ReadonlyArray<MonitorRunEdge>;
   /** The objects themselves. */
   readonly nodes: ReadonlyArray<MonitorRun>;
-  /** Where this page stands. */
+  /** Position of this page. */
   readonly pageInfo: PageInfo;
 };
 
 /** A MonitorRun in a connection. */
 export type MonitorRunEdge = {
-  /** Give it as `after` to read on from here. */
+  /** Give this cursor as `after` to get the objects after this one. */
   readonly cursor: Scalars['String']['output'];
   /** The MonitorRun. */
   readonly node: MonitorRun;
 };
 
-/** The run that was asked for. */
+/** Result of runMonitor. */
 export type MonitorRunPayload = {
-  /** The run; null when there was none. */
+  /** The run. Null if `userErrors` says why there was none. */
   readonly run?: Maybe<MonitorRun>;
   /** Why nothing was changed; empty when the mutation did what it was asked. */
   readonly userErrors: ReadonlyArray<UserError>;
 };
 
-/** What came of a run. */
+/** The outcome of a run. */
 export type MonitorRunState =
-  /** It could not be carried out; `reason` says where to look. */
+  /** The run failed inside Pilothouse. `reason` says where to look. */
   | 'FAILED'
-  /** Too few requests, or no reports at all: it neither fires nor resolves an alert. */
+  /** There were too few requests, or no reports at all. The run neither fires nor resolves an alert. */
   | 'NO_DATA'
-  /** It has a value, which the alert rules judged. */
+  /** The run has a value, and the alert rules were checked with it. */
   | 'SUCCEEDED';
 
 export type Mutation = {
-  /** Makes the configuration what documents say, in one transaction: all of it, or nothing. Deletes nothing without `prune`. */
+  /** Changes the configuration to match documents, in one transaction: everything or nothing. Deletes nothing without `prune`. */
   readonly applyConfig: ApplyConfigPayload;
-  /** Creates a condition on a monitor's value; runs from then on fire and resolve its alerts. */
+  /** Creates an alert rule on a monitor's value. Later runs fire and resolve its alerts. */
   readonly createAlertRule: AlertRulePayload;
   /** Creates a model. */
   readonly createModel: ModelPayload;
-  /** Creates a monitor. It runs by its schedule from then on; `createAlertRule` makes its value raise alerts. */
+  /** Creates a monitor, which then runs on its schedule. Use `createAlertRule` to raise alerts from its value. */
   readonly createMonitor: MonitorPayload;
   /** Creates a project. */
   readonly createProject: ProjectPayload;
-  /** Makes a bearer token. Its secret is shown once, in the answer. */
+  /** Creates a bearer token. Its secret is returned only once, in the answer. */
   readonly createToken: CreateTokenPayload;
-  /** Creates a version of files that were uploaded before. Answers at once, VALIDATING; `versionEvents` tells what becomes of it. */
+  /** Creates a version from uploaded files. Returns at once with a version that is VALIDATING; follow it with `versionEvents`. */
   readonly createVersion: VersionPayload;
   /** Deletes an alert rule. Its alerts stay; a firing one is resolved. */
   readonly deleteAlertRule: AlertRulePayload;
-  /** Withdraws the route, drains and stops every replica, then frees the name. */
+  /** Deletes a deployment: removes its route, drains and stops its replicas, then frees its name. */
   readonly deleteDeployment: DeploymentPayload;
   /** Deletes a monitor and its alert rules. Its runs and alerts stay; firing alerts are resolved. */
   readonly deleteMonitor: MonitorPayload;
-  /** Deletes a deployment's scaling policy: it goes back to the replicas of its spec. The ledger stays. */
+  /** Deletes a deployment's scaling policy. The deployment goes back to the `replicas` of its spec. Past decisions remain. */
   readonly deleteScalingPolicy: ScalingPolicyPayload;
-  /** Creates a deployment, or changes its spec. Answers at once; `rollout` and `deploymentEvents` tell how it goes. */
+  /** Creates a deployment, or changes its spec. Returns at once; follow the change with `rollout` or `deploymentEvents`. */
   readonly deploy: DeploymentPayload;
-  /** Sends a request to a deployment, through the gateway as any other client. */
+  /** Sends an inference request to a deployment, through the gateway like any other client. */
   readonly infer: InferPayload;
-  /** Ends a token: at once on this server, within seconds on every other and at the gateways. Revoking it again changes nothing. */
+  /** Revokes a token: at once on this server, and within seconds on other servers and gateways. Revoking it again changes nothing. */
   readonly revokeToken: RevokeTokenPayload;
-  /** Makes a new revision with the spec of an earlier one. */
+  /** Creates a new revision with the spec of an earlier one. */
   readonly rollback: DeploymentPayload;
-  /** Runs a monitor at once, beside its schedule; the run counts for its alert rules as any other. */
+  /** Runs a monitor at once, in addition to its schedule. The run counts for its alert rules like any other. */
   readonly runMonitor: MonitorRunPayload;
   /** Changes the number of replicas of each target. */
   readonly scale: DeploymentPayload;
-  /** Creates a deployment's scaling policy, or replaces it. Replicas outside its bounds are corrected at once. */
+  /** Creates or replaces a deployment's scaling policy. A number of replicas outside its limits is corrected at once. */
   readonly setScalingPolicy: ScalingPolicyPayload;
-  /** Changes an alert rule. What is left out keeps its value. */
+  /** Changes an alert rule. A field that is left out keeps its value. */
   readonly updateAlertRule: AlertRulePayload;
   /** Changes a model's description. */
   readonly updateModel: ModelPayload;
-  /** Changes a monitor. What is left out keeps its value. */
+  /** Changes a monitor. A field that is left out keeps its value. */
   readonly updateMonitor: MonitorPayload;
   /** Changes a project's description. */
   readonly updateProject: ProjectPayload;
@@ -1308,25 +1308,25 @@ export type MutationUpdateProjectArgs = {
   input: UpdateProjectInput;
 };
 
-/** An object with an opaque id, which `node(id)` takes. */
+/** An object with an opaque id. `node(id)` returns it. */
 export type Node = {
   /** Opaque and stable. */
   readonly id: Scalars['ID']['output'];
 };
 
-/** Where a page of a connection stands. */
+/** Position of a page in its connection. */
 export type PageInfo = {
-  /** Give it as `after` to read on. Null for an empty page. */
+  /** Give this cursor as `after` to get the next page. Null for an empty page. */
   readonly endCursor?: Maybe<Scalars['String']['output']>;
-  /** Whether there are more after this page. */
+  /** Whether there are more objects after this page. */
   readonly hasNextPage: Scalars['Boolean']['output'];
-  /** Always false: pages are read forwards, and what was before one is not counted. Relay wants the field. */
+  /** Always false, because pages are read forwards only. Relay requires the field. */
   readonly hasPreviousPage: Scalars['Boolean']['output'];
   /** The cursor of the first object of the page. Null for an empty page. */
   readonly startCursor?: Maybe<Scalars['String']['output']>;
 };
 
-/** The tenancy boundary: everything below belongs to one project. */
+/** A project: its models, deployments and monitors belong to it alone. */
 export type Project = Node & {
   /** When it was created. */
   readonly createdAt: Scalars['DateTimeISO']['output'];
@@ -1334,7 +1334,7 @@ export type Project = Node & {
   readonly createdBy: Scalars['String']['output'];
   /** Its deployments that are not DELETED, newest first. */
   readonly deployments: DeploymentConnection;
-  /** What it is for; may be empty. */
+  /** Purpose of the project. May be empty. */
   readonly description: Scalars['String']['output'];
   /** Counts its changes. Give it back as `expectedGeneration`. */
   readonly generation: Scalars['Int']['output'];
@@ -1342,19 +1342,19 @@ export type Project = Node & {
   readonly id: Scalars['ID']['output'];
   /** Its models, by name. */
   readonly models: ModelConnection;
-  /** Unique. */
+  /** Unique name. */
   readonly name: Scalars['String']['output'];
 };
 
 
-/** The tenancy boundary: everything below belongs to one project. */
+/** A project: its models, deployments and monitors belong to it alone. */
 export type ProjectDeploymentsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: Scalars['Int']['input'];
 };
 
 
-/** The tenancy boundary: everything below belongs to one project. */
+/** A project: its models, deployments and monitors belong to it alone. */
 export type ProjectModelsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: Scalars['Int']['input'];
@@ -1366,13 +1366,13 @@ export type ProjectConnection = {
   readonly edges: ReadonlyArray<ProjectEdge>;
   /** The objects themselves. */
   readonly nodes: ReadonlyArray<Project>;
-  /** Where this page stands. */
+  /** Position of this page. */
   readonly pageInfo: PageInfo;
 };
 
 /** A Project in a connection. */
 export type ProjectEdge = {
-  /** Give it as `after` to read on from here. */
+  /** Give this cursor as `after` to get the objects after this one. */
   readonly cursor: Scalars['String']['output'];
   /** The Project. */
   readonly node: Project;
@@ -1387,47 +1387,47 @@ export type ProjectPayload = {
 };
 
 export type Query = {
-  /** Alerts, the newest firing first. */
+  /** Alerts, the one that fired last first. */
   readonly alerts: AlertConnection;
-  /** An artifact by its digest; null where nothing was uploaded under it. */
+  /** An artifact by its digest. Null if no such file was uploaded. */
   readonly artifact?: Maybe<Artifact>;
-  /** Who did what to what, newest first. */
+  /** The audit log, newest first. */
   readonly auditEntries: AuditEntryConnection;
-  /** A deployment by its name; null where there is none. */
+  /** A deployment by its name. Null if there is none. */
   readonly deployment?: Maybe<Deployment>;
   /** Deployments that are not DELETED, newest first. */
   readonly deployments: DeploymentConnection;
-  /** Cursor of the newest event. Whoever reads it before a change, and then subscribes with it as `after`, misses nothing of the change. */
+  /** Cursor of the newest event. Read it before a change and subscribe with it as `after` to get every event of the change. */
   readonly eventCursor: Scalars['String']['output'];
-  /** The feed, oldest first. Its cursors are those of the subscriptions. */
+  /** The event feed, oldest first. The cursors also work for subscriptions. */
   readonly events: EventConnection;
-  /** What is configured, as documents of `pilothouse.yaml`. Applying them changes nothing. */
+  /** The current configuration as documents of `pilothouse.yaml`. Applying them changes nothing. */
   readonly exportConfig: ReadonlyArray<Scalars['JSONObject']['output']>;
-  /** The last lines of a replica, or of the replicas of a deployment; with `after` the first lines behind it. */
+  /** The last log lines of a replica, or of the replicas of a deployment. With `after`, the first lines after that cursor. */
   readonly logs: LogPage;
-  /** A model by its name; null where there is none. */
+  /** A model by its name. Null if there is none. */
   readonly model?: Maybe<Model>;
   /** The models of a project, by name. */
   readonly models: ModelConnection;
-  /** A monitor by its name; null where there is none. */
+  /** A monitor by its name. Null if there is none. */
   readonly monitor?: Maybe<Monitor>;
-  /** Any object by its id; null when there is none, or none any more. */
+  /** Any object by its id. Null if it does not exist, or no longer exists. */
   readonly node?: Maybe<Node>;
-  /** Objects by their ids, in their order; null where there is none, and with an error of its own where the id is malformed. */
+  /** Objects by their ids, in the same order. Null for an id without an object; a malformed id also gives an error. */
   readonly nodes: ReadonlyArray<Maybe<Node>>;
-  /** A project by its name; null where there is none. */
+  /** A project by its name. Null if there is none. */
   readonly project?: Maybe<Project>;
   /** All projects, by name. */
   readonly projects: ProjectConnection;
-  /** Every token there is or was, newest first. */
+  /** All tokens, including revoked ones, newest first. */
   readonly tokens: TokenConnection;
-  /** A version by its number; null where there is none. */
+  /** A version by its number. Null if there is none. */
   readonly version?: Maybe<Version>;
   /** The versions of a model, newest first. */
   readonly versions: VersionConnection;
-  /** Whoever sent this request. */
+  /** The sender of this request. */
   readonly viewer: Viewer;
-  /** What a deployment serves, since when and through whom, why it has so many replicas, and what is wrong. */
+  /** Explains a deployment: what it serves, since when, who changed it, why it has this number of replicas, and what is wrong. */
   readonly why: Why;
 };
 
@@ -1557,9 +1557,9 @@ export type QueryWhyArgs = {
 
 /** One running runtime process of one target. */
 export type Replica = Node & {
-  /** How many starts of its target failed in a row before this one. */
+  /** Number of failed starts of its target in a row before this one. */
   readonly attempt: Scalars['Int']['output'];
-  /** What computes: `cpu`, `tensorflow`, `wasm`... */
+  /** Backend that runs the model, such as `cpu`, `tensorflow` or `wasm`. */
   readonly backend?: Maybe<Scalars['String']['output']>;
   /** When it was created. */
   readonly createdAt: Scalars['DateTimeISO']['output'];
@@ -1573,23 +1573,23 @@ export type Replica = Node & {
   readonly generation: Scalars['Int']['output'];
   /** Opaque and stable. */
   readonly id: Scalars['ID']['output'];
-  /** The last lines of its log, kept when it FAILED. */
+  /** The last lines of its log, stored when it FAILED. */
   readonly logTail?: Maybe<Scalars['String']['output']>;
   /** Resident memory when it became READY, as a 64-bit integer. */
   readonly memoryBytes?: Maybe<Scalars['String']['output']>;
-  /** Its process id on the engine's host. */
+  /** Process id on its host. */
   readonly pid?: Maybe<Scalars['Int']['output']>;
-  /** When a real inference first went through it. */
+  /** When it first answered a real inference. */
   readonly readyAt?: Maybe<Scalars['DateTimeISO']['output']>;
   /** Why it FAILED or was stopped: the runtime's own message, or how the process ended. */
   readonly reason?: Maybe<Scalars['String']['output']>;
-  /** Not started before this time; after failures it lies ahead. */
+  /** It is not started before this time. After failures, this is in the future. */
   readonly startAfter?: Maybe<Scalars['DateTimeISO']['output']>;
   /** Its state. */
   readonly state: ReplicaState;
   /** When it ended. */
   readonly stoppedAt?: Maybe<Scalars['DateTimeISO']['output']>;
-  /** The target of its deployment's present spec that it belongs to; null where that spec no longer sends traffic to its version. */
+  /** Its target in the current spec of the deployment. Null if the spec no longer sends traffic to its version. */
   readonly target?: Maybe<Target>;
   /** The version that it runs. */
   readonly version: Version;
@@ -1601,13 +1601,13 @@ export type ReplicaConnection = {
   readonly edges: ReadonlyArray<ReplicaEdge>;
   /** The objects themselves. */
   readonly nodes: ReadonlyArray<Replica>;
-  /** Where this page stands. */
+  /** Position of this page. */
   readonly pageInfo: PageInfo;
 };
 
 /** A Replica in a connection. */
 export type ReplicaEdge = {
-  /** Give it as `after` to read on from here. */
+  /** Give this cursor as `after` to get the objects after this one. */
   readonly cursor: Scalars['String']['output'];
   /** The Replica. */
   readonly node: Replica;
@@ -1615,19 +1615,19 @@ export type ReplicaEdge = {
 
 /** The state of one replica. */
 export type ReplicaState =
-  /** It gets nothing new and finishes what is under way. */
+  /** It gets no new requests and finishes those under way. */
   | 'DRAINING'
-  /** It ended by itself; `reason` and `logTail` say how. */
+  /** It ended unexpectedly. `reason` and `logTail` say how. */
   | 'FAILED'
-  /** It loads the model. */
+  /** It is loading the model. */
   | 'LOADING'
-  /** It waits for its start, after failures for a while that grows. */
+  /** It waits for its start. After failures the wait grows. */
   | 'PENDING'
-  /** A real inference went through it. */
+  /** It answered a real inference. */
   | 'READY'
   /** Its process is starting. */
   | 'STARTING'
-  /** It ended because it was no longer wanted. */
+  /** It was stopped because it was no longer needed. */
   | 'STOPPED';
 
 /** An immutable snapshot of a deployment's spec. */
@@ -1640,15 +1640,15 @@ export type Revision = Node & {
   readonly deployment: Deployment;
   /** Opaque and stable. */
   readonly id: Scalars['ID']['output'];
-  /** The generation it made. */
+  /** The generation of the spec that it made. */
   readonly number: Scalars['Int']['output'];
-  /** Why, in the actor's words. */
+  /** The reason that the actor gave. */
   readonly reason: Scalars['String']['output'];
-  /** The revision whose spec it took back; null where it is no rollback. */
+  /** The revision whose spec it restored. Null if it is not a rollback. */
   readonly rollbackTo?: Maybe<Scalars['Int']['output']>;
-  /** How it was carried out. */
+  /** The rollout of this revision. */
   readonly rollout: Rollout;
-  /** The spec, beside the targets. */
+  /** The spec, without the targets. */
   readonly spec: DeploymentSpec;
   /** The versions that it sends traffic to. */
   readonly targets: ReadonlyArray<Target>;
@@ -1660,63 +1660,63 @@ export type RevisionConnection = {
   readonly edges: ReadonlyArray<RevisionEdge>;
   /** The objects themselves. */
   readonly nodes: ReadonlyArray<Revision>;
-  /** Where this page stands. */
+  /** Position of this page. */
   readonly pageInfo: PageInfo;
 };
 
 /** A Revision in a connection. */
 export type RevisionEdge = {
-  /** Give it as `after` to read on from here. */
+  /** Give this cursor as `after` to get the objects after this one. */
   readonly cursor: Scalars['String']['output'];
   /** The Revision. */
   readonly node: Revision;
 };
 
-/** A token to revoke. */
+/** Revokes a token. */
 export type RevokeTokenInput = {
   /** The id of the token. */
   readonly id: Scalars['ID']['input'];
 };
 
-/** What revokeToken did. */
+/** Result of revokeToken. */
 export type RevokeTokenPayload = {
-  /** The token, revoked; null where userErrors say why not. */
+  /** The revoked token. Null if `userErrors` says why nothing was done. */
   readonly token?: Maybe<Token>;
   /** Why nothing was changed; empty when the mutation did what it was asked. */
   readonly userErrors: ReadonlyArray<UserError>;
 };
 
-/** Takes an earlier revision's spec back, as a new revision. */
+/** Restores the spec of an earlier revision, as a new revision. */
 export type RollbackInput = {
   /** Which deployment. */
   readonly deployment: DeploymentRefInput;
-  /** The generation that the caller read. Another one is a CONFLICT. */
+  /** The generation that the caller read. Any other current generation gives CONFLICT. */
   readonly expectedGeneration?: InputMaybe<Scalars['Int']['input']>;
-  /** Why, for the revision. */
+  /** Reason for the change, stored with the revision. */
   readonly reason?: Scalars['String']['input'];
-  /** Number of the revision; the newest that served before the present one, where it is left out. */
+  /** Number of the revision to restore. If left out: the newest one that served before the current one. */
   readonly toRevision?: InputMaybe<Scalars['Int']['input']>;
 };
 
-/** The carrying out of one revision: steps, outcome, and why. */
+/** The process of making one revision serve: its steps, its outcome and the reason. */
 export type Rollout = Node & {
   /** The deployment it belongs to. */
   readonly deployment: Deployment;
-  /** How long it took; null while it is PROGRESSING. */
+  /** How long it took. Null while it is PROGRESSING. */
   readonly durationMs?: Maybe<Scalars['Float']['output']>;
-  /** When it ended; null while it is PROGRESSING. */
+  /** When it ended. Null while it is PROGRESSING. */
   readonly finishedAt?: Maybe<Scalars['DateTimeISO']['output']>;
   /** Opaque and stable. */
   readonly id: Scalars['ID']['output'];
   /** Why it FAILED or was SUPERSEDED. */
   readonly reason?: Maybe<Scalars['String']['output']>;
-  /** The revision that it carries out. */
+  /** The revision that it makes serve. */
   readonly revision: Revision;
-  /** When it began. */
+  /** When it started. */
   readonly startedAt: Scalars['DateTimeISO']['output'];
-  /** How it stands. */
+  /** State of the rollout. */
   readonly state: RolloutState;
-  /** What happened, in order. */
+  /** Its steps, in order. */
   readonly steps: ReadonlyArray<RolloutStep>;
 };
 
@@ -1726,44 +1726,44 @@ export type RolloutConnection = {
   readonly edges: ReadonlyArray<RolloutEdge>;
   /** The objects themselves. */
   readonly nodes: ReadonlyArray<Rollout>;
-  /** Where this page stands. */
+  /** Position of this page. */
   readonly pageInfo: PageInfo;
 };
 
 /** A Rollout in a connection. */
 export type RolloutEdge = {
-  /** Give it as `after` to read on from here. */
+  /** Give this cursor as `after` to get the objects after this one. */
   readonly cursor: Scalars['String']['output'];
   /** The Rollout. */
   readonly node: Rollout;
 };
 
-/** How the carrying out of a revision stands. */
+/** State of a rollout. */
 export type RolloutState =
-  /** It was given up; `reason` says why. What served before goes on serving. */
+  /** It was given up; `reason` says why. The version that served before still serves. */
   | 'FAILED'
-  /** It is under way. */
+  /** It is in progress. */
   | 'PROGRESSING'
   /** Every gateway serves the revision. */
   | 'SUCCEEDED'
-  /** Another revision came before it was done. */
+  /** Another revision replaced it before it was done. */
   | 'SUPERSEDED';
 
 /** One thing that happened in a rollout. */
 export type RolloutStep = {
-  /** When. */
+  /** When the change was made. */
   readonly at: Scalars['DateTimeISO']['output'];
-  /** What happened. */
+  /** What happened, in a sentence. */
   readonly message: Scalars['String']['output'];
   /** The type of the event. */
   readonly name: Scalars['String']['output'];
 };
 
-/** What gateways serve of a deployment now. */
+/** The route of a deployment: what gateways serve now. */
 export type Route = {
-  /** The generation it carries: the one before, while a rollout is under way. */
+  /** The generation that it serves. During a rollout this is the previous one. */
   readonly generation: Scalars['Int']['output'];
-  /** Header whose value keeps its callers on one version; null where every request is routed on its own. */
+  /** Name of a header. Requests with the same value go to the same version. Null: routed by weight only. */
   readonly stickyHeader?: Maybe<Scalars['String']['output']>;
   /** Where the traffic goes. */
   readonly targets: ReadonlyArray<RouteTarget>;
@@ -1775,45 +1775,45 @@ export type Route = {
 
 /** How gateways merge the requests of a target. */
 export type RouteBatching = {
-  /** Rows of one merged inference. */
+  /** Most rows of one merged inference. */
   readonly maxBatchSize: Scalars['Int']['output'];
-  /** How long a request may be held back for others. */
+  /** How long a request may wait for others to be merged with. */
   readonly maxDelayMs: Scalars['Float']['output'];
 };
 
-/** Where a route sends a share of the traffic, or a copy of it. */
+/** A version to which a route sends a share of the traffic, or a copy of it. */
 export type RouteTarget = {
-  /** How its requests are merged; null where they are not. */
+  /** How its requests are merged. Null if they are not merged. */
   readonly batching?: Maybe<RouteBatching>;
-  /** Ids of the replicas that take requests now. Empty while the only one is being replaced: requests wait. */
+  /** Ids of the replicas that get requests now. Empty while the only replica is being replaced; requests then wait. */
   readonly replicaIds: ReadonlyArray<Scalars['ID']['output']>;
-  /** Percentage of the requests that it gets a copy of; 0 for a target that is no shadow. */
+  /** For a shadow: percentage of the requests that are copied to it. 0 for any other target. */
   readonly shadowPercent: Scalars['Float']['output'];
-  /** The version that serves it. */
+  /** The version that answers. */
   readonly version: Version;
-  /** Its share, relative to the sum of the weights. */
+  /** Its share of the traffic, relative to the sum of the weights. */
   readonly weight: Scalars['Int']['output'];
 };
 
-/** What validation found when it sent the rows of the sample alone, together, and beside large neighbours. */
+/** What validation found when it sent the rows of the sample alone, in batches, and beside rows with large values. */
 export type RowIndependence = {
-  /** What it rests on: what was compared, or where a difference was seen. */
+  /** What was compared, or where a difference was found. */
   readonly reason: Scalars['String']['output'];
-  /** What was found. */
+  /** The verdict. */
   readonly verdict: RowIndependenceVerdict;
 };
 
-/** Whether a row's answer depends on the rows beside it: what decides whether requests may be merged into one inference. */
+/** Whether the answer to a row depends on other rows in the same batch. This decides whether requests may be merged into one inference. */
 export type RowIndependenceVerdict =
-  /** A row was answered otherwise beside others than alone. Merged only where the spec says ON. */
+  /** The answer to a row changed in a batch. Merged only with `batching: ON`. */
   | 'DEPENDENT'
-  /** There is no batch dimension: an input or output does not begin with a dimension of rows. Never merged. */
+  /** An input or output has no batch dimension in front. Never merged. */
   | 'FIXED'
-  /** Every row gave the same bits alone, in batches and beside large neighbours. `batching: AUTO` merges. */
+  /** Every row gave the same bits alone, in batches and beside rows with large values. Merged with `batching: AUTO`. */
   | 'INDEPENDENT'
-  /** Rows differed by rounding only, within 1e-5 of the largest value of their output (1e-3 for FP16): a library that sums in another order at some batch sizes. Merged where the spec says ON. */
+  /** Answers differed only by rounding, within 1e-5 of the largest value of their output (1e-3 for FP16), because the library sums in another order at some batch sizes. Merged only with `batching: ON`. */
   | 'ROUNDING'
-  /** It could not be found out; the reason says why. Merged only where the spec says ON. */
+  /** It could not be determined; `reason` says why. Merged only with `batching: ON`. */
   | 'UNKNOWN';
 
 /** Runs a monitor at once. */
@@ -1824,7 +1824,7 @@ export type RunMonitorInput = {
 
 /** One tensor of a sample request. */
 export type SampleTensor = {
-  /** The elements, flat or nested, row by row. 64-bit integers beyond 2^53 are strings, and so are NaN and Infinity. */
+  /** The elements, flat or nested, row by row. 64-bit integers beyond 2^53, NaN and Infinity are strings. */
   readonly data: Scalars['JSON']['output'];
   /** Datatype by its Open Inference Protocol name. */
   readonly datatype: Scalars['String']['output'];
@@ -1836,7 +1836,7 @@ export type SampleTensor = {
 
 /** One tensor of a sample request. */
 export type SampleTensorInput = {
-  /** A list of the elements, flat or nested, row by row. 64-bit integers beyond 2^53 are strings, and so are NaN and Infinity. */
+  /** The elements, flat or nested, row by row. 64-bit integers beyond 2^53, NaN and Infinity are strings. */
   readonly data: Scalars['JSON']['input'];
   /** Datatype by its Open Inference Protocol name: BOOL, INT8 to INT64, UINT8 to UINT64, FP16, FP32, FP64 or BYTES. */
   readonly datatype: Scalars['String']['input'];
@@ -1850,9 +1850,9 @@ export type SampleTensorInput = {
 export type ScaleInput = {
   /** Which deployment. */
   readonly deployment: DeploymentRefInput;
-  /** The generation that the caller read. Another one is a CONFLICT. */
+  /** The generation that the caller read. Any other current generation gives CONFLICT. */
   readonly expectedGeneration?: InputMaybe<Scalars['Int']['input']>;
-  /** Why, for the revision. */
+  /** Reason for the change, stored with the revision. */
   readonly reason?: Scalars['String']['input'];
   /** Replicas of each target, 1 to 64. */
   readonly replicas: Scalars['Int']['input'];
@@ -1860,16 +1860,16 @@ export type ScaleInput = {
 
 /** What the autoscaler decided. */
 export type ScalingAction =
-  /** As many as before; written down when the reason is another than before. */
+  /** The number of replicas stays. Recorded only when the reason changes. */
   | 'HOLD'
-  /** Fewer replicas. */
+  /** The number of replicas goes down. */
   | 'SCALE_DOWN'
-  /** More replicas. */
+  /** The number of replicas goes up. */
   | 'SCALE_UP';
 
-/** One decision of the autoscaler, with what it saw and why. */
+/** One decision of the autoscaler, with its inputs and its reason. */
 export type ScalingDecision = Node & {
-  /** What was decided. */
+  /** The decision. */
   readonly action: ScalingAction;
   /** When it was made. */
   readonly at: Scalars['DateTimeISO']['output'];
@@ -1879,7 +1879,7 @@ export type ScalingDecision = Node & {
   readonly fromReplicas: Scalars['Int']['output'];
   /** Opaque and stable. */
   readonly id: Scalars['ID']['output'];
-  /** What it was decided from: the policy, the load by version id, the ratio, and `rule`, the part of the rule that decided. */
+  /** Inputs of the decision: the policy, the load by version id, the ratio, and `rule`, which names the rule that decided. */
   readonly inputs: Scalars['JSONObject']['output'];
   /** The policy that it was made for, as it is now. */
   readonly policy: ScalingPolicy;
@@ -1895,19 +1895,19 @@ export type ScalingDecisionConnection = {
   readonly edges: ReadonlyArray<ScalingDecisionEdge>;
   /** The objects themselves. */
   readonly nodes: ReadonlyArray<ScalingDecision>;
-  /** Where this page stands. */
+  /** Position of this page. */
   readonly pageInfo: PageInfo;
 };
 
 /** A ScalingDecision in a connection. */
 export type ScalingDecisionEdge = {
-  /** Give it as `after` to read on from here. */
+  /** Give this cursor as `after` to get the objects after this one. */
   readonly cursor: Scalars['String']['output'];
   /** The ScalingDecision. */
   readonly node: ScalingDecision;
 };
 
-/** How the replicas of a deployment follow its load. */
+/** Adjusts the number of replicas of a deployment to its load. */
 export type ScalingPolicy = Node & {
   /** When it was created. */
   readonly createdAt: Scalars['DateTimeISO']['output'];
@@ -1915,7 +1915,7 @@ export type ScalingPolicy = Node & {
   readonly createdBy: Scalars['String']['output'];
   /** Its decisions, newest first. */
   readonly decisions: ScalingDecisionConnection;
-  /** When it was deleted; null while it holds. Its decisions stay. */
+  /** When it was deleted. Null while it exists. Its decisions remain. */
   readonly deletedAt?: Maybe<Scalars['DateTimeISO']['output']>;
   /** The deployment that it scales. */
   readonly deployment: Deployment;
@@ -1923,22 +1923,22 @@ export type ScalingPolicy = Node & {
   readonly generation: Scalars['Int']['output'];
   /** Opaque and stable. */
   readonly id: Scalars['ID']['output'];
-  /** Never more replicas of each target. */
+  /** Most replicas of each target. */
   readonly maxReplicas: Scalars['Int']['output'];
-  /** Never fewer replicas of each target. */
+  /** Fewest replicas of each target. */
   readonly minReplicas: Scalars['Int']['output'];
-  /** Scaling down goes to the highest number that was right at any moment of this time. */
+  /** Replicas stop only when fewer were enough for this whole time. */
   readonly scaleDownWindowMs: Scalars['Int']['output'];
-  /** Requests that one replica should have in flight, waiting ones included. */
+  /** Requests in flight that one replica should have, including waiting ones. */
   readonly targetInFlight: Scalars['Float']['output'];
   /** When it last changed. */
   readonly updatedAt: Scalars['DateTimeISO']['output'];
-  /** The load is averaged over this time. */
+  /** Time over which the load is averaged. */
   readonly windowMs: Scalars['Int']['output'];
 };
 
 
-/** How the replicas of a deployment follow its load. */
+/** Adjusts the number of replicas of a deployment to its load. */
 export type ScalingPolicyDecisionsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: Scalars['Int']['input'];
@@ -1956,79 +1956,79 @@ export type ScalingPolicyPayload = {
 
 /** A version that a deployment sends requests to. */
 export type ServingVersion = {
-  /** Its replicas that are READY. */
+  /** Number of its replicas that are READY. */
   readonly readyReplicas: Scalars['Int']['output'];
-  /** Above 0 it is a shadow: it gets a copy of this percentage of the requests. */
+  /** For a shadow: percentage of the requests that are copied to it. 0 for any other target. */
   readonly shadowPercent: Scalars['Float']['output'];
-  /** Its model and number: `churn:3`. */
+  /** Its model and number, such as `churn:3`. */
   readonly version: Scalars['String']['output'];
-  /** Its share, relative to the sum of the weights. */
+  /** Its share of the traffic, relative to the sum of the weights. */
   readonly weight: Scalars['Int']['output'];
 };
 
-/** Creates a deployment's scaling policy, or replaces it. Replicas outside its bounds are corrected at once. */
+/** Creates or replaces a deployment's scaling policy. A number of replicas outside its limits is corrected at once. */
 export type SetScalingPolicyInput = {
   /** Which deployment. */
   readonly deployment: DeploymentRefInput;
-  /** The policy's generation that the caller read; 0 for "there is none". Another one is a CONFLICT. */
+  /** The policy's generation that the caller read, or 0 for "there is none". Any other current generation gives CONFLICT. */
   readonly expectedGeneration?: InputMaybe<Scalars['Int']['input']>;
-  /** A repetition with the same key answers the same and does nothing. */
+  /** A repeated call with the same key returns the same answer and does nothing. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
-  /** Never more replicas of each target, up to 64. */
+  /** Most replicas of each target, at most 64. */
   readonly maxReplicas: Scalars['Int']['input'];
-  /** Never fewer replicas of each target, 1 to 64. */
+  /** Fewest replicas of each target, 1 to 64. */
   readonly minReplicas?: Scalars['Int']['input'];
-  /** Scaling down goes to the highest number that was right at any moment of this time, 0 to 3600000. */
+  /** Replicas stop only when fewer were enough for this whole time, 0 to 3600000. */
   readonly scaleDownWindowMs?: Scalars['Int']['input'];
-  /** Requests that one replica should have in flight, waiting ones included; more than 0. */
+  /** Requests in flight that one replica should have, including waiting ones. Greater than 0. */
   readonly targetInFlight: Scalars['Float']['input'];
-  /** The load is averaged over this time, 10000 to 3600000. */
+  /** Time over which the load is averaged, 10000 to 3600000. */
   readonly windowMs?: Scalars['Int']['input'];
 };
 
 /** How urgent an alert is. */
 export type Severity =
-  /** Someone should be called. */
+  /** Someone must act now. */
   | 'CRITICAL'
-  /** Good to know. */
+  /** For information. */
   | 'INFO'
   /** Someone should look at it soon. */
   | 'WARNING';
 
-/** What a model takes and gives, in its own order. */
+/** Inputs and outputs of a model, in the model's order. */
 export type Signature = {
-  /** What it takes: in every request all of them that are not optional. */
+  /** Inputs. A request must have all that are not optional. */
   readonly inputs: ReadonlyArray<TensorSpec>;
-  /** What it gives; a request may ask for some of them only. */
+  /** Outputs. A request may ask for some of them only. */
   readonly outputs: ReadonlyArray<TensorSpec>;
 };
 
-/** What made a version, as its author says. */
+/** Training code of a version, as given by its author. */
 export type Source = {
-  /** Which revision of it. */
+  /** Revision of the training code, such as a commit. */
   readonly revision?: Maybe<Scalars['String']['output']>;
-  /** The training code. */
+  /** Location of the training code, as a URI. */
   readonly uri: Scalars['String']['output'];
 };
 
-/** What made a version. */
+/** Training code of a version. */
 export type SourceInput = {
-  /** Which revision of it. */
+  /** Revision of the training code, such as a commit. */
   readonly revision?: InputMaybe<Scalars['String']['input']>;
-  /** The training code. */
+  /** Location of the training code, as a URI. */
   readonly uri: Scalars['String']['input'];
 };
 
 export type Subscription = {
-  /** ALERT_FIRED and ALERT_RESOLVED, of everything, of one project or of one deployment. */
+  /** Alerts as they fire and are resolved, of all deployments, of one project or of one deployment. */
   readonly alertEvents: AlertEvent;
-  /** Every step of a deployment, live and in order. With `after` it first tells what was missed. */
+  /** Every event of a deployment, live and in order. With `after`, the events since that cursor are sent first. */
   readonly deploymentEvents: DeploymentEvent;
   /** Every event as it happens. */
   readonly eventFeed: Event;
-  /** Lines as they are written. With `after` it first tells what was missed. */
+  /** Log lines as they are written. With `after`, the lines since that cursor are sent first. */
   readonly logs: LogLine;
-  /** What becomes of a version: VERSION_CREATED, then VERSION_READY or VERSION_REJECTED; VALIDATION_DELAYED where validation could not run yet. */
+  /** Events of a version: VERSION_CREATED, then VERSION_READY or VERSION_REJECTED. VALIDATION_DELAYED says that validation could not run yet. */
   readonly versionEvents: VersionEvent;
 };
 
@@ -2068,15 +2068,15 @@ export type SubscriptionVersionEventsArgs = {
 
 /** One version that a deployment sends traffic to, or a copy of it. */
 export type Target = {
-  /** Whether its requests are merged, and why: what comes of the spec and of what validation found. */
+  /** Whether its requests are merged, and why. It follows from the spec and from validation. */
   readonly batching: TargetBatching;
   /** The deployment it belongs to. */
   readonly deployment: Deployment;
-  /** Requests, errors, latency and load of this target of late; null when no gateway reported on it. */
+  /** Recent requests, errors, latency and load of this target. Null if no gateway reported on it. */
   readonly metrics?: Maybe<TargetMetrics>;
   /** Its replicas that are not STOPPED or FAILED. */
   readonly replicas: ReadonlyArray<Replica>;
-  /** Percentage of the requests that it gets a copy of, its answers unseen by callers; 0 for a target that is no shadow. */
+  /** Percentage of the requests that are copied to it, if it is a shadow. 0 for any other target. */
   readonly shadowPercent: Scalars['Float']['output'];
   /** The version. */
   readonly version: Version;
@@ -2092,85 +2092,85 @@ export type TargetMetricsArgs = {
 
 /** Whether the requests of a target are merged, and why. */
 export type TargetBatching = {
-  /** Whether they are. */
+  /** Whether its requests are merged. */
   readonly enabled: Scalars['Boolean']['output'];
-  /** Rows of one merged inference; null where nothing is merged. */
+  /** Most rows of one merged inference. Null if nothing is merged. */
   readonly maxBatchSize?: Maybe<Scalars['Int']['output']>;
-  /** How long a request may be held back for others; null where nothing is merged. */
+  /** How long a request may wait for others to be merged with. Null if nothing is merged. */
   readonly maxDelayMs?: Maybe<Scalars['Float']['output']>;
-  /** Why, in a sentence: what the spec says, or what validation found. */
+  /** Reason in a sentence: what the spec says, or what validation found. */
   readonly reason: Scalars['String']['output'];
 };
 
-/** One version that gets a share of the traffic, or a copy of it: by `versionId`, or by `model` and `version` in the deployment's project. */
+/** A version that gets a share of the traffic, or a copy of it. Name it by `versionId`, or by `model` and `version` in the deployment's project. */
 export type TargetInput = {
   /** The model's name. */
   readonly model?: InputMaybe<Scalars['String']['input']>;
-  /** Makes it a shadow: it gets a copy of this percentage of the requests, 0 to 100, and no caller sees its answers. A shadow has weight 0. */
+  /** Makes the target a shadow: it gets a copy of this percentage of the requests, 0 to 100, and callers do not get its answers. A shadow has weight 0. */
   readonly shadowPercent?: Scalars['Float']['input'];
-  /** The version's number; the newest READY one where it is left out. */
+  /** The version's number. The newest READY version if left out. */
   readonly version?: InputMaybe<Scalars['Int']['input']>;
   /** The version's id. */
   readonly versionId?: InputMaybe<Scalars['ID']['input']>;
-  /** Its share, relative to the sum of the weights, 0 to 10000. Default 100, and 0 for a shadow. */
+  /** Its share of the traffic, relative to the sum of the weights, 0 to 10000. Default 100, and 0 for a shadow. */
   readonly weight?: InputMaybe<Scalars['Int']['input']>;
 };
 
 /** What gateways measured of one version in a deployment. */
 export type TargetMetrics = {
-  /** Batches by their rows; sizes that did not occur are left out. */
+  /** Number of batches by their size. Sizes that did not occur are left out. */
   readonly batchSizes: ReadonlyArray<BatchSizeCount>;
-  /** For half of the answered requests the runtime took at most this long, for the whole batch where requests were merged; null without any. */
+  /** Median time in the runtime of answered requests; for a merged request, the time of the whole batch. Null without any. */
   readonly computeTimeP50Ms?: Maybe<Scalars['Float']['output']>;
-  /** For 95 of 100 answered requests the runtime took at most this long; null without any. */
+  /** 95th percentile of the time in the runtime of answered requests. Null without any. */
   readonly computeTimeP95Ms?: Maybe<Scalars['Float']['output']>;
-  /** For 99 of 100 answered requests the runtime took at most this long; null without any. */
+  /** 99th percentile of the time in the runtime of answered requests. Null without any. */
   readonly computeTimeP99Ms?: Maybe<Scalars['Float']['output']>;
-  /** For how much of the asked time gateways have reported, up to `windowMs`; the newest seconds may be missing. 0: nothing is known, which is not the same as no requests. */
+  /** How much of the requested time gateways have reported on, at most `windowMs`. The newest seconds may be missing. 0 means that nothing is known, which is not the same as no requests. */
   readonly coveredMs: Scalars['Int']['output'];
-  /** Failed requests that were not the caller's doing, as a fraction of all, 0 to 1; null without requests. */
+  /** Failed requests as a fraction of all, 0 to 1. The caller's own mistakes and cancellations do not count as failed. Null without requests. */
   readonly errorRate?: Maybe<Scalars['Float']['output']>;
-  /** Failed requests by kind; kinds that did not happen are left out. */
+  /** Failed requests by kind. Kinds that did not occur are left out. */
   readonly errors: ReadonlyArray<ErrorCount>;
-  /** Batches that runtimes executed, a request on its own being one too; a whole number. */
+  /** Number of batches that runtimes executed, a whole number. A request that was not merged is a batch too. */
   readonly executions: Scalars['Float']['output'];
-  /** Mean number of requests accepted and not yet answered, waiting ones included; null when nothing is known. */
+  /** Mean number of accepted requests without an answer, including waiting ones. Null if nothing is known. */
   readonly inFlight?: Maybe<Scalars['Float']['output']>;
-  /** The most that one gateway had in flight at one time for one target; null when nothing is known. */
+  /** Highest number of requests in flight at one gateway for one target. Null if nothing is known. */
   readonly inFlightMax?: Maybe<Scalars['Int']['output']>;
-  /** Half of the requests took at most this long, from arrival to answer; null without requests. Read from a histogram: off by at most 19 %. */
+  /** Median time from arrival to answer. Null without requests. Computed from a histogram: off by at most 19 %. */
   readonly latencyP50Ms?: Maybe<Scalars['Float']['output']>;
-  /** 95 of 100 requests took at most this long; null without requests. */
+  /** 95th percentile of the time from arrival to answer. Null without requests. */
   readonly latencyP95Ms?: Maybe<Scalars['Float']['output']>;
-  /** 99 of 100 requests took at most this long; null without requests. */
+  /** 99th percentile of the time from arrival to answer. Null without requests. */
   readonly latencyP99Ms?: Maybe<Scalars['Float']['output']>;
-  /** Mean rows of a batch; null without executions. */
+  /** Mean number of rows of a batch. Null without executions. */
   readonly meanBatchSize?: Maybe<Scalars['Float']['output']>;
-  /** Over how much time the other figures were counted; divide by it for a rate. Gateways count in windows of 5 s, those that wait for the database in longer ones, and each counts as a whole or not at all: to the asked time belong those whose middle lies in it. */
+  /** Length of time that the other figures cover; divide by it to get a rate. Gateways count in windows of 5 s, and in longer ones while they wait for the database. A window counts if its middle lies in the requested time, and then as a whole. */
   readonly measuredMs: Scalars['Int']['output'];
-  /** Mean number of requests that waited for a replica; null when nothing is known. */
+  /** Mean number of requests that waited for a replica. Null if nothing is known. */
   readonly queue?: Maybe<Scalars['Float']['output']>;
-  /** The most that waited at one gateway at one time for one target; null when nothing is known. */
+  /** Highest number of requests that waited at one gateway for one target. Null if nothing is known. */
   readonly queueMax?: Maybe<Scalars['Int']['output']>;
-  /** Half of the answered requests went to a replica at most this long after their arrival; null without answered requests. */
+  /** Median time from the arrival of an answered request until it was sent to a replica. Null without any. */
   readonly queueTimeP50Ms?: Maybe<Scalars['Float']['output']>;
-  /** 95 of 100 answered requests waited at most this long; null without any. */
+  /** 95th percentile of the time until an answered request was sent to a replica. Null without any. */
   readonly queueTimeP95Ms?: Maybe<Scalars['Float']['output']>;
-  /** 99 of 100 answered requests waited at most this long; null without any. */
+  /** 99th percentile of the time until an answered request was sent to a replica. Null without any. */
   readonly queueTimeP99Ms?: Maybe<Scalars['Float']['output']>;
-  /** Bytes of the bodies of answered requests, as they came (messages over gRPC: inflated); a whole number. */
+  /** Bytes of the bodies of answered requests as received (gRPC messages: decompressed), a whole number. */
   readonly requestBytes: Scalars['Float']['output'];
-  /** Finished requests, failed ones included; a whole number. */
+  /** Number of finished requests, including failed ones, a whole number. */
   readonly requests: Scalars['Float']['output'];
-  /** Bytes of the tensors that answered them, in binary form whatever the protocol made of them; a whole number. */
+  /** Bytes of the tensors in the answers, counted in binary form for every protocol, a whole number. */
   readonly responseBytes: Scalars['Float']['output'];
   /** The version that was measured. */
   readonly version: Version;
 };
 
-/** A tensor of an answer. */
+/** An output tensor. */
 export type Tensor = {
-  /** Its elements, row-major and flat. 64-bit integers, NaN and Infinity are strings. */
+  /** Its elements, flat and in row-major order. 64-bit integers, NaN and Infinity are strings. */
   readonly data: Scalars['JSON']['output'];
   /** Its datatype by its Open Inference Protocol name. */
   readonly datatype: Scalars['String']['output'];
@@ -2180,11 +2180,11 @@ export type Tensor = {
   readonly shape: ReadonlyArray<Scalars['Int']['output']>;
 };
 
-/** A tensor of a request. */
+/** An input tensor. */
 export type TensorInput = {
-  /** Its elements, row-major, nested or flat. 64-bit integers may be strings; `"NaN"`, `"Infinity"` and `"-Infinity"` are. */
+  /** Its elements, flat or nested, in row-major order. 64-bit integers may be strings; `"NaN"`, `"Infinity"` and `"-Infinity"` must be. */
   readonly data: Scalars['JSON']['input'];
-  /** Its datatype by its Open Inference Protocol name: `FP32`. */
+  /** Its datatype by its Open Inference Protocol name, such as `FP32`. */
   readonly datatype: Scalars['String']['input'];
   /** The input's name in the signature. */
   readonly name: Scalars['String']['input'];
@@ -2192,19 +2192,19 @@ export type TensorInput = {
   readonly shape: ReadonlyArray<Scalars['Int']['input']>;
 };
 
-/** What a model says of one input or output. */
+/** Description of one input or output of a model. */
 export type TensorSpec = {
   /** Datatype by its Open Inference Protocol name: BOOL, INT8 to INT64, UINT8 to UINT64, FP16, FP32, FP64 or BYTES. */
   readonly datatype: Scalars['String']['output'];
   /** Its name in requests and answers. */
   readonly name: Scalars['String']['output'];
-  /** Whether a request may leave it out, because the model has a default for it. Always false for an output. */
+  /** Whether a request may omit it, because the model has a default. Always false for an output. */
   readonly optional: Scalars['Boolean']['output'];
-  /** Dimensions; -1 may be any size. null where the model does not say how many dimensions there are. */
+  /** Dimensions; -1 means any size. Null if the model does not say how many dimensions there are. */
   readonly shape?: Maybe<ReadonlyArray<Scalars['Int']['output']>>;
 };
 
-/** A bearer token. Only its hash is kept; nobody can read it again. */
+/** A bearer token. Only its hash is stored, so its secret cannot be read again. */
 export type Token = Node & {
   /** When it was made. */
   readonly createdAt: Scalars['DateTimeISO']['output'];
@@ -2212,9 +2212,9 @@ export type Token = Node & {
   readonly createdBy: Scalars['String']['output'];
   /** Opaque and stable. */
   readonly id: Scalars['ID']['output'];
-  /** Its name, never used twice. Who acts with it is `token:<name>`. */
+  /** Its name, never used twice. Audit entries and events name its user `token:<name>`. */
   readonly name: Scalars['String']['output'];
-  /** When it was revoked; null while it is valid. */
+  /** When it was revoked. Null while it is valid. */
   readonly revokedAt?: Maybe<Scalars['DateTimeISO']['output']>;
 };
 
@@ -2224,23 +2224,23 @@ export type TokenConnection = {
   readonly edges: ReadonlyArray<TokenEdge>;
   /** The objects themselves. */
   readonly nodes: ReadonlyArray<Token>;
-  /** Where this page stands. */
+  /** Position of this page. */
   readonly pageInfo: PageInfo;
 };
 
 /** A Token in a connection. */
 export type TokenEdge = {
-  /** Give it as `after` to read on from here. */
+  /** Give this cursor as `after` to get the objects after this one. */
   readonly cursor: Scalars['String']['output'];
   /** The Token. */
   readonly node: Token;
 };
 
-/** Changes an alert rule. What is left out keeps its value; its name cannot change. The next run is judged by it. */
+/** Changes an alert rule. A field that is left out keeps its value; the name cannot change. It applies from the next run. */
 export type UpdateAlertRuleInput = {
-  /** On which side of the threshold the value is alarming. */
+  /** Whether a value above or below the threshold raises an alert. */
   readonly comparison?: InputMaybe<Comparison>;
-  /** Runs with data in a row that must agree before an alert fires, and before it resolves: 1 to 100. */
+  /** How many runs in a row must agree before an alert fires, and before it is resolved, 1 to 100. Runs without data do not count. */
   readonly consecutiveRuns?: InputMaybe<Scalars['Int']['input']>;
   /** The alert rule's id. */
   readonly id: Scalars['ID']['input'];
@@ -2252,9 +2252,9 @@ export type UpdateAlertRuleInput = {
 
 /** Changes a model. */
 export type UpdateModelInput = {
-  /** Takes the place of the description; at most 10,000 characters. */
+  /** The new description, at most 10,000 characters. */
   readonly description: Scalars['String']['input'];
-  /** The generation that the caller read. Another one is a CONFLICT. */
+  /** The generation that the caller read. Any other current generation gives CONFLICT. */
   readonly expectedGeneration?: InputMaybe<Scalars['Int']['input']>;
   /** The model's name. */
   readonly name: Scalars['String']['input'];
@@ -2262,15 +2262,15 @@ export type UpdateModelInput = {
   readonly project?: Scalars['String']['input'];
 };
 
-/** Changes a monitor. What is left out keeps its value; its name and its metric cannot change. */
+/** Changes a monitor. A field that is left out keeps its value; name and metric cannot change. */
 export type UpdateMonitorInput = {
   /** When it runs, as a cron expression in UTC. */
   readonly cron?: InputMaybe<Scalars['String']['input']>;
   /** The monitor's id. */
   readonly id: Scalars['ID']['input'];
-  /** A run over fewer requests has NO_DATA; at least 1. */
+  /** Fewest requests that a run needs, at least 1. A run over fewer has NO_DATA. */
   readonly minimumRequests?: InputMaybe<Scalars['Int']['input']>;
-  /** Of LATENCY: which quantile, between 0 and 1. */
+  /** For LATENCY: the quantile, between 0 and 1. Null for other metrics. */
   readonly quantile?: InputMaybe<Scalars['Float']['input']>;
   /** How far back a run looks, 5000 to 86400000. */
   readonly windowMs?: InputMaybe<Scalars['Int']['input']>;
@@ -2278,27 +2278,27 @@ export type UpdateMonitorInput = {
 
 /** Changes a project. */
 export type UpdateProjectInput = {
-  /** Takes the place of the description; at most 10,000 characters. */
+  /** The new description, at most 10,000 characters. */
   readonly description: Scalars['String']['input'];
-  /** The generation that the caller read. Another one is a CONFLICT. */
+  /** The generation that the caller read. Any other current generation gives CONFLICT. */
   readonly expectedGeneration?: InputMaybe<Scalars['Int']['input']>;
   /** The project's name. */
   readonly name: Scalars['String']['input'];
 };
 
-/** Something about the input that the caller can act on. Nothing was changed. */
+/** An error that the caller can correct. Nothing was changed. */
 export type UserError = {
-  /** What kind of failure it is. */
+  /** The kind of failure. */
   readonly code: ErrorCode;
-  /** Path of the offending field, from `input` down. Empty where it is not one field. */
+  /** Path of the field that is wrong, from `input` down. Empty if it is not one field. */
   readonly field: ReadonlyArray<Scalars['String']['output']>;
-  /** What was wrong, where, and what would be right. */
+  /** What is wrong, and what would be right. */
   readonly message: Scalars['String']['output'];
 };
 
 /** An immutable version of a model. */
 export type Version = Node & {
-  /** What computed in validation. Replicas use the same backend and no other: one that is not available is why they fail. null unless READY, and for versions that were validated before Pilothouse recorded it, whose replicas use the fastest backend there is. */
+  /** The backend that validated the version. Replicas use only this backend, and fail if it is not available. Null unless READY, and for versions validated before Pilothouse recorded it; replicas of those use the fastest available backend. */
   readonly backend?: Maybe<Backend>;
   /** The versions that were made from it, newest first. */
   readonly children: VersionConnection;
@@ -2308,39 +2308,39 @@ export type Version = Node & {
   readonly createdBy: Scalars['String']['output'];
   /** Deployments that are not DELETED whose present spec sends traffic to it. */
   readonly deployments: ReadonlyArray<Deployment>;
-  /** What its author says of it; may be empty. */
+  /** Its author's description. May be empty. */
   readonly description: Scalars['String']['output'];
-  /** SHA-256 over the format and all paths and digests: equal for equal files. */
+  /** SHA-256 over the format, all paths and all digests. Equal files give equal digests. */
   readonly digest: Scalars['String']['output'];
   /** Its files, by path; at most 1,000. */
   readonly files: ReadonlyArray<VersionFile>;
-  /** What kind of files it consists of. */
+  /** Format of its files. */
   readonly format: Scalars['String']['output'];
   /** Opaque and stable. */
   readonly id: Scalars['ID']['output'];
-  /** Where it comes from. */
+  /** How it was made: data, hyperparameters, metrics, code. */
   readonly lineage: Lineage;
-  /** How long loading took in validation; null unless READY. */
+  /** How long loading took in validation. Null unless READY. */
   readonly loadMs?: Maybe<Scalars['Float']['output']>;
-  /** The last lines that validation logged, where it was REJECTED. */
+  /** The last lines of the validation's log. Null unless REJECTED. */
   readonly logTail?: Maybe<Scalars['String']['output']>;
-  /** Memory of the validating process after its inference, as a 64-bit integer; null unless READY. */
+  /** Memory of the validating process after its inference, as a 64-bit integer. Null unless READY. */
   readonly memoryBytes?: Maybe<Scalars['String']['output']>;
   /** The model it belongs to. */
   readonly model: Model;
-  /** Its number in the model, from 1 on without a gap. */
+  /** Its number in the model, from 1, without gaps. */
   readonly number: Scalars['Int']['output'];
-  /** The version it was made from; null for a first one. */
+  /** The version it was made from. Null for a first version. */
   readonly parent?: Maybe<Version>;
-  /** Why it was REJECTED, in the runtime's own words; while VALIDATING, why validation could not run yet. */
+  /** Why it was REJECTED, with the runtime's own message. While VALIDATING: why validation could not run yet. */
   readonly reason?: Maybe<Scalars['String']['output']>;
-  /** Whether a row's answer depends on the rows beside it; null unless READY. */
+  /** Whether the answer to a row depends on other rows in the batch. Null unless READY. */
   readonly rowIndependence?: Maybe<RowIndependence>;
   /** The runtime plugin that loads it. */
   readonly runtime: Scalars['String']['output'];
-  /** The request that validation and readiness probes send; null where it is made from the signature. */
+  /** The request that validation and readiness probes send. Null if it is made from the signature. */
   readonly sample?: Maybe<ReadonlyArray<SampleTensor>>;
-  /** What it takes and gives, read from the model; null unless READY. */
+  /** Its inputs and outputs, read from the model. Null unless READY. */
   readonly signature?: Maybe<Signature>;
   /** Whether it can be deployed. */
   readonly state: VersionState;
@@ -2361,13 +2361,13 @@ export type VersionConnection = {
   readonly edges: ReadonlyArray<VersionEdge>;
   /** The objects themselves. */
   readonly nodes: ReadonlyArray<Version>;
-  /** Where this page stands. */
+  /** Position of this page. */
   readonly pageInfo: PageInfo;
 };
 
 /** A Version in a connection. */
 export type VersionEdge = {
-  /** Give it as `after` to read on from here. */
+  /** Give this cursor as `after` to get the objects after this one. */
   readonly cursor: Scalars['String']['output'];
   /** The Version. */
   readonly node: Version;
@@ -2375,19 +2375,19 @@ export type VersionEdge = {
 
 /** A step in the validation of a version. */
 export type VersionEvent = Event & {
-  /** Who made it: `token:<name>` for a caller, `system:<part>` for what Pilothouse decided itself. */
+  /** Who made the change: `token:<name>` for a caller, `system:<part>` for Pilothouse itself. */
   readonly actor: Scalars['String']['output'];
   /** When the change was made. */
   readonly at: Scalars['DateTimeISO']['output'];
-  /** Give it as `after` to resume behind this event. */
+  /** Give this cursor as `after` to continue after this event. */
   readonly cursor: Scalars['String']['output'];
-  /** What happened, for people. */
+  /** What happened, as text for people. */
   readonly message: Scalars['String']['output'];
-  /** What the event carries, by its topic. */
+  /** Data of the event. Its fields depend on the topic. */
   readonly payload: Scalars['JSONObject']['output'];
-  /** Id of the object that the event belongs to; `node(id)` takes it. */
+  /** Id of the object that the event is about. `node(id)` takes it. */
   readonly subjectId: Scalars['ID']['output'];
-  /** What happened, in the past tense: `REPLICA_READY`. */
+  /** The kind of the event, such as `REPLICA_READY`. */
   readonly type: Scalars['String']['output'];
   /** The version as it is now. */
   readonly version: Version;
@@ -2399,17 +2399,17 @@ export type VersionFile = {
   readonly artifact: Artifact;
   /** SHA-256 of the bytes: the digest of its artifact. */
   readonly digest: Scalars['String']['output'];
-  /** Where it lies in the folder of the version: relative, with forward slashes. */
+  /** Path in the folder of the version, relative, with forward slashes. */
   readonly path: Scalars['String']['output'];
   /** Its size, as a 64-bit integer. */
   readonly sizeBytes: Scalars['String']['output'];
 };
 
-/** A file of a version, whose bytes were uploaded before with `PUT /artifacts/<digest>`. */
+/** A file of a version. Upload its bytes first, with `PUT /artifacts/<digest>`. */
 export type VersionFileInput = {
   /** SHA-256 of the bytes, 64 lower-case hexadecimal digits. */
   readonly digest: Scalars['String']['input'];
-  /** Where it lies in the folder of the version: relative, with forward slashes, without "." and "..". */
+  /** Path in the folder of the version, relative, with forward slashes, without "." and "..". */
   readonly path: Scalars['String']['input'];
 };
 
@@ -2417,47 +2417,47 @@ export type VersionFileInput = {
 export type VersionPayload = {
   /** Why nothing was changed; empty when the mutation did what it was asked. */
   readonly userErrors: ReadonlyArray<UserError>;
-  /** The version, VALIDATING: `versionEvents` tells what becomes of it. Null when nothing was made. */
+  /** The version, in the state VALIDATING; follow it with `versionEvents`. Null if nothing was created. */
   readonly version?: Maybe<Version>;
 };
 
 /** Whether a version can be deployed. */
 export type VersionState =
-  /** It was loaded and answered a real inference: it can be deployed. */
+  /** It loaded and answered a real inference. It can be deployed. */
   | 'READY'
-  /** It could not be loaded, or did not answer; `reason` and `logTail` say why. It stays so. */
+  /** It did not load, or did not answer. `reason` and `logTail` say why. This is final. */
   | 'REJECTED'
-  /** It is being loaded and asked once, in a process of its own. `reason` says why where this could not be done yet. */
+  /** It is loaded and sent one request, in a separate process. If this could not run yet, `reason` says why. */
   | 'VALIDATING';
 
-/** Whoever sent this request. */
+/** The sender of this request. */
 export type Viewer = {
-  /** The name that audit entries and events carry: `token:<name>`. */
+  /** The name in audit entries and events: `token:<name>`. */
   readonly actor: Scalars['String']['output'];
-  /** The token that came with the request. */
+  /** The token of the request. */
   readonly token: Token;
 };
 
-/** Why a deployment is as it is. */
+/** Explanation of a deployment. */
 export type Why = {
   /** Who made the revision. */
   readonly actor: Scalars['String']['output'];
   /** The deployment. */
   readonly deployment: Deployment;
-  /** All of it, in lines for people. */
+  /** The whole explanation, as lines of text. */
   readonly lines: ReadonlyArray<Scalars['String']['output']>;
-  /** What is wrong: conditions, failed replicas, firing alerts. Empty where nothing is. */
+  /** Problems: conditions, failed replicas, firing alerts. Empty if there are none. */
   readonly problems: ReadonlyArray<Scalars['String']['output']>;
-  /** Why the revision was made; may be empty. */
+  /** Reason given for the revision. May be empty. */
   readonly reason: Scalars['String']['output'];
-  /** Replicas that are wanted of each target. */
+  /** Wanted number of replicas of each target. */
   readonly replicas: Scalars['Int']['output'];
-  /** Why there are so many: the spec, or the last decision of the scaling policy. */
+  /** Why this number is wanted: the spec, or the last decision of the scaling policy. */
   readonly replicasReason: Scalars['String']['output'];
-  /** Number of the present revision. */
+  /** Number of the current revision. */
   readonly revision: Scalars['Int']['output'];
   /** The versions that get requests. */
   readonly serving: ReadonlyArray<ServingVersion>;
-  /** When the revision was rolled out; when it was made, while it is not. */
+  /** When the revision was rolled out, or when it was made if that is not done yet. */
   readonly since: Scalars['DateTimeISO']['output'];
 };
