@@ -20,6 +20,7 @@ import { HttpFront, METHODS, type ListenAt } from './http/http-server.js';
 import { TextProcess } from './text/text-process.js';
 import { Texts } from './text/texts.js';
 import { chooseReader, type WantedReader } from './http/http-reader-choice.js';
+import { HeldBytes } from './held-bytes.js';
 import { forgetProcess, recordProcess } from './process-record.js';
 import { Receptions } from './receptions.js';
 import { ReplicaLinks } from './replicas/replica-links.js';
@@ -89,7 +90,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     onDrained: () => control.acknowledge(),
     onTrouble: (replica, reason) => log.warn({ replica: replica.replicaId, address: replica.address, reason }, 'a replica cannot be used; trying again'),
   });
+  const held = new HeldBytes();
   const router: Router = new Router({
+    held,
     meter,
     now,
     linkTo: (replica, target) => links.to(replica, target),
@@ -145,7 +148,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   await firstTable(control, tables, path, log);
   await metrics.start();
-  const textProcesses = { long: new TextProcess(), longest: new TextProcess() };
+  const textProcesses = { long: new TextProcess(held), longest: new TextProcess(held) };
   const protocols = httpProtocols(dataPlane, new Texts(dataPlane, textProcesses), options).set(
     METRICS_ROOT,
     metricsProtocol(() => metrics.text(), options.openMetrics),
@@ -156,6 +159,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     routes,
     gate,
     receptions,
+    held,
     newReader: reader.create,
     hosts: options.hosts,
     cors: corsPolicy(options.corsOrigins, METHODS),
@@ -195,7 +199,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await grpcsTurn;
     if (dataPlane.draining) return undefined;
     const { GrpcFront } = await import('./grpc/grpc-server.js');
-    const front = new GrpcFront({ dataPlane, gate, receptions, onError: (code) => errors.count('grpc', code), log });
+    const front = new GrpcFront({ dataPlane, gate, receptions, held, onError: (code) => errors.count('grpc', code), log });
     return { front, address: await front.listen(options.grpc) };
   }
 }

@@ -8,8 +8,8 @@ export const MAX_RECEIVING_BYTES = 200 * 1024 * 1024;
 /** A request that comes at fewer bytes per second for so long ends. */
 export const RECEPTION_MIN_RATE = 16 * 1024;
 export const RECEPTION_SLOW_MS = 10_000;
-/** Answers that their callers have not taken yet, over all connections; beyond it a caller is asked to come again. */
-export const MAX_UNSENT_BYTES = 512 * 1024 * 1024;
+/** Memory of what waits: requests, texts, shadow copies and unread answers together (`held-bytes.ts`). */
+export const MAX_HELD_BYTES = 192 * 1024 * 1024;
 /** One message on a replica's socket. Answers may be larger than what asked for them; a replica gives none that is longer than this. */
 export const MAX_FRAME_BYTES = MAX_ANSWER_BYTES;
 /** Text of tensors takes up to a second a megabyte to read: up to here it is read between other requests, beyond it in another process. */
@@ -19,13 +19,12 @@ export const MAX_ELEMENTS_WRITTEN_HERE = 16 * 1024;
 /** What is longer still takes seconds, and has a process of its own, so that what is merely long does not wait for it. */
 export const MAX_TEXT_READ_SOON = 16 * MAX_TEXT_READ_HERE;
 export const MAX_ELEMENTS_WRITTEN_SOON = 16 * MAX_ELEMENTS_WRITTEN_HERE;
-/** Such a process: how long one text may take, how much memory, how many wait and how large they are together. */
+/** Such a process: how long one text may take, how much memory, and how many wait. */
 export const TEXT_LIMIT_MS = 20_000;
 /** What another process costs: one that works on what nobody waits for any more may go on for so long. */
 export const TEXT_RESTART_MS = 500;
 export const TEXT_HEAP_MB = 1_024;
 export const MAX_TEXTS_WAITING = 64;
-export const MAX_TEXT_BYTES_WAITING = 256 * 1024 * 1024;
 /** An answer as text, which is also what one string of the engine's can hold; with room for what goes before it in the frame. */
 export const MAX_TEXT_BYTES = MAX_FRAME_BYTES - 64 * 1024;
 /** What a text may say beside its tensors' elements (names, parameters, requested outputs): the gateway's thread reads that. */
@@ -44,9 +43,6 @@ export const REQUEST_TIMEOUT_MS = 120_000;
 export const ANSWER_TIMEOUT_MS = 120_000;
 /** Longer than the usual load balancer keeps its side, so that the other side closes first. */
 export const KEEP_ALIVE_TIMEOUT_MS = 75_000;
-
-/** Tensors that wait for a replica, over all requests of a deployment; beyond it a caller is asked to come again. */
-export const MAX_QUEUED_BYTES = 256 * 1024 * 1024;
 
 /** Tensors of one merged message; a request that is larger goes alone. */
 export const MAX_BATCH_BYTES = 64 * 1024 * 1024;

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { InferRequest } from '../../runtimes/open-inference/message.js';
 import type { Tensor } from '../../runtimes/tensor.js';
 import { now } from '../../server/gateway/clock.js';
+import { HeldBytes } from '../../server/gateway/held-bytes.js';
 import { DataPlane } from '../../server/gateway/dispatch/data-plane.js';
 import type { GatewayError } from '../../server/gateway/gateway-error.js';
 import { Meter } from '../../server/gateway/metering/meter.js';
@@ -40,6 +41,7 @@ async function serve(route: RouteDocument): Promise<void> {
     onTrouble: () => undefined,
   });
   router = new Router({
+    held: new HeldBytes(),
     meter: new Meter(),
     now,
     linkTo: (replica, target) => links.to(replica, target),

@@ -1,17 +1,33 @@
 /** Everybody who waits at one target: in the waiting room, or as a suspect. Keeps the deployment's budget and the meter right. */
-import { MAX_QUEUED_BYTES } from '../limits.js';
+import type { HeldBytes } from '../held-bytes.js';
 import type { TargetMeter } from '../metering/meter.js';
 import { Line } from './line.js';
 import type { Pending } from './pending.js';
 import { WaitingRoom } from './waiting-room.js';
 
-/** How many may wait, over all targets of a deployment. */
-export interface QueueBudget {
-  waiting: number;
-  /** Of the tensors of those that wait. */
-  bytes: number;
+/** How many requests wait over all targets of a deployment, and how many may. Their tensors count as bytes that the gateway holds. */
+export class QueueBudget {
+  waiting = 0;
   /** Requests. */
-  limit: number;
+  limit = 0;
+
+  /** @param kind shadow copies have a budget of their own: they must not take the place of a caller's request */
+  constructor(
+    readonly held: HeldBytes,
+    private readonly kind: 'requests' | 'shadowCopies' = 'requests',
+  ) {}
+
+  /** Why nobody else may wait; undefined while there is room. */
+  fullBecause(bytes: number): string | undefined {
+    const { waiting, limit, held, kind } = this;
+    if (waiting >= limit) return `${waiting} requests wait already in this gateway process; the deployment has a limit of ${limit} for each`;
+    return held.hasRoom(kind, bytes) ? undefined : held.fullBecause(kind);
+  }
+
+  count(requests: number, bytes: number): void {
+    this.waiting += requests;
+    this.held.count(this.kind, requests, bytes);
+  }
 }
 
 export class DispatchQueue {
@@ -28,12 +44,7 @@ export class DispatchQueue {
 
   /** Why nobody else may wait; undefined while there is room. */
   fullBecause(bytes: number): string | undefined {
-    const { budget } = this;
-    if (budget.waiting >= budget.limit)
-      return `${budget.waiting} requests wait already in this gateway process; the deployment has a limit of ${budget.limit} for each`;
-    if (budget.waiting > 0 && budget.bytes + bytes > MAX_QUEUED_BYTES)
-      return `requests with ${budget.bytes} bytes of tensors wait already in this gateway process; each has a limit of ${MAX_QUEUED_BYTES} for a deployment`;
-    return undefined;
+    return this.budget.fullBecause(bytes);
   }
 
   join(pending: Pending): void {
@@ -78,8 +89,7 @@ export class DispatchQueue {
   }
 
   private count(requests: number, bytes: number): void {
-    this.budget.waiting += requests;
-    this.budget.bytes += bytes;
+    this.budget.count(requests, bytes);
     this.bytes += bytes;
   }
 }

@@ -3,9 +3,10 @@
  * swapped in at once, between two requests; what the old one still has under way is finished by it.
  */
 import { BatchRule } from './batch-rule.js';
-import type { QueueBudget } from './dispatch-queue.js';
+import { QueueBudget } from './dispatch-queue.js';
 import { Dispatcher, kindOf } from './dispatcher.js';
 import { GatewayError } from '../gateway-error.js';
+import type { HeldBytes } from '../held-bytes.js';
 import type { Lane, Link } from '../replicas/lane.js';
 import type { Meter, TargetMeter } from '../metering/meter.js';
 import type { CallContext } from './call.js';
@@ -28,7 +29,7 @@ export interface Target {
 export interface Deployment {
   readonly route: RouteDocument;
   readonly budget: QueueBudget;
-  /** For copies that wait for a shadow: they must not take the place of a caller's request. */
+  /** For copies that wait for a shadow. */
   readonly shadowBudget: QueueBudget;
   readonly targets: readonly Target[];
   /** Those of them that get copies. */
@@ -36,6 +37,7 @@ export interface Deployment {
 }
 
 export interface RouterOptions {
+  readonly held: HeldBytes;
   readonly meter: Meter;
   readonly now: () => number;
   /** The link to a replica of the table that is being swapped in. */
@@ -114,9 +116,9 @@ export class Router {
   }
 
   private build(route: RouteDocument, before: Deployment | undefined, updates: (() => void)[]): Deployment {
-    const { meter, now, linkTo, onStanding, onUnmergeable } = this.options;
-    const budget = before?.budget ?? { waiting: 0, bytes: 0, limit: 0 };
-    const shadowBudget = before?.shadowBudget ?? { waiting: 0, bytes: 0, limit: 0 };
+    const { held, meter, now, linkTo, onStanding, onUnmergeable } = this.options;
+    const budget = before?.budget ?? new QueueBudget(held);
+    const shadowBudget = before?.shadowBudget ?? new QueueBudget(held, 'shadowCopies');
     budget.limit = shadowBudget.limit = route.maxQueue;
     const targets = route.targets.map((targetRoute): Target => {
       const same = before?.targets.find((target) => isSame(target.route, targetRoute));

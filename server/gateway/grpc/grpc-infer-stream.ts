@@ -11,7 +11,7 @@ import { countError } from './grpc-error-count.js';
 import { addressOf, infer } from './grpc-infer.js';
 import { streamFailure, streamResponse } from './grpc-infer-response.js';
 import { StatusError, statusOf } from './grpc-status.js';
-import { cut } from './grpc-unsent.js';
+import { cut, holdUnread } from './grpc-unread.js';
 import type { WireMessage } from './grpc-wire-message.js';
 
 type Stream = ServerDuplexStream<Buffer, WireMessage>;
@@ -52,7 +52,7 @@ class InferStream {
   /** Lets go who waits to write. */
   private writable: () => void = () => undefined;
   /** Of answers that were written and are not taken, what is to be told when they are. */
-  private readonly unsent = new Set<() => void>();
+  private readonly unread = new Set<() => void>();
   private patience: NodeJS.Timeout | undefined;
 
   constructor(
@@ -79,7 +79,7 @@ class InferStream {
       this.over = true;
       clearTimeout(this.idle);
       this.writable();
-      this.forgetUnsent();
+      this.forgetUnread();
       for (const call of this.calls) cancelUnlessLate(rpc, call);
     });
     return true;
@@ -127,7 +127,7 @@ class InferStream {
       id = address.id;
       const { outputs, version, forms, finalResponseWanted: final } = await infer(options, call, address, message);
       const answer = streamResponse({ model: address.model, version, id, outputs, forms, final });
-      return { message: answer, release: options.unsent.hold(answer.byteLength) };
+      return { message: answer, release: holdUnread(options.held, answer.byteLength) };
     } catch (error) {
       const failure = statusOf(error, this.requestId, options);
       // The call goes on: what fails on it is counted here.
@@ -138,24 +138,24 @@ class InferStream {
 
   /** Waits where the caller does not read. @param sent called once, also where it never will be */
   private async write(message: WireMessage, sent: () => void): Promise<void> {
-    const { rpc, unsent } = this;
+    const { rpc, unread } = this;
     if (this.over) return sent();
-    unsent.add(sent);
+    unread.add(sent);
     this.patience ??= setTimeout(() => cut(rpc), ANSWER_TIMEOUT_MS);
     const goesOn = rpc.write(message, () => {
-      if (!unsent.delete(sent)) return;
+      if (!unread.delete(sent)) return;
       sent();
-      if (unsent.size > 0) this.patience?.refresh();
-      else this.forgetUnsent();
+      if (unread.size > 0) this.patience?.refresh();
+      else this.forgetUnread();
     });
     if (!goesOn) await new Promise<void>((resolve) => (this.writable = resolve));
   }
 
-  private forgetUnsent(): void {
+  private forgetUnread(): void {
     clearTimeout(this.patience);
     this.patience = undefined;
-    for (const sent of this.unsent) sent();
-    this.unsent.clear();
+    for (const sent of this.unread) sent();
+    this.unread.clear();
   }
 
   private end(error?: unknown): void {

@@ -10,6 +10,7 @@ import { answerMetadata, beginCall, callerOf, cancelUnlessLate, encodingOf, requ
 import { readAddress, readInferRequest, type GrpcInferRequest, type InferAddress, type RequestedOutput } from './grpc-infer-request.js';
 import { inferResponse } from './grpc-infer-response.js';
 import { statusOf } from './grpc-status.js';
+import { holdUntilEnd } from './grpc-unread.js';
 import type { WireMessage } from './grpc-wire-message.js';
 import { assertName, versionOf } from '../protocols/model-name.js';
 
@@ -43,7 +44,7 @@ async function answer(rpc: ServerUnaryCall<Buffer, WireMessage>, call: Call, opt
   const address = addressOf(rpc.request);
   const { outputs, version, forms } = await infer(options, call, address, rpc.request);
   let message = inferResponse({ model: address.model, version, id: address.id, outputs, forms });
-  options.unsent.holdUntilEnd(rpc, message.byteLength);
+  holdUntilEnd(options.held, rpc, message.byteLength);
   const metadata = answerMetadata(call.context.requestId, version);
   const encoding = encodingOf(rpc);
   if (encoding !== undefined && message.byteLength >= WORTH_COMPRESSING) {

@@ -9,7 +9,7 @@ import { ANSWER_TIMEOUT_MS } from '../limits.js';
 import { answerMetadata, callerOf, requestIdIn, type GrpcOptions } from './grpc-call.js';
 import { loadProto, MAX_SMALL_REQUEST, readRequest, serviceOf } from './grpc-service.js';
 import { StatusError, statusOf } from './grpc-status.js';
-import { cut } from './grpc-unsent.js';
+import { cut } from './grpc-unread.js';
 
 const VERSIONS = ['v1', 'v1alpha'];
 

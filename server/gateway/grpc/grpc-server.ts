@@ -14,7 +14,6 @@ import { GrpcAdmission, maxMessage } from './grpc-admission.js';
 import { reception } from './grpc-reception.js';
 import { Reflection } from './grpc-reflection.js';
 import { loadProto, serviceOf, withRawRequests } from './grpc-service.js';
-import { UnsentAnswers } from './grpc-unsent.js';
 import type { ListenAt } from '../http/http-server.js';
 
 /** Calls under way on one connection; a client queues what is beyond. */
@@ -31,9 +30,8 @@ export class GrpcFront {
   private readonly streams: InferStreams;
   private readonly reflection: Reflection;
 
-  constructor(given: Omit<GrpcOptions, 'unsent'> & { readonly receptions: Receptions }, unsent = new UnsentAnswers(), limit = new ConnectionLimit()) {
-    const options: GrpcOptions = { ...given, unsent };
-    const { receptions } = given;
+  constructor(options: GrpcOptions & { readonly receptions: Receptions }, limit = new ConnectionLimit()) {
+    const { receptions } = options;
     const admission = new GrpcAdmission(options, limit);
     this.server = new Server({
       'grpc.max_receive_message_length': MAX_BODY_BYTES,

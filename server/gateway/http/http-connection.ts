@@ -53,7 +53,8 @@ export class Connection {
   private paused = false;
   /** Many that were sent ahead may be answered at once: in a loop, not each from within the one before. */
   private advancing = false;
-  private held = 0;
+  /** Told when its caller has read the answers that were written. */
+  private readonly unread: (() => void)[] = [];
   private readonly parser: RequestReader;
 
   constructor(
@@ -74,7 +75,7 @@ export class Connection {
 
   /** Nothing is under way, neither a request nor an answer. */
   get idle(): boolean {
-    return !this.current && !this.receiving && this.held === 0;
+    return !this.current && !this.receiving && this.unread.length === 0;
   }
 
   onBegin(): void {
@@ -88,7 +89,7 @@ export class Connection {
     this.phase = 'body';
     const exchange = new Exchange(head, this, this.options);
     this.receiving = exchange;
-    if (this.current || this.held > 0) this.waiting.push(exchange);
+    if (this.current || this.unread.length > 0) this.waiting.push(exchange);
     else this.turn(exchange);
   }
 
@@ -130,8 +131,7 @@ export class Connection {
       socket.uncork();
     }
     if (!socket.writableNeedDrain) return;
-    this.options.unsent += size;
-    this.held += size;
+    this.unread.push(this.options.held.hold('answers', size));
   }
 
   /** The exchange whose turn it was is answered, and its request has come whole. */
@@ -153,7 +153,7 @@ export class Connection {
   /** Ends the connection where its caller took too long. @param now by the coarse clock */
   check(now: number): void {
     const waited = now - this.since;
-    if (this.leaving || this.held > 0) {
+    if (this.leaving || this.unread.length > 0) {
       if (waited > ANSWER_TIMEOUT_MS) this.socket.destroy();
       return;
     }
@@ -193,7 +193,7 @@ export class Connection {
   private next(): void {
     if (this.advancing) return;
     this.advancing = true;
-    while (!this.current && !this.leaving && this.held === 0) {
+    while (!this.current && !this.leaving && this.unread.length === 0) {
       const exchange = this.waiting.shift();
       if (!exchange) break;
       this.turn(exchange);
@@ -243,8 +243,7 @@ export class Connection {
   }
 
   private release(): void {
-    this.options.unsent -= this.held;
-    this.held = 0;
+    for (const release of this.unread.splice(0)) release();
   }
 
   private closed(): void {

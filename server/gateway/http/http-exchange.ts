@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { FAILURE_KINDS, GatewayError } from '../gateway-error.js';
-import { MAX_UNSENT_BYTES } from '../limits.js';
+import type { HeldBytes } from '../held-bytes.js';
 import type { Call } from '../dispatch/call.js';
 import type { Receptions } from '../receptions.js';
 import { Body, type BodyDone, type BodyError } from './http-body.js';
@@ -38,10 +38,9 @@ export interface ExchangeOptions {
   /** Told the status of every answer that is an error. */
   readonly onError: (status: number) => void;
   readonly receptions: Receptions;
+  readonly held: HeldBytes;
   /** Connections are to end with their next answer. */
   draining: boolean;
-  /** Bytes of answers that their callers have not taken yet, over all connections. */
-  unsent: number;
 }
 
 export class Exchange {
@@ -101,8 +100,10 @@ export class Exchange {
     const bodyBytes = Buffer.byteLength(body);
     let size = bodyBytes;
     if (binary) for (const part of binary) size += part.byteLength;
-    if (this.options.unsent + size > MAX_UNSENT_BYTES) {
-      return this.fail(new GatewayError('UNAVAILABLE', 'callers have not taken the answers that the gateway holds for them already; try again', 1));
+    try {
+      this.options.held.assertRoomForAnswer(size);
+    } catch (error) {
+      return this.fail(error);
     }
     const fields = fieldsOf(answer, bodyBytes);
     const coding = size < COMPRESS_FROM_BYTES ? undefined : acceptedCoding(this.head.headers['accept-encoding']);
@@ -168,14 +169,14 @@ export class Exchange {
 
   private sendCompressed(status: number, fields: readonly string[], body: Buffer, coding: ContentCoding): void {
     // Held while it waits for the thread pool too.
-    this.options.unsent += body.length;
+    const release = this.options.held.hold('answers', body.length);
     compress(coding, body).then(
       (compressed) => {
-        this.options.unsent -= body.length;
+        release();
         if (!this.gone) this.write(status, [...fields, 'Content-Encoding', coding], '', [compressed], compressed.byteLength);
       },
       (error: unknown) => {
-        this.options.unsent -= body.length;
+        release();
         this.fail(error);
       },
     );

@@ -10,6 +10,7 @@ import type { CorsPolicy } from '../../cors.js';
 import { GatewayError } from '../gateway-error.js';
 import { ConnectionLimit } from '../connection-limit.js';
 import { DRAIN_IDLE_MS, DRAIN_LIMIT_MS } from '../limits.js';
+import type { HeldBytes } from '../held-bytes.js';
 import type { Receptions } from '../receptions.js';
 import type { TokenGate } from '../token-gate.js';
 import { Connection, type ConnectionOptions } from './http-connection.js';
@@ -28,6 +29,7 @@ export interface HttpFrontOptions {
   /** Asked about requests that came without a token. */
   readonly hosts: AllowedHosts;
   readonly receptions: Receptions;
+  readonly held: HeldBytes;
   /** How requests are read: `http-reader-choice.ts`. */
   readonly newReader: NewReader;
   readonly call: (context: CallContext) => Call;
@@ -58,8 +60,8 @@ export class HttpFront {
     private readonly options: HttpFrontOptions,
     private readonly limit = new ConnectionLimit(),
   ) {
-    const { log, onError, receptions, newReader } = options;
-    this.state = { log, onError, receptions, newReader, draining: false, unsent: 0, coarseNow: () => this.now, onTurn: (exchange) => this.handle(exchange) };
+    const { log, onError, receptions, held, newReader } = options;
+    this.state = { log, onError, receptions, held, newReader, draining: false, coarseNow: () => this.now, onTurn: (exchange) => this.handle(exchange) };
     this.server = createServer({ noDelay: true }, (socket) => this.connected(socket));
     this.sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();
   }

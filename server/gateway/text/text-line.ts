@@ -1,5 +1,6 @@
 /** Texts that wait for the process that reads and writes them: in turns between their callers, and not more than a gateway can hold. */
-import { MAX_TEXT_BYTES_WAITING, MAX_TEXTS_WAITING } from '../limits.js';
+import type { HeldBytes } from '../held-bytes.js';
+import { MAX_TEXTS_WAITING } from '../limits.js';
 
 export interface WaitingText {
   readonly caller: string;
@@ -11,7 +12,8 @@ export class TextLine<T extends WaitingText> {
   /** In the order of their turns; nobody without a text is there. */
   private readonly callers = new Map<string, T[]>();
   private length = 0;
-  private bytes = 0;
+
+  constructor(private readonly held: HeldBytes) {}
 
   /**
    * Takes a text. Where there is no room, those that hold more of it than its caller would give up their newest ones.
@@ -20,9 +22,9 @@ export class TextLine<T extends WaitingText> {
   join(text: T): T[] {
     const refused: T[] = [];
     const own = this.callers.get(text.caller) ?? [];
-    while (this.length >= MAX_TEXTS_WAITING || (this.length > 0 && this.bytes + text.bytes > MAX_TEXT_BYTES_WAITING)) {
+    while (this.length >= MAX_TEXTS_WAITING || !this.held.hasRoom('texts', text.bytes)) {
       const most = this.greediest();
-      if (most === own || shareOf(most) <= shareOf([...own, text])) return [...refused, text];
+      if (most === own || this.shareOf(most) <= this.shareOf([...own, text])) return [...refused, text];
       const newest = most[most.length - 1]!;
       this.leave(newest);
       refused.push(newest);
@@ -58,17 +60,18 @@ export class TextLine<T extends WaitingText> {
 
   private greediest(): T[] {
     let most: T[] = [];
-    for (const own of this.callers.values()) if (shareOf(own) > shareOf(most)) most = own;
+    for (const own of this.callers.values()) if (this.shareOf(own) > this.shareOf(most)) most = own;
     return most;
   }
 
   private count(change: 1 | -1, { bytes }: T): void {
     this.length += change;
-    this.bytes += change * bytes;
+    this.held.count('texts', change, change * bytes);
   }
-}
 
-/** Of what there is room for. */
-function shareOf(texts: readonly WaitingText[]): number {
-  return Math.max(texts.length / MAX_TEXTS_WAITING, texts.reduce((sum, { bytes }) => sum + bytes, 0) / MAX_TEXT_BYTES_WAITING);
+  /** Of what there is room for. */
+  private shareOf(texts: readonly WaitingText[]): number {
+    const bytes = texts.reduce((sum, text) => sum + text.bytes, 0);
+    return Math.max(texts.length / MAX_TEXTS_WAITING, bytes / this.held.limitOf('texts'));
+  }
 }

@@ -10,6 +10,7 @@ import { decodeRequest, encodeResponse, type EncodedMessage } from '../../../run
 import { TensorError, type Tensor } from '../../../runtimes/tensor.js';
 import { program } from '../../paths.js';
 import { GatewayError } from '../gateway-error.js';
+import type { HeldBytes } from '../held-bytes.js';
 import { now as gatewayNow } from '../clock.js';
 import { MAX_FRAME_BYTES, TEXT_HEAP_MB, TEXT_IDLE_MS, TEXT_LIMIT_MS, TEXT_RESTART_MS } from '../limits.js';
 import type { Call } from '../dispatch/call.js';
@@ -60,7 +61,7 @@ interface Job extends WaitingText {
 export class TextProcess {
   private child: ChildProcess | undefined;
   private current: Job | undefined;
-  private readonly line = new TextLine<Job>();
+  private readonly line: TextLine<Job>;
   private timer: NodeJS.Timeout | undefined;
 
   /**
@@ -68,9 +69,12 @@ export class TextProcess {
    * @param now the clock of calls' arrivals
    */
   constructor(
+    held: HeldBytes,
     private readonly limitMs = TEXT_LIMIT_MS,
     private readonly now = gatewayNow,
-  ) {}
+  ) {
+    this.line = new TextLine(held);
+  }
 
   /**
    * @param deadline when it is given up, by the gateway's clock

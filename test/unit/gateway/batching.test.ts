@@ -4,8 +4,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { InferRequest } from '../../../runtimes/open-inference/message.js';
 import { elementCount, type Signature, type Tensor } from '../../../runtimes/tensor.js';
 import { splitRows } from '../../../server/gateway/dispatch/batch.js';
+import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import { BatchRule } from '../../../server/gateway/dispatch/batch-rule.js';
-import type { QueueBudget } from '../../../server/gateway/dispatch/dispatch-queue.js';
+import { QueueBudget } from '../../../server/gateway/dispatch/dispatch-queue.js';
 import { Dispatcher } from '../../../server/gateway/dispatch/dispatcher.js';
 import { GatewayError } from '../../../server/gateway/gateway-error.js';
 import { TargetMeter } from '../../../server/gateway/metering/meter.js';
@@ -63,7 +64,8 @@ const turn = () => vi.advanceTimersByTimeAsync(0);
 let unmergeable = 0;
 
 function start(links: readonly FakeLink[], maxBatchSize: number, maxDelayMs = 0, maxConcurrency = 1): void {
-  budget = { waiting: 0, bytes: 0, limit: 1_000 };
+  budget = new QueueBudget(new HeldBytes());
+  budget.limit = 1_000;
   meter = new TargetMeter('d', 'v', now());
   unmergeable = 0;
   dispatcher = new Dispatcher({ version: 1, meter, budget, now, reroute: () => undefined, onUnmergeable: () => unmergeable++ });
@@ -230,9 +232,11 @@ describe('what is merged', () => {
     const big = (): InferRequest => request(1, 2, {});
     submit(big());
     submit(big());
-    budget.bytes = 256 * 1024 * 1024;
+    budget.held.count('answers', 1, budget.held.limitOf('requests'));
     const refused = submit(big());
-    return turn().then(() => expect(refused.outcome).toMatchObject({ kind: 'OVERLOADED', message: expect.stringContaining('bytes of tensors wait already') }));
+    return turn().then(() =>
+      expect(refused.outcome).toMatchObject({ kind: 'OVERLOADED', message: expect.stringMatching(/holds \d+ bytes: 1 waiting requests/) }),
+    );
   });
 });
 
@@ -443,7 +447,7 @@ test('whatever happens, every caller gets its own answer, once; nothing is mixed
       }
       expect([...served.values()].every((times) => times === 1)).toBe(true);
       expect(Math.max(...everyLink.map(({ busiest }) => busiest))).toBeLessThanOrEqual(maxConcurrency);
-      expect([budget.waiting, budget.bytes, meter.idle, links.every((link) => link.inFlight === 0)]).toEqual([0, 0, true, true]);
+      expect([budget.waiting, budget.held.bytes, meter.idle, links.every((link) => link.inFlight === 0)]).toEqual([0, 0, true, true]);
     }),
     { numRuns: 300 },
   );

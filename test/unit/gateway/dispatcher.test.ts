@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Tensor } from '../../../runtimes/tensor.js';
 import { BatchRule } from '../../../server/gateway/dispatch/batch-rule.js';
-import type { QueueBudget } from '../../../server/gateway/dispatch/dispatch-queue.js';
+import { HeldBytes } from '../../../server/gateway/held-bytes.js';
+import { QueueBudget } from '../../../server/gateway/dispatch/dispatch-queue.js';
 import { Dispatcher } from '../../../server/gateway/dispatch/dispatcher.js';
 import { PROBE_MIN_MS } from '../../../server/gateway/limits.js';
 import { TargetMeter } from '../../../server/gateway/metering/meter.js';
@@ -40,7 +41,8 @@ const settle = () => vi.advanceTimersByTimeAsync(0);
 
 beforeEach(() => {
   vi.useFakeTimers({ now: 1_000_000 });
-  budget = { waiting: 0, bytes: 0, limit: 3 };
+  budget = new QueueBudget(new HeldBytes());
+  budget.limit = 3;
   meter = new TargetMeter('d', 'v', now());
   rerouted = [];
   dispatcher = new Dispatcher({ version: 7, meter, budget, now, reroute: (pending) => rerouted.push(pending) });
@@ -251,7 +253,8 @@ test('whatever happens, everyone is answered once and nothing is left behind', a
   );
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-      budget = { waiting: 0, bytes: 0, limit: 5 };
+      budget = new QueueBudget(new HeldBytes());
+      budget.limit = 5;
       meter = new TargetMeter('d', 'v', now());
       dispatcher = new Dispatcher({ version: 1, meter, budget, now, reroute: () => undefined });
       let links = [new NamedLink(), new NamedLink()];

@@ -5,6 +5,7 @@ import { status } from '@grpc/grpc-js';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { DataPlane } from '../../../server/gateway/dispatch/data-plane.js';
+import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import { GatewayError } from '../../../server/gateway/gateway-error.js';
 import type { Answer } from '../../../server/gateway/dispatch/answer.js';
 import { Call, type CallContext } from '../../../server/gateway/dispatch/call.js';
@@ -36,6 +37,7 @@ beforeEach(async () => {
     dataPlane,
     gate: new TokenGate(false),
     receptions: new Receptions(),
+    held: new HeldBytes(),
     onError: (code) => counted.push(code),
     log: pino({ level: 'silent' }),
   });

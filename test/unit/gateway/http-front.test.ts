@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { AllowedHosts } from '../../../server/allowed-hosts.js';
 import { ANSWER_TIMEOUT_MS, HEADERS_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_BODY_BYTES, REQUEST_TIMEOUT_MS } from '../../../server/gateway/limits.js';
+import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import { Call } from '../../../server/gateway/dispatch/call.js';
 import { Connection, type ConnectionOptions } from '../../../server/gateway/http/http-connection.js';
 import { errorText, routesOf, type HttpAnswer, type HttpRoute } from '../../../server/gateway/http/http-route.js';
@@ -72,6 +73,7 @@ async function world(tokens?: string[], bound = '0.0.0.0'): Promise<World> {
     routes: { find: route, failureText: () => errorText },
     gate,
     receptions: new Receptions(),
+    held: new HeldBytes(),
     newReader,
     hosts: new AllowedHosts({ bound, names: [], origins: [] }),
     call: (context) => {
@@ -502,9 +504,9 @@ describe.each(READERS)('over %s', (name, create) => {
             log,
             onError: () => undefined,
             receptions: new Receptions(),
+            held: new HeldBytes(),
             newReader,
             draining: false,
-            unsent: 0,
             coarseNow: () => clock,
             onTurn,
           }),

@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AllowedHosts } from '../../../server/allowed-hosts.js';
 import { RECEPTION_SLOW_MS } from '../../../server/gateway/limits.js';
+import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import { Call } from '../../../server/gateway/dispatch/call.js';
 import { errorText, routesOf } from '../../../server/gateway/http/http-route.js';
 import { HttpFront } from '../../../server/gateway/http/http-server.js';
@@ -40,6 +41,7 @@ describe.each(READERS)('over %s', (_name, create) => {
       routes: { find: () => route, failureText: () => errorText },
       gate,
       receptions,
+      held: new HeldBytes(),
       newReader: create,
       hosts: new AllowedHosts({ bound: '0.0.0.0', names: [], origins: [] }),
       call: (context) => new Call(0, context),

@@ -9,13 +9,13 @@ import type { EncodedMessage } from '../../../runtimes/open-inference/message.js
 import type { Tensor } from '../../../runtimes/tensor.js';
 import { AllowedHosts } from '../../../server/allowed-hosts.js';
 import { DataPlane } from '../../../server/gateway/dispatch/data-plane.js';
+import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import { GatewayError } from '../../../server/gateway/gateway-error.js';
-import { MAX_UNSENT_BYTES } from '../../../server/gateway/limits.js';
+import { MAX_HELD_BYTES } from '../../../server/gateway/limits.js';
 import { Meter } from '../../../server/gateway/metering/meter.js';
 import type { RequestOutcome } from '../../../server/gateway/observe/observer.js';
 import type { Call } from '../../../server/gateway/dispatch/call.js';
 import { GrpcFront } from '../../../server/gateway/grpc/grpc-server.js';
-import { UnsentAnswers } from '../../../server/gateway/grpc/grpc-unsent.js';
 import { HttpFront } from '../../../server/gateway/http/http-server.js';
 import { RequestParser } from '../../../server/gateway/http/http-parser.js';
 import { openInferenceRest } from '../../../server/gateway/protocols/open-inference-rest.js';
@@ -41,6 +41,7 @@ let now: number;
 let outputs: Tensor[];
 let write: (call: Call) => Promise<{ body: string }>;
 let outcomes: RequestOutcome[];
+let held: HeldBytes;
 let plane: DataPlane;
 let http: HttpFront;
 let grpc: GrpcFront;
@@ -58,7 +59,8 @@ class Answering extends FakeLink {
 beforeEach(async () => {
   now = 1_000;
   outcomes = [];
-  const router = new Router({ meter: new Meter(), now: () => now, linkTo: () => new Answering() });
+  held = new HeldBytes();
+  const router = new Router({ held, meter: new Meter(), now: () => now, linkTo: () => new Answering() });
   const signature = { inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 1] }], outputs: [{ name: 'y', datatype: 'FP32', shape: [] }] } as const;
   router.apply([routeOf([targetOf([], { versionNumber: 3, signature, replicas: [{ replicaId: 'r', address: '' }] })])]);
   plane = new DataPlane({ router, now: () => now, serverVersion: '0', observe: (outcome) => outcomes.push(outcome) });
@@ -69,7 +71,7 @@ beforeEach(async () => {
     find: (path: string) => (path.startsWith('/v1') ? tensorFlow : openInference).route(path.slice(1).split('/')),
     failureText: () => openInference.failureText,
   };
-  const common = { gate: new TokenGate(false), receptions: new Receptions(), onError: () => undefined, log: pino({ level: 'silent' }) };
+  const common = { gate: new TokenGate(false), receptions: new Receptions(), held, onError: () => undefined, log: pino({ level: 'silent' }) };
   http = new HttpFront({
     ...common,
     newReader: (listener) => new RequestParser(listener),
@@ -78,7 +80,7 @@ beforeEach(async () => {
     call: (context) => plane.call(context),
   });
   ({ port } = await http.listen({ host: '127.0.0.1', port: 0 }));
-  grpc = new GrpcFront({ ...common, dataPlane: plane }, new UnsentAnswers(50));
+  grpc = new GrpcFront({ ...common, dataPlane: plane });
   client = new GrpcClient(`127.0.0.1:${(await grpc.listen({ host: '127.0.0.1', port: 0 })).port}`);
 });
 afterEach(async () => {
@@ -121,7 +123,7 @@ test('an answer that cannot be put into the form that was asked for is no succes
 
 test('an answer that there is no room for is no success', async () => {
   outputs = [scalar];
-  (http as unknown as { state: { unsent: number } }).state.unsent = MAX_UNSENT_BYTES;
+  held.hold('answers', MAX_HELD_BYTES);
   expect(await post('/v2/models/m/infer', BODY)).toBe(503);
   expect(outcomes).toMatchObject([{ failure: 'UNAVAILABLE', version: 3 }]);
   expect(counted()).toMatchObject({ success: none, fail: { count: 1 } });
@@ -154,6 +156,7 @@ test('a caller that leaves while its answer is written has none', async () => {
 
 test('over gRPC, in a call and on a stream', async () => {
   const request = inferMessage('m', [x]);
+  held.hold('answers', MAX_HELD_BYTES - 50);
   outputs = [scalar];
   await client.call('ModelInfer', request);
   outputs = [long];

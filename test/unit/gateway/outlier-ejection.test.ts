@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { BatchRule } from '../../../server/gateway/dispatch/batch-rule.js';
+import { HeldBytes } from '../../../server/gateway/held-bytes.js';
+import { QueueBudget } from '../../../server/gateway/dispatch/dispatch-queue.js';
 import { Dispatcher } from '../../../server/gateway/dispatch/dispatcher.js';
 import { GatewayError } from '../../../server/gateway/gateway-error.js';
 import { TargetMeter } from '../../../server/gateway/metering/meter.js';
@@ -7,7 +9,7 @@ import { FakeLink } from '../../support/fake-link.js';
 import { callAt } from '../../support/gateway.js';
 
 const now = () => Date.now();
-const budget = { waiting: 0, bytes: 0, limit: 100 };
+const budget = Object.assign(new QueueBudget(new HeldBytes()), { limit: 100 });
 let dispatcher: Dispatcher;
 let standings: (string | undefined)[];
 

@@ -1,6 +1,7 @@
 /** How a request is counted that does not get as far as a target's line, whatever kept it. */
 import { expect, test } from 'vitest';
 import { DataPlane } from '../../../server/gateway/dispatch/data-plane.js';
+import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import { GatewayError, type FailureKind } from '../../../server/gateway/gateway-error.js';
 import { Meter } from '../../../server/gateway/metering/meter.js';
 import { Router } from '../../../server/gateway/dispatch/router.js';
@@ -12,7 +13,7 @@ const ARRIVED = 1_000_000;
 const NOW = ARRIVED + 700;
 
 function refusedWith(error: Error) {
-  const router = new Router({ meter: new Meter(), now: () => NOW, linkTo: () => new FakeLink() });
+  const router = new Router({ held: new HeldBytes(), meter: new Meter(), now: () => NOW, linkTo: () => new FakeLink() });
   router.apply([routeOf([targetOf([], { signature: { inputs: [], outputs: [] } })])]);
   const dataPlane = new DataPlane({ router, now: () => NOW, serverVersion: '0' });
   const answer = dataPlane.infer(callAt(ARRIVED), 'm', undefined, () => {

@@ -2,6 +2,7 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { DataPlane } from '../../../server/gateway/dispatch/data-plane.js';
+import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import { GatewayError } from '../../../server/gateway/gateway-error.js';
 import { Meter } from '../../../server/gateway/metering/meter.js';
 import { ErrorAnswers } from '../../../server/gateway/observe/error-answers.js';
@@ -12,7 +13,7 @@ import { callAt, routeOf, targetOf } from '../../support/gateway.js';
 import { samplesOf } from '../../support/promtool.js';
 
 const links = new Map(['a', 'b', 'c'].map((id) => [id, new FakeLink(id)]));
-const router = new Router({ meter: new Meter(), now: () => Date.now(), linkTo: ({ replicaId }) => links.get(replicaId)! });
+const router = new Router({ held: new HeldBytes(), meter: new Meter(), now: () => Date.now(), linkTo: ({ replicaId }) => links.get(replicaId)! });
 const plane = new DataPlane({ router, now: () => Date.now(), serverVersion: '0' });
 const replicas = [...links.keys()].map((replicaId) => ({ replicaId, address: `unix:/${replicaId}` }));
 router.apply([routeOf([targetOf([], { signature: { inputs: [], outputs: [] }, replicas })], { maxConcurrency: 1 })]);

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import type { InferRequest } from '../../../runtimes/open-inference/message.js';
 import { elementCount, type Signature, type Tensor, type TensorSpec } from '../../../runtimes/tensor.js';
 import { DataPlane } from '../../../server/gateway/dispatch/data-plane.js';
+import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import { GatewayError } from '../../../server/gateway/gateway-error.js';
 import { Meter } from '../../../server/gateway/metering/meter.js';
 import type { Answer } from '../../../server/gateway/dispatch/answer.js';
@@ -54,7 +55,7 @@ function world(before: readonly TensorSpec[], after: readonly TensorSpec[], batc
   const [old, next] = [new FakeLink('r1'), new FakeLink('r2')];
   next.usable = false;
   const meter = new Meter();
-  const router = new Router({ meter, now: () => 0, linkTo: ({ replicaId }) => (replicaId === 'r1' ? old : next) });
+  const router = new Router({ held: new HeldBytes(), meter, now: () => 0, linkTo: ({ replicaId }) => (replicaId === 'r1' ? old : next) });
   const route = routeOf([version(1, before)], { deploymentId: 'd', maxConcurrency: 1 });
   router.apply([route]);
   const plane = new DataPlane({ router, now: () => 0, serverVersion: '0' });

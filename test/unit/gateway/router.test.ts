@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Reply } from '../../../runtimes/open-inference/connection.js';
 import type { EncodedMessage, InferRequest } from '../../../runtimes/open-inference/message.js';
 import { Meter } from '../../../server/gateway/metering/meter.js';
+import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import type { RouteDocument, TargetRoute } from '../../../server/routing/route-document.js';
 import { Router } from '../../../server/gateway/dispatch/router.js';
 import { pickWeighted } from '../../../server/gateway/dispatch/weighted.js';
@@ -56,7 +57,7 @@ const makeRouter = () => {
     if (!links.has(replicaId)) links.set(replicaId, Object.assign(new EchoLink(replicaId), { usable: !dead.has(replicaId) }));
     return links.get(replicaId)!;
   };
-  return new Router({ meter: new Meter(), now: () => Date.now(), linkTo });
+  return new Router({ held: new HeldBytes(), meter: new Meter(), now: () => Date.now(), linkTo });
 };
 const request: InferRequest = { inputs: [{ name: 'x', datatype: 'FP32', shape: [1], data: new Float32Array(1) }] };
 

@@ -5,6 +5,7 @@ import type { InferRequest } from '../../../runtimes/open-inference/message.js';
 import type { Tensor } from '../../../runtimes/tensor.js';
 import { agrees } from '../../../server/metering/agreement.js';
 import { DataPlane } from '../../../server/gateway/dispatch/data-plane.js';
+import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import { Meter } from '../../../server/gateway/metering/meter.js';
 import type { Answer } from '../../../server/gateway/dispatch/answer.js';
 import type { Call } from '../../../server/gateway/dispatch/call.js';
@@ -30,9 +31,9 @@ const target = (number: number, more: Partial<TargetRoute>): TargetRoute => ({
 const request: InferRequest = { inputs: [{ name: 'x', datatype: 'FP32', shape: [1], data: new Float32Array(1) }] };
 const y = (...values: number[]): Tensor => ({ name: 'y', datatype: 'FP32', shape: [values.length], data: Float32Array.from(values) });
 
-function world(targets: TargetRoute[], more: Partial<RouteDocument> = {}) {
+function world(targets: TargetRoute[], more: Partial<RouteDocument> = {}, held = new HeldBytes()) {
   const links = new Map(targets.map(({ versionNumber }) => [versionNumber, new FakeLink(`r${versionNumber}`)]));
-  const router = new Router({ meter: new Meter(), now: () => Date.now(), linkTo: ({ replicaId }) => links.get(Number(replicaId.slice(1)))! });
+  const router = new Router({ held, meter: new Meter(), now: () => Date.now(), linkTo: ({ replicaId }) => links.get(Number(replicaId.slice(1)))! });
   const route: RouteDocument = {
     deploymentId: 'd',
     name: 'm',
@@ -110,6 +111,27 @@ describe('a shadow', () => {
     primary.end(0, { outputs: [y(0)] });
     await again.answer;
     expect(statistics(2).shadowDropped).toBe(8);
+  });
+
+  test('is not compared where there is no room for the first answer until the second comes', async () => {
+    const held = new HeldBytes(30);
+    const { links, infer, statistics } = world([target(1, { weight: 1 }), target(2, { shadowPercent: 100 })], {}, held);
+    const [primary, shadow] = [links.get(1)!, links.get(2)!];
+    const calls = [infer(), infer()];
+    await turn();
+    // One copy is under way, the other waits with its 4 bytes; the limit is 10.
+    primary.end(0, { outputs: [y(0, 0, 0)] });
+    await calls[0]!.answer;
+    await turn();
+    expect([shadow.cancelled.length, shadow.inFlight, statistics(2).shadowDropped]).toEqual([1, 1, 1]);
+    // Nothing else waits now.
+    primary.end(0, { outputs: [y(0, 0, 0)] });
+    await calls[1]!.answer;
+    await turn();
+    expect(held.bytes).toBe(12);
+    shadow.end(0, { outputs: [y(0, 0, 0)] });
+    await turn();
+    expect([held.bytes, statistics(2).shadowAgreed]).toEqual([0, 1]);
   });
 
   test('gets no copy of what was refused, or of what was sent to it by number', async () => {

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { afterEach, expect, test, vi } from 'vitest';
 import { TEXT_RESTART_MS } from '../../../server/gateway/limits.js';
+import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import { TextProcess } from '../../../server/gateway/text/text-process.js';
 import { callAt } from '../../support/gateway.js';
 
@@ -29,7 +30,7 @@ async function stopped(): Promise<ChildProcess> {
 test('a text that takes too long is refused, and the next is read', async () => {
   // Time is passed in: the second text has as much as it needs on a machine that is busy.
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  texts = new TextProcess(1_500, atZero);
+  texts = new TextProcess(new HeldBytes(), 1_500, atZero);
   await stopped();
   const slow = read(small);
   const next = read(small);
@@ -39,7 +40,7 @@ test('a text that takes too long is refused, and the next is read', async () => 
 });
 
 test('as many as may wait', async () => {
-  texts = new TextProcess(undefined, atZero);
+  texts = new TextProcess(new HeldBytes(), undefined, atZero);
   const results = await Promise.allSettled(Array.from({ length: 70 }, () => read(small)));
   const refused = results.filter((result) => result.status === 'rejected');
   expect(refused.map(({ reason }: PromiseRejectedResult) => (reason as { kind: string }).kind)).toEqual(Array(5).fill('OVERLOADED'));
@@ -47,7 +48,7 @@ test('as many as may wait', async () => {
 
 test('deadlines hold for who waits and for what is worked on, in both directions, and the next is read', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  texts = new TextProcess(undefined, atZero);
+  texts = new TextProcess(new HeldBytes(), undefined, atZero);
   await stopped();
   const current = read(small, 2_000);
   const waiting = read(small, 1_000, callAt(-500));
@@ -69,7 +70,7 @@ test('deadlines hold for who waits and for what is worked on, in both directions
 
 test('a process that is done soon with what nobody waits for any more is not given up', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  texts = new TextProcess(undefined, atZero);
+  texts = new TextProcess(new HeldBytes(), undefined, atZero);
   const child = await stopped();
   const late = read(small, 1_000);
   const next = read(small);
@@ -81,7 +82,7 @@ test('a process that is done soon with what nobody waits for any more is not giv
 });
 
 test('callers take turns', async () => {
-  texts = new TextProcess(undefined, atZero);
+  texts = new TextProcess(new HeldBytes(), undefined, atZero);
   const child = await stopped();
   const order: string[] = [];
   const from = (caller: string, name: string) => {
@@ -96,7 +97,7 @@ test('callers take turns', async () => {
 });
 
 test('who left before, leaves meanwhile, or is done, is nothing to it', async () => {
-  texts = new TextProcess(undefined, atZero);
+  texts = new TextProcess(new HeldBytes(), undefined, atZero);
   const before = callAt(0);
   before.cancel();
   await expect(read(small, 60_000, before)).rejects.toMatchObject({ kind: 'CANCELLED' });
@@ -111,7 +112,7 @@ test('who left before, leaves meanwhile, or is done, is nothing to it', async ()
 });
 
 test('a process that is killed before it has begun with a text is not that text’s doing: another reads it', async () => {
-  texts = new TextProcess(undefined, atZero);
+  texts = new TextProcess(new HeldBytes(), undefined, atZero);
   const child = await stopped();
   const innocent = read(small);
   child.kill('SIGKILL');
@@ -119,7 +120,7 @@ test('a process that is killed before it has begun with a text is not that text�
 });
 
 test('where no process starts, that is nobody’s mistake', async () => {
-  texts = new TextProcess(undefined, atZero);
+  texts = new TextProcess(new HeldBytes(), undefined, atZero);
   process.execPath = '/nowhere/node';
   await expect(read(small)).rejects.toMatchObject({
     kind: 'UNAVAILABLE',

@@ -4,6 +4,7 @@ import type { Reply } from '../../../runtimes/open-inference/connection.js';
 import type { EncodedMessage } from '../../../runtimes/open-inference/message.js';
 import type { Datatype } from '../../../runtimes/tensor.js';
 import { DataPlane } from '../../../server/gateway/dispatch/data-plane.js';
+import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import { Meter } from '../../../server/gateway/metering/meter.js';
 import type { CallContext, Protocol } from '../../../server/gateway/dispatch/call.js';
 import type { HttpAnswer, HttpProtocol } from '../../../server/gateway/http/http-route.js';
@@ -43,7 +44,7 @@ const NEW = version(2, 'q', 'FP64');
 function world(targets: readonly TargetRoute[], reading: () => Promise<void> = () => Promise.resolve()) {
   const links = new Map<string, NamingLink>();
   const linkTo = ({ replicaId }: { replicaId: string }) => links.get(replicaId) ?? links.set(replicaId, new NamingLink(replicaId)).get(replicaId)!;
-  const router = new Router({ meter: new Meter(), now: () => 0, linkTo });
+  const router = new Router({ held: new HeldBytes(), meter: new Meter(), now: () => 0, linkTo });
   const deployment = routeOf(targets, { name: 'sig', deploymentId: 'd', maxConcurrency: 100 });
   router.apply([deployment]);
   const plane = new DataPlane({ router, now: () => 0, serverVersion: '0' });

@@ -4,12 +4,12 @@ import { status } from '@grpc/grpc-js';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { DataPlane } from '../../../server/gateway/dispatch/data-plane.js';
+import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import type { Answer } from '../../../server/gateway/dispatch/answer.js';
 import type { Call, CallContext } from '../../../server/gateway/dispatch/call.js';
 import { Call as ArrivedCall } from '../../../server/gateway/dispatch/call.js';
 import { GrpcFront } from '../../../server/gateway/grpc/grpc-server.js';
 import { Receptions } from '../../../server/gateway/receptions.js';
-import { UnsentAnswers } from '../../../server/gateway/grpc/grpc-unsent.js';
 import { TokenGate } from '../../../server/gateway/token-gate.js';
 import { eventually } from '../../support/eventually.js';
 import { GrpcClient, inferCodec, inferMessage } from '../../support/grpc.js';
@@ -34,10 +34,14 @@ beforeEach(async () => {
     },
   };
   const gate = new TokenGate(false);
-  front = new GrpcFront(
-    { dataPlane: dataPlane as unknown as DataPlane, gate, receptions: new Receptions(), onError: () => undefined, log: pino({ level: 'silent' }) },
-    new UnsentAnswers(LIMIT),
-  );
+  front = new GrpcFront({
+    dataPlane: dataPlane as unknown as DataPlane,
+    gate,
+    receptions: new Receptions(),
+    held: new HeldBytes(LIMIT),
+    onError: () => undefined,
+    log: pino({ level: 'silent' }),
+  });
   ({ port } = await front.listen({ host: '127.0.0.1', port: 0 }));
   client = new GrpcClient(`127.0.0.1:${port}`, { 'grpc.max_receive_message_length': -1 });
 });
@@ -47,7 +51,7 @@ afterEach(async () => {
   await front.drain();
 });
 
-/** Calls whose answers are never taken: their windows stay as they are. */
+/** Calls whose answers are never read: their windows stay as they are. */
 function calls(method: string, count: number, each: number): ClientHttp2Stream[] {
   const session = connect(`http://127.0.0.1:${port}`);
   sessions.push(session);
@@ -76,7 +80,7 @@ const outcome = (): Promise<unknown> =>
 test.each([
   ['many calls with an answer each', 'ModelInfer', 3, 1],
   ['many answers on one stream', 'ModelStreamInfer', 1, 12],
-] as const)('%s: what is not taken is held up to a limit, and free again when the caller is gone', async (_what, method, count, each) => {
+] as const)('%s: what is not read is held up to a limit, and free again when the caller is gone', async (_what, method, count, each) => {
   expect(await outcome()).toBe('m');
   const streams = calls(method, count, each);
   await Promise.all(streams.map((stream) => once(stream, 'response')));
