@@ -30,7 +30,7 @@ export class Reception implements Progress {
   constructor(
     private readonly owner: Receptions,
     readonly caller: string,
-    readonly startedAt: number,
+    public startedAt: number,
     readonly onEnd: (end: ReceptionEnd) => void,
     readonly timed: boolean,
   ) {
@@ -105,6 +105,7 @@ export class Receptions {
       for (const reception of receptions) {
         if (rateOf(reception, now) >= RECEPTION_MIN_RATE) reception.briskAt = now;
         else reception.briskAt = Math.min(now, reception.briskAt + unread);
+        reception.startedAt += unread;
         reception.mark = reception.nextMark;
         reception.nextMark = { bytes: reception.bytes, at: now };
         const lateness = reception.timed ? latenessOf(reception, now) : undefined;

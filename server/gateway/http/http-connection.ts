@@ -4,14 +4,15 @@
  */
 import type { Socket } from 'node:net';
 import { ANSWER_TIMEOUT_MS, HEADERS_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_HEADER_BYTES, REQUEST_TIMEOUT_MS } from '../limits.js';
+import type { AwakeClock } from '../awake-clock.js';
 import { Exchange, type ExchangeOptions } from './http-exchange.js';
 import type { NewReader, ParserError, RequestHead, RequestReader } from './http-request-reader.js';
 import { errorText } from './http-route.js';
 import { headLines, inOnePiece } from './http-wire.js';
 
 export interface ConnectionOptions extends ExchangeOptions {
-  /** Milliseconds, by a clock that is set once in a while: timeouts need no better. */
-  readonly coarseNow: () => number;
+  /** It is set once in a while: timeouts need no better. */
+  readonly clock: AwakeClock;
   /** A request's turn has come: its head is there, its body follows. */
   readonly onTurn: (exchange: Exchange) => void;
   readonly newReader: NewReader;
@@ -61,7 +62,7 @@ export class Connection {
     readonly socket: Socket,
     private readonly options: ConnectionOptions,
   ) {
-    this.since = options.coarseNow();
+    this.since = options.clock.now;
     this.parser = options.newReader(this);
     this.parser.readFrom(socket, (bytes, error) => this.received(bytes, error));
     socket.on('drain', () => {
@@ -137,7 +138,7 @@ export class Connection {
   /** The exchange whose turn it was is answered, and its request has come whole. */
   over(keepAlive: boolean): void {
     this.current = undefined;
-    this.since = this.options.coarseNow();
+    this.since = this.options.clock.now;
     if (!keepAlive) this.leave();
     // Usually nothing was sent ahead.
     else if (this.waiting.length > 0 || this.refusal) this.next();
@@ -146,13 +147,13 @@ export class Connection {
   /** Ends when what was written is sent. */
   leave(): void {
     this.leaving = true;
-    this.since = this.options.coarseNow();
+    this.since = this.options.clock.now;
     this.socket.destroySoon();
   }
 
-  /** Ends the connection where its caller took too long. @param now by the coarse clock */
-  check(now: number): void {
-    const waited = now - this.since;
+  /** Ends the connection where its caller took too long. */
+  check(): void {
+    const waited = this.options.clock.now - this.since;
     if (this.leaving || this.unread.length > 0) {
       if (waited > ANSWER_TIMEOUT_MS) this.socket.destroy();
       return;
@@ -181,7 +182,7 @@ export class Connection {
 
   private wait(phase: Connection['phase']): void {
     this.phase = phase;
-    this.since = this.options.coarseNow();
+    this.since = this.options.clock.now;
   }
 
   private turn(exchange: Exchange): void {

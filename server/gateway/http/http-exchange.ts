@@ -39,8 +39,8 @@ export interface ExchangeOptions {
   readonly onError: (status: number) => void;
   readonly receptions: Receptions;
   readonly held: HeldBytes;
-  /** Connections are to end with their next answer. */
-  draining: boolean;
+  /** Whether connections are to end with their next answer. */
+  readonly draining: () => boolean;
 }
 
 export class Exchange {
@@ -156,7 +156,7 @@ export class Exchange {
 
   /** @param fields its own, to be added to */
   private writeLines(status: number, fields: string[], text: string, binary: readonly Uint8Array[] | undefined, size: number): void {
-    if (this.options.draining) this.keepAlive = false;
+    if (this.options.draining()) this.keepAlive = false;
     fields.push('X-Request-Id', this.requestId);
     const lines = headLines(status, this.keepAlive, fields);
     if (this.head.method === 'HEAD') this.connection.write(lines, undefined, lines.length);

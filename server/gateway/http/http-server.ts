@@ -8,6 +8,7 @@ import type { AllowedHosts } from '../../allowed-hosts.js';
 import type { Call, CallContext } from '../dispatch/call.js';
 import type { CorsPolicy } from '../../cors.js';
 import { GatewayError } from '../gateway-error.js';
+import { AwakeClock } from '../awake-clock.js';
 import { ConnectionLimit } from '../connection-limit.js';
 import { DRAIN_IDLE_MS, DRAIN_LIMIT_MS } from '../limits.js';
 import type { HeldBytes } from '../held-bytes.js';
@@ -44,6 +45,8 @@ export const METHODS = 'GET, HEAD, POST';
 const REMEMBERED_PATHS = 4_096;
 /** How often connections are looked at that have waited too long. */
 const SWEEP_MS = 1_000;
+/** How often idle connections are looked at while draining. */
+const LEAVE_MS = 100;
 const NO_BODY = Buffer.alloc(0);
 /** What stands before the path where a caller sends what proxies are sent, as it may (RFC 9112, 3.2.2). */
 const ABSOLUTE = /^https?:\/\/[^/]*/i;
@@ -52,16 +55,20 @@ export class HttpFront {
   private readonly server: Server;
   private readonly remembered = new Map<string, HttpRoute>();
   private readonly connections = new Set<Connection>();
-  private readonly state: ConnectionOptions;
-  private now = performance.now();
+  private readonly connectionOptions: ConnectionOptions;
+  private readonly clock: AwakeClock;
   private readonly sweeper: NodeJS.Timeout;
+  private draining = false;
 
   constructor(
     private readonly options: HttpFrontOptions,
     private readonly limit = new ConnectionLimit(),
+    private readonly now = (): number => performance.now(),
   ) {
     const { log, onError, receptions, held, newReader } = options;
-    this.state = { log, onError, receptions, held, newReader, draining: false, coarseNow: () => this.now, onTurn: (exchange) => this.handle(exchange) };
+    this.clock = new AwakeClock(SWEEP_MS, now);
+    const shared = { log, onError, receptions, held, newReader, clock: this.clock };
+    this.connectionOptions = { ...shared, draining: () => this.draining, onTurn: (exchange) => this.handle(exchange) };
     this.server = createServer({ noDelay: true }, (socket) => this.connected(socket));
     this.sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();
   }
@@ -83,14 +90,14 @@ export class HttpFront {
    * what is already on the wire. Resolves when the last connection is closed; what is not answered by then is cut off.
    */
   async drain(): Promise<void> {
-    this.state.draining = true;
+    this.draining = true;
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    const started = performance.now();
+    const clock = new AwakeClock(LEAVE_MS, this.now);
+    const started = clock.now;
     const leaving = setInterval(() => {
-      const elapsed = performance.now() - started;
-      if (elapsed > DRAIN_LIMIT_MS) this.destroy();
-      else if (elapsed > DRAIN_IDLE_MS) for (const connection of this.connections) if (connection.idle) connection.leave();
-    }, 100);
+      clock.tick();
+      setImmediate(() => this.letGo(clock.now - started));
+    }, LEAVE_MS);
     await closed;
     clearInterval(leaving);
     clearInterval(this.sweeper);
@@ -102,16 +109,25 @@ export class HttpFront {
     this.server.close();
   }
 
+  /** @param drainedMs since draining began */
+  private letGo(drainedMs: number): void {
+    if (drainedMs > DRAIN_LIMIT_MS) this.destroy();
+    else if (drainedMs > DRAIN_IDLE_MS) for (const connection of this.connections) if (connection.idle) connection.leave();
+  }
+
   private connected(socket: Socket): void {
-    const connection = new Connection(socket, this.state);
+    const connection = new Connection(socket, this.connectionOptions);
     this.connections.add(connection);
     socket.once('close', () => this.connections.delete(connection));
     this.limit.add(socket);
   }
 
   private sweep(): void {
-    this.now = performance.now();
-    for (const connection of this.connections) connection.check(this.now);
+    this.clock.tick();
+    // After what came meanwhile was read: a process that stood still finds its timers due first.
+    setImmediate(() => {
+      for (const connection of this.connections) connection.check();
+    });
   }
 
   private handle(exchange: Exchange): void {

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
+import { AwakeClock } from '../../../server/gateway/awake-clock.js';
 import { followWallClock, now, wallTime } from '../../../server/gateway/clock.js';
 
 const DAY_MS = 86_400_000;
@@ -22,4 +23,15 @@ test('drift of less than a second is not followed', () => {
   const was = wallTime(at);
   followWallClock(was + 900, at);
   expect(wallTime(at)).toBe(was);
+});
+
+test('what callers may take their time for does not go on while the process stands still', () => {
+  let at = 5_000;
+  const clock = new AwakeClock(1_000, () => at);
+  const seen = [990, 1_005, 200_000, 1_000].map((passed) => {
+    at += passed;
+    clock.tick();
+    return clock.now;
+  });
+  expect(seen).toEqual([990, 1_990, 2_990, 3_990]);
 });

@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { AllowedHosts } from '../../../server/allowed-hosts.js';
 import { ANSWER_TIMEOUT_MS, HEADERS_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_BODY_BYTES, REQUEST_TIMEOUT_MS } from '../../../server/gateway/limits.js';
+import { AwakeClock } from '../../../server/gateway/awake-clock.js';
 import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import { Call } from '../../../server/gateway/dispatch/call.js';
 import { Connection, type ConnectionOptions } from '../../../server/gateway/http/http-connection.js';
@@ -496,7 +497,8 @@ describe.each(READERS)('over %s', (name, create) => {
     }
 
     async function clocked(onTurn: ConnectionOptions['onTurn']): Promise<Clocked> {
-      let clock = 0;
+      let time = 0;
+      const clock = new AwakeClock(Infinity, () => time);
       const connections: Connection[] = [];
       const server = createServer((socket) =>
         connections.push(
@@ -506,8 +508,8 @@ describe.each(READERS)('over %s', (name, create) => {
             receptions: new Receptions(),
             held: new HeldBytes(),
             newReader,
-            draining: false,
-            coarseNow: () => clock,
+            draining: () => false,
+            clock,
             onTurn,
           }),
         ),
@@ -517,8 +519,9 @@ describe.each(READERS)('over %s', (name, create) => {
       const caller = await Caller.to((server.address() as AddressInfo).port);
       await soon(() => expect(connections).toHaveLength(1));
       const at = (ms: number): void => {
-        clock = ms;
-        connections[0]!.check(ms);
+        time = ms;
+        clock.tick();
+        connections[0]!.check();
       };
       const [connection] = connections;
       const says = async (text: string): Promise<void> => {

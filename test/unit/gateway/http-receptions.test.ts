@@ -5,9 +5,9 @@ import { connect, type Socket } from 'node:net';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AllowedHosts } from '../../../server/allowed-hosts.js';
-import { RECEPTION_SLOW_MS } from '../../../server/gateway/limits.js';
+import { DRAIN_LIMIT_MS, RECEPTION_SLOW_MS, REQUEST_TIMEOUT_MS } from '../../../server/gateway/limits.js';
 import { HeldBytes } from '../../../server/gateway/held-bytes.js';
-import { Call } from '../../../server/gateway/dispatch/call.js';
+import { Call, type CallContext } from '../../../server/gateway/dispatch/call.js';
 import { errorText, routesOf } from '../../../server/gateway/http/http-route.js';
 import { HttpFront } from '../../../server/gateway/http/http-server.js';
 import { NodeHttpReader } from '../../../server/gateway/http/http-node-reader.js';
@@ -19,6 +19,8 @@ import { TokenGate } from '../../../server/gateway/token-gate.js';
 const LIMIT = 1_000_000;
 const TOKENS = ['a', 'b'];
 let now: number;
+/** How often the front has asked for the time. */
+let looks: number;
 let receptions: Receptions;
 let front: HttpFront;
 let port: number;
@@ -31,22 +33,26 @@ const READERS: readonly (readonly [string, NewReader])[] = [
 
 describe.each(READERS)('over %s', (_name, create) => {
   beforeEach(async () => {
-    now = 0;
+    now = looks = 0;
     sockets = [];
     receptions = new Receptions(LIMIT, () => now);
     const gate = new TokenGate(true);
     gate.replace(TOKENS.map((token) => createHash('sha256').update(token).digest('hex')));
     const route = routesOf('oip-rest').post((_call, body) => ({ status: 200, body: `${body.length} bytes` }));
-    front = new HttpFront({
+    const options = {
       routes: { find: () => route, failureText: () => errorText },
       gate,
       receptions,
       held: new HeldBytes(),
       newReader: create,
       hosts: new AllowedHosts({ bound: '0.0.0.0', names: [], origins: [] }),
-      call: (context) => new Call(0, context),
+      call: (context: CallContext) => new Call(0, context),
       onError: () => undefined,
       log: pino({ level: 'silent' }),
+    };
+    front = new HttpFront(options, undefined, () => {
+      looks++;
+      return now;
     });
     ({ port } = await front.listen({ host: '127.0.0.1', port: 0 }));
   });
@@ -114,5 +120,35 @@ describe.each(READERS)('over %s', (_name, create) => {
     }
     await heard(() => expect(sender.heard).toMatch(/^HTTP\/1\.1 408 [^]*Connection: close[^]*the request comes too slowly/));
     await heard(() => expect(sender.socket.closed).toBe(true));
+  });
+
+  describe('a gateway that stood still for longer than a caller may take', () => {
+    const MINUTES = 2 * REQUEST_TIMEOUT_MS;
+    const looked = (times: number): Promise<void> => {
+      const before = looks;
+      return heard(() => expect(looks).toBeGreaterThanOrEqual(before + times));
+    };
+
+    test('answers a request whose body was half sent before', async () => {
+      const sender = await begin('a', 500_000, 400_000);
+      await arrived(1, 400_000);
+      now += MINUTES;
+      receptions.sweep();
+      await looked(1);
+      sender.socket.write(Buffer.alloc(100_000));
+      await heard(() => expect(sender.heard).toMatch(/^HTTP\/1\.1 200 [^]*500000 bytes$/));
+    });
+
+    test('answers it also where it is about to end', async () => {
+      const sender = await begin('a', 500_000, 400_000);
+      await arrived(1, 400_000);
+      const drained = front.drain();
+      now += 2 * DRAIN_LIMIT_MS;
+      receptions.sweep();
+      await looked(3);
+      sender.socket.write(Buffer.alloc(100_000));
+      await heard(() => expect(sender.heard).toMatch(/^HTTP\/1\.1 200 [^]*500000 bytes$/));
+      await drained;
+    });
   });
 });
