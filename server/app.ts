@@ -100,6 +100,8 @@ class PilothouseApp implements App {
   private api!: ApiServer;
   private gateway!: GatewaySupervisor;
   private deadGateways!: DeadGateways;
+  private sequencer!: Sequencer;
+  private housekeeping!: Housekeeping;
   private tokens!: TokenService;
   private monitoring!: Monitoring;
   private autoscaling!: Autoscaling;
@@ -112,7 +114,6 @@ class PilothouseApp implements App {
   adminTokenPath!: string;
   private fence: Fence | undefined;
   private readonly led: (() => void)[] = [];
-  private sequencing: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: AppOptions) {}
 
@@ -134,8 +135,9 @@ class PilothouseApp implements App {
     signal?.throwIfAborted();
     this.notifier = new Notifier((sql, parameters) => this.dataSource.query(sql, parameters));
     const work = new UnitOfWork(this.dataSource, this.notifier);
-    const sequencer = new Sequencer(this.dataSource, this.notifier, { onError: (error) => log.warn({ err: error }, 'events wait for their positions') });
-    this.leadership = this.createLeadership(url, new Housekeeping(this.dataSource, log), sequencer);
+    this.sequencer = new Sequencer(this.dataSource, this.notifier, log);
+    this.housekeeping = new Housekeeping(this.dataSource, log);
+    this.leadership = this.createLeadership(url);
     // Whoever may not lead here must not open a port either.
     await this.leadership.join();
     this.deadGateways = this.createDeadGateways();
@@ -173,7 +175,7 @@ class PilothouseApp implements App {
     });
     signal?.throwIfAborted();
     await this.leadership.start();
-    this.listener = this.createListener(url, sequencer);
+    this.listener = this.createListener(url);
     await Promise.all([this.listener.start(), this.deployments.reconciler.firstPass()]);
     // Making the schema holds this thread for long, and replicas that are READY meanwhile would wait for their route.
     await this.deployments.reconciler.settled(ROUTES_FIRST_MS);
@@ -278,7 +280,7 @@ class PilothouseApp implements App {
     });
   }
 
-  private createLeadership(url: string, housekeeping: Housekeeping, sequencer: Sequencer): Leadership {
+  private createLeadership(url: string): Leadership {
     const { config, log } = this.options;
     return new Leadership({
       url,
@@ -289,24 +291,24 @@ class PilothouseApp implements App {
         log.info({ epoch: fence.epoch }, 'this server leads');
         this.fence = fence;
         signal.addEventListener('abort', () => (this.fence = undefined));
-        this.sequencing = sequencer.run(fence, signal).catch((error: unknown) => log.info({ err: error }, 'the sequencer stopped'));
+        this.sequencer.lead(fence, signal);
         this.deployments.reconciler.lead(fence, signal);
         // Replicas that have to start are on their way before the rest of a leader's work begins.
         void this.deployments.reconciler.firstPass().then(() => {
           if (signal.aborted) return;
           this.monitoring.scheduler.lead(fence, signal);
           this.autoscaling.autoscaler.lead(fence, signal);
-          housekeeping.lead(fence, signal);
+          this.housekeeping.lead(fence, signal);
         });
         for (const tell of this.led.splice(0)) tell();
       },
     });
   }
 
-  private createListener(url: string, sequencer: Sequencer): Listener {
+  private createListener(url: string): Listener {
     const wakes: Readonly<Record<string, () => unknown>> = {
       [NOTIFICATION.EVENTS]: () => this.events.wake().catch((error: unknown) => this.options.log.warn({ err: error }, 'the feed could not be read')),
-      [NOTIFICATION.UNSEQUENCED]: () => sequencer.wake(),
+      [NOTIFICATION.UNSEQUENCED]: () => this.sequencer.wake(),
       [NOTIFICATION.ROUTES]: () => this.tokens.invalidate(),
       [NOTIFICATION.GATEWAYS]: () => this.deployments.reconciler.gatewaysChanged(),
       [NOTIFICATION.RECONCILE]: () => this.deployments.reconciler.deploymentsChanged(),
@@ -333,7 +335,8 @@ class PilothouseApp implements App {
     await this.deadGateways?.stop();
     this.inference?.close();
     await quietly(log, async () => this.leadership?.close());
-    await this.sequencing;
+    await this.sequencer?.idle();
+    await this.housekeeping?.idle();
     await quietly(log, async () => this.deployments?.reconciler.pause());
     await quietly(log, async () => this.monitoring?.scheduler.idle());
     await quietly(log, async () => this.autoscaling?.autoscaler.idle());

@@ -6,7 +6,7 @@ import type { UnitOfWork } from '../database/unit-of-work.js';
 import { type DeploymentEntity } from '../deployments/deployment.entities.js';
 import { RouteEntity } from '../routing/routing.entities.js';
 import type { MetricWindows } from '../metering/metric-windows.js';
-import { schedule } from '../schedule.js';
+import { LeaderLoop } from '../leader-loop.js';
 import { ScalingDecisionEntity, type ScalingPolicyEntity } from './autoscaling.entities.js';
 import { pruneDecisions } from './decision-retention.js';
 import { decide, type Decision } from './decide.js';
@@ -27,46 +27,50 @@ const EVERY = '*/5 * * * * *';
 const PRUNE = '47 3 * * * *';
 
 export class Autoscaler {
-  private passing: Promise<void> = Promise.resolve();
+  private readonly passes: LeaderLoop;
+  private readonly prunes: LeaderLoop;
 
-  constructor(private readonly parts: AutoscalerDependencies) {}
-
-  /** Evaluates every policy every few seconds until `signal` aborts. */
-  lead(fence: Fence, signal: AbortSignal): void {
-    const { log, work, clock = () => new Date() } = this.parts;
-    const pass = schedule(EVERY, 'autoscaler', log, () => (this.passing = this.evaluateAll(fence, signal)));
-    const prune = schedule(PRUNE, 'removal of old scaling decisions', log, () =>
-      pruneDecisions(work.dataSource, fence, clock()).catch((error: unknown) => {
-        if (!(error instanceof NotLeaderError)) log.warn({ err: error }, 'old scaling decisions could not be removed; the next try is in an hour');
-      }),
-    );
-    signal.addEventListener('abort', () => {
-      pass.destroy();
-      prune.destroy();
+  constructor(private readonly parts: AutoscalerDependencies) {
+    const { log, work, clock = () => new Date() } = parts;
+    this.passes = new LeaderLoop({
+      name: 'autoscaler',
+      every: EVERY,
+      run: (fence, signal) => this.evaluateAll(fence, signal),
+      failure: 'the scaling policies could not be listed; the next try is in a few seconds',
+      log,
+    });
+    this.prunes = new LeaderLoop({
+      name: 'removal of old scaling decisions',
+      every: PRUNE,
+      run: (fence) => pruneDecisions(work.dataSource, fence, clock()),
+      failure: 'old scaling decisions could not be removed; the next try is in an hour',
+      log,
     });
   }
 
-  /** Waits for the pass under way. */
-  async idle(): Promise<void> {
-    await this.passing;
+  /** Evaluates every policy every few seconds until `signal` aborts. */
+  lead(fence: Fence, signal: AbortSignal): void {
+    this.passes.lead(fence, signal);
+    this.prunes.lead(fence, signal);
   }
 
-  /** One look at every policy. Never rejects: a policy that fails does not hold up the others. */
+  /** Waits for what is under way. */
+  async idle(): Promise<void> {
+    await Promise.all([this.passes.idle(), this.prunes.idle()]);
+  }
+
+  /** One look at every policy: one that fails does not hold up the others. @throws NotLeaderError */
   async evaluateAll(fence: Fence, signal?: AbortSignal): Promise<void> {
-    const { log } = this.parts;
-    try {
-      const rows: { deployment_id: string }[] = await this.parts.work.dataSource.query(
-        'SELECT deployment_id FROM scaling_policy WHERE deleted_at IS NULL ORDER BY deployment_id',
-      );
-      for (const { deployment_id: deploymentId } of rows) {
-        if (signal?.aborted) return;
-        await this.evaluate(deploymentId, fence).catch((error: unknown) => {
-          if (error instanceof NotLeaderError) throw error;
-          log.error({ err: error, deploymentId }, 'a scaling policy could not be evaluated; the next try is in a few seconds');
-        });
-      }
-    } catch (error) {
-      if (!(error instanceof NotLeaderError)) log.warn({ err: error }, 'the scaling policies could not be listed');
+    const { log, work } = this.parts;
+    const rows: { deployment_id: string }[] = await work.dataSource.query(
+      'SELECT deployment_id FROM scaling_policy WHERE deleted_at IS NULL ORDER BY deployment_id',
+    );
+    for (const { deployment_id: deploymentId } of rows) {
+      if (signal?.aborted) return;
+      await this.evaluate(deploymentId, fence).catch((error: unknown) => {
+        if (error instanceof NotLeaderError) throw error;
+        log.error({ err: error, deploymentId }, 'a scaling policy could not be evaluated; the next try is in a few seconds');
+      });
     }
   }
 

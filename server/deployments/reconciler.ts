@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { NotLeaderError, type Fence } from '../database/leadership.js';
 import { StaleEpochError, type ObservedReplica, type ReplicaEngine, type ReplicaSpec } from '../engines/engine.js';
 import { FailedLookError } from '../engines/look.js';
+import { LeaderLoop } from '../leader-loop.js';
 import type { VersionEntity } from '../registry/registry.entities.js';
 import { ClockWatch } from './clock-watch.js';
 import type { DeploymentStore, Snapshot } from './deployment-store.js';
@@ -43,9 +44,8 @@ const HEARTBEATS_MS = 2_000;
 
 export class Reconciler {
   private queue: WorkQueue | undefined;
-  private fence: Fence | undefined;
   private end: () => Promise<void> = () => Promise.resolve();
-  private resynced: Promise<void> = Promise.resolve();
+  private readonly resyncs: LeaderLoop;
   /** Deployments that wait for gateways or replicas: looked at again whenever those say something. */
   private readonly unsettled = new Set<string>();
   private readonly stopping = new Map<string, Promise<void>>();
@@ -59,7 +59,11 @@ export class Reconciler {
   /** When the machine's clock jumped last, by the monotonic one. */
   private jumpedAt = -Infinity;
 
-  constructor(private readonly parts: ReconcilerDependencies) {}
+  constructor(private readonly parts: ReconcilerDependencies) {
+    // By milliseconds: node-cron's first schedule holds this thread for 50 ms, when a start has replicas to launch.
+    const run = (fence: Fence): Promise<void> => this.resync(fence);
+    this.resyncs = new LeaderLoop({ name: 'resync', every: RESYNC_MS, run, failure: 'the periodic resync failed', log: parts.log });
+  }
 
   /** Reconciles until `signal` aborts. @throws StaleEpochError */
   lead(fence: Fence, signal: AbortSignal): void {
@@ -76,22 +80,17 @@ export class Reconciler {
       },
     });
     this.queue = queue;
-    this.fence = fence;
     this.workedSince = this.look().now;
     const unsubscribe = engine.onChange((replicaId) => void this.replicaChanged(replicaId));
-    // A plain timer: node-cron's first schedule holds this thread for 50 ms, when a start has replicas to launch.
-    const resync = setInterval(() => {
-      this.resynced = this.resynced.then(() => (signal.aborted ? undefined : this.resync()));
-    }, RESYNC_MS);
     this.end = async () => {
       unsubscribe();
-      clearInterval(resync);
-      if (this.queue === queue) [this.queue, this.fence] = [undefined, undefined];
-      await queue.close();
+      this.resyncs.stop();
+      if (this.queue === queue) this.queue = undefined;
+      await Promise.all([this.resyncs.idle(), queue.close()]);
       await Promise.all([...this.stopping.values(), ...this.starting.values()]);
     };
     signal.addEventListener('abort', () => void this.pause());
-    this.resynced = this.resync();
+    this.resyncs.lead(fence, signal);
   }
 
   /** Look at this deployment soon. Does nothing where another server leads. */
@@ -112,7 +111,7 @@ export class Reconciler {
   /** Waits, not for long, until each deployment was looked at once: what has to start is on its way then. */
   async firstPass(): Promise<void> {
     const patience = new Promise<void>((resolve) => setTimeout(resolve, FIRST_PASS_MS).unref());
-    await Promise.race([this.resynced.then(() => this.queue?.idle()), patience]);
+    await Promise.race([this.resyncs.idle().then(() => this.queue?.idle()), patience]);
   }
 
   /** Waits, at most this long, until nothing is left to do. */
@@ -126,18 +125,12 @@ export class Reconciler {
   }
 
   /** Repairs what a crash left between a commit and its wake-up, and ends replicas that no row wants. */
-  private async resync(): Promise<void> {
-    const { engine, store, log } = this.parts;
-    const fence = this.fence;
-    if (!fence) return;
+  private async resync(fence: Fence): Promise<void> {
+    const { engine, store } = this.parts;
     await this.enqueueAll(false);
-    try {
-      const observed = await engine.observe();
-      const active = await store.activeReplicas(observed.map((o) => o.replicaId));
-      for (const { replicaId } of observed) if (!active.has(replicaId)) this.stop(replicaId, 0, fence, undefined);
-    } catch (error) {
-      log.error({ err: error }, 'the periodic resync failed');
-    }
+    const observed = await engine.observe();
+    const active = await store.activeReplicas(observed.map((o) => o.replicaId));
+    for (const { replicaId } of observed) if (!active.has(replicaId)) this.stop(replicaId, 0, fence, undefined);
   }
 
   private async enqueueAll(unsettledOnly: boolean): Promise<void> {

@@ -2,63 +2,50 @@
  * Gives events their positions. Transactions insert events without one, so that they never wait for each other; the leader
  * numbers what was committed, densely, in batches. See docs/decisions/0002-event-feed.md.
  */
+import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
-import { type Fence, NotLeaderError } from '../database/leadership.js';
+import type { Fence } from '../database/leadership.js';
 import type { Notifier } from '../database/notifications.js';
 import { NOTIFICATION } from '../database/notification-names.js';
+import { LeaderLoop } from '../leader-loop.js';
 
 export interface SequencerOptions {
   readonly batchSize?: number;
   /** It looks this often without being woken, too: a wake-up may be lost. */
   readonly pollMs?: number;
-  /** A batch failed (the database is away, say) and is tried again at the next poll. */
-  readonly onError?: (error: unknown) => void;
 }
 
 export class Sequencer {
   private readonly batchSize: number;
-  private readonly pollMs: number;
-  private woken = false;
-  private interrupt: () => void = () => undefined;
+  private readonly loop: LeaderLoop;
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly notifier: Notifier,
-    private readonly options: SequencerOptions = {},
+    log: Logger,
+    { batchSize = 1000, pollMs = 1000 }: SequencerOptions = {},
   ) {
-    this.batchSize = options.batchSize ?? 1000;
-    this.pollMs = options.pollMs ?? 1000;
+    this.batchSize = batchSize;
+    const run = async (fence: Fence, signal: AbortSignal): Promise<void> => {
+      // A full batch means that more may be waiting.
+      while (!signal.aborted && (await this.sequence(fence)) === this.batchSize);
+    };
+    this.loop = new LeaderLoop({ name: 'sequencer', every: pollMs, run, failure: 'events wait for their positions', log });
   }
 
   /** Call it when NOTIFICATION.UNSEQUENCED wakes. */
   wake(): void {
-    this.woken = true;
-    this.interrupt();
+    void this.loop.wake();
   }
 
-  /**
-   * Works until `signal` aborts.
-   * @throws NotLeaderError when another server leads: start again with that leader's fence, or not at all
-   */
-  async run(fence: Fence, signal: AbortSignal): Promise<void> {
-    const stop = (): void => this.interrupt();
-    signal.addEventListener('abort', stop);
-    try {
-      while (!signal.aborted) {
-        this.woken = false;
-        try {
-          // A full batch means that more may be waiting.
-          while (!signal.aborted && (await this.sequence(fence)) === this.batchSize);
-        } catch (error) {
-          if (error instanceof NotLeaderError) throw error;
-          this.options.onError?.(error);
-          this.woken = false;
-        }
-        if (!this.woken && !signal.aborted) await this.pause();
-      }
-    } finally {
-      signal.removeEventListener('abort', stop);
-    }
+  /** Works until `signal` aborts. */
+  lead(fence: Fence, signal: AbortSignal): void {
+    this.loop.lead(fence, signal);
+  }
+
+  /** Waits for the batch under way. */
+  idle(): Promise<void> {
+    return this.loop.idle();
   }
 
   /** One batch. Events of one aggregate were inserted under its row's lock, so the order of `sequence` is their order. @returns how many got a position */
@@ -80,15 +67,5 @@ export class Sequencer {
     });
     if (numbered > 0) this.notifier.wake(NOTIFICATION.EVENTS);
     return numbered;
-  }
-
-  private pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.pollMs);
-      this.interrupt = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 }

@@ -5,6 +5,7 @@
 import type { Logger } from 'pino';
 import { NotLeaderError, type Fence } from '../database/leadership.js';
 import type { UnitOfWork } from '../database/unit-of-work.js';
+import { LeaderLoop } from '../leader-loop.js';
 import { schedule, type ScheduledTask } from '../schedule.js';
 import type { MonitorRunner } from './monitor-runner.js';
 import type { MonitorService } from './monitor.service.js';
@@ -33,21 +34,34 @@ export class MonitorScheduler {
   private readonly scheduled = new Map<string, Scheduled>();
   private readonly running = new Set<Promise<unknown>>();
   private term: { readonly fence: Fence; readonly signal: AbortSignal } | undefined;
-  private syncing: Promise<void> = Promise.resolve();
-  private syncAgain = false;
+  private readonly comparisons: LeaderLoop;
+  private readonly prunes: LeaderLoop;
 
-  constructor(private readonly parts: MonitorSchedulerDependencies) {}
+  constructor(private readonly parts: MonitorSchedulerDependencies) {
+    const { work, log, clock = () => new Date() } = parts;
+    this.comparisons = new LeaderLoop({
+      name: 'list of monitors',
+      every: RESYNC,
+      run: (fence, signal) => this.compare(fence, signal),
+      failure: 'the monitors could not be listed; the next look is in a few seconds',
+      log,
+    });
+    this.prunes = new LeaderLoop({
+      name: 'removal of old metric windows',
+      every: PRUNE,
+      run: (fence) => pruneMonitoring(work.dataSource, fence, clock()),
+      failure: 'old metric windows could not be removed; the next try is in ten minutes',
+      log,
+    });
+  }
 
   /** Schedules until `signal` aborts. */
   lead(fence: Fence, signal: AbortSignal): void {
-    const { log } = this.parts;
     this.term = { fence, signal };
-    const resync = schedule(RESYNC, 'list of monitors', log, () => this.sync());
-    const prune = schedule(PRUNE, 'removal of old metric windows', log, () => this.track(this.prune(fence)));
+    this.comparisons.lead(fence, signal);
+    this.prunes.lead(fence, signal);
     signal.addEventListener('abort', () => {
       if (this.term?.fence === fence) this.term = undefined;
-      resync.destroy();
-      prune.destroy();
       for (const id of [...this.scheduled.keys()]) this.unschedule(id);
     });
     void this.sync();
@@ -65,21 +79,13 @@ export class MonitorScheduler {
 
   /** Waits for the comparison and the runs under way. */
   async idle(): Promise<void> {
-    await this.syncing;
+    await Promise.all([this.comparisons.idle(), this.prunes.idle()]);
     await Promise.allSettled(this.running);
   }
 
-  /** Makes the schedules what the database says. One at a time; a call while one is under way makes it look once more. */
+  /** Makes the schedules what the database says. */
   sync(): Promise<void> {
-    if (this.syncAgain) return this.syncing;
-    this.syncAgain = true;
-    this.syncing = this.syncing.then(async () => {
-      this.syncAgain = false;
-      await this.compare().catch((error: unknown) => {
-        if (!(error instanceof NotLeaderError)) this.parts.log.warn({ err: error }, 'the monitors could not be listed; the next look is in a few seconds');
-      });
-    });
-    return this.syncing;
+    return this.comparisons.wake();
   }
 
   /** One run, as the schedule does it. Never rejects. */
@@ -100,14 +106,12 @@ export class MonitorScheduler {
     }
   }
 
-  private async compare(): Promise<void> {
-    if (!this.term) return;
-    const { fence } = this.term;
+  private async compare(fence: Fence, signal: AbortSignal): Promise<void> {
     const rows: { id: string; cron: string; gone: boolean }[] = await this.parts.work.dataSource.query(
       `SELECT m.id, m.cron, d.deletion_requested_at IS NOT NULL AS gone FROM monitor m JOIN deployment d ON d.id = m.deployment_id WHERE m.deleted_at IS NULL`,
     );
     // The lead may have been lost while the query ran: nothing is scheduled then.
-    if (this.term?.fence !== fence) return;
+    if (signal.aborted) return;
     const wanted = new Map(rows.filter((row) => !row.gone).map((row) => [row.id, row.cron]));
     for (const [id, { cron }] of this.scheduled) if (wanted.get(id) !== cron) this.unschedule(id);
     for (const [id, cron] of wanted) if (!this.scheduled.has(id)) this.schedule(id, cron);
@@ -130,13 +134,6 @@ export class MonitorScheduler {
       await fence.check(change.manager);
       const monitor = await change.manager.findOne(MonitorEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
       if (monitor && !monitor.deletedAt) await this.parts.monitors.retire(change, monitor, 'the deployment was deleted');
-    });
-  }
-
-  private async prune(fence: Fence): Promise<void> {
-    const { work, log, clock = () => new Date() } = this.parts;
-    await pruneMonitoring(work.dataSource, fence, clock()).catch((error: unknown) => {
-      if (!(error instanceof NotLeaderError)) log.warn({ err: error }, 'old metric windows could not be removed; the next try is in ten minutes');
     });
   }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Fence, NotLeaderError } from '../../server/database/leadership.js';
 import { Listener, Notifier } from '../../server/database/notifications.js';
@@ -13,6 +14,9 @@ import { countStatements } from '../support/count-statements.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 
+const logged: Record<string, unknown>[] = [];
+const log = pino({ level: 'warn' }, { write: (line: string) => void logged.push(JSON.parse(line) as Record<string, unknown>) });
+
 let db: TestDatabase;
 let notifier: Notifier;
 let work: UnitOfWork;
@@ -21,7 +25,7 @@ beforeEach(async () => {
   db = await createTestDatabase();
   notifier = new Notifier((sql, parameters) => db.dataSource.query(sql, parameters));
   work = new UnitOfWork(db.dataSource, notifier);
-  sequencer = new Sequencer(db.dataSource, notifier, { pollMs: 100 });
+  sequencer = new Sequencer(db.dataSource, notifier, log, { pollMs: 100 });
 });
 afterEach(async () => {
   await notifier.close();
@@ -56,7 +60,7 @@ async function live(options: { bufferSize?: number } = {}): Promise<{ feed: Even
   const feed = new EventFeed(db.dataSource, options);
   await feed.start();
   const stopped = new AbortController();
-  const running = sequencer.run(openFence, stopped.signal);
+  sequencer.lead(openFence, stopped.signal);
   const listener = new Listener([NOTIFICATION.EVENTS, NOTIFICATION.UNSEQUENCED], {
     url: db.url,
     applicationName: 'test',
@@ -67,7 +71,7 @@ async function live(options: { bufferSize?: number } = {}): Promise<{ feed: Even
     feed,
     stop: async () => {
       stopped.abort();
-      await running;
+      await sequencer.idle();
       await listener.close();
     },
   };
@@ -129,7 +133,7 @@ test('a sequencer that is killed between the commit and the positions leaves not
   const half: { position: string | null }[] = await db.dataSource.query('SELECT position FROM event');
   expect(half.map((row) => row.position)).toEqual([null, null]);
   await emit(B, '3');
-  expect(await new Sequencer(db.dataSource, notifier).sequence(openFence)).toBe(3);
+  expect(await new Sequencer(db.dataSource, notifier, log).sequence(openFence)).toBe(3);
   const rows: { position: string; message: string }[] = await db.dataSource.query(
     `SELECT position, payload->>'message' AS message FROM event ORDER BY position`,
   );
@@ -168,13 +172,18 @@ test('a sequencer that leads no more numbers nothing and ends', async () => {
       throw new NotLeaderError('epoch 1 is over');
     },
   };
-  await expect(sequencer.run(lost, new AbortController().signal)).rejects.toThrow(NotLeaderError);
+  await expect(sequencer.sequence(lost)).rejects.toThrow(NotLeaderError);
+  sequencer.lead(lost, new AbortController().signal);
+  await sequencer.idle();
+  // It has ended: what wakes it begins nothing.
+  sequencer.wake();
+  await sequencer.idle();
   expect(await db.dataSource.query('SELECT 1 FROM event WHERE position IS NOT NULL')).toEqual([]);
 });
 
 test('two sequencers at once, as when a leader does not know yet that it is none, give no position twice and leave none out', async () => {
   for (let i = 0; i < 60; i++) await emit(A, `${i}`);
-  const two = [new Sequencer(db.dataSource, notifier, { batchSize: 7 }), new Sequencer(db.dataSource, notifier, { batchSize: 7 })];
+  const two = [new Sequencer(db.dataSource, notifier, log, { batchSize: 7 }), new Sequencer(db.dataSource, notifier, log, { batchSize: 7 })];
   await Promise.all(
     two.map(async (one) => {
       while ((await one.sequence(openFence)) > 0);
@@ -188,7 +197,7 @@ test('two sequencers at once, as when a leader does not know yet that it is none
 
 test('a sequencer survives a database that fails for a while', async () => {
   await emit(A, '1');
-  const errors: unknown[] = [];
+  logged.length = 0;
   let failing = true;
   const flaky: Fence = {
     epoch: 1,
@@ -196,24 +205,25 @@ test('a sequencer survives a database that fails for a while', async () => {
       if (failing) throw new Error('the database is away');
     },
   };
-  const patient = new Sequencer(db.dataSource, notifier, { pollMs: 10, onError: (error) => errors.push(error) });
+  const patient = new Sequencer(db.dataSource, notifier, log, { pollMs: 10 });
   const stopped = new AbortController();
-  const running = patient.run(flaky, stopped.signal);
-  await eventually(() => errors.length > 1, 'failures');
+  patient.lead(flaky, stopped.signal);
+  await eventually(() => logged.length > 1, 'failures');
+  expect(logged[0]).toMatchObject({ msg: 'events wait for their positions', err: { message: 'the database is away' } });
   failing = false;
   await eventually(async () => ((await db.dataSource.query('SELECT 1 FROM event WHERE position = 1')) as unknown[]).length === 1, 'the position');
   stopped.abort();
-  await running;
+  await patient.idle();
 });
 
 test('batches larger than one page are numbered whole', async () => {
   for (let i = 0; i < 7; i++) await emit(A, `${i}`);
-  const small = new Sequencer(db.dataSource, notifier, { batchSize: 3, pollMs: 60_000 });
+  const small = new Sequencer(db.dataSource, notifier, log, { batchSize: 3, pollMs: 60_000 });
   const stopped = new AbortController();
-  const running = small.run(openFence, stopped.signal);
+  small.lead(openFence, stopped.signal);
   await eventually(async () => ((await db.dataSource.query('SELECT 1 FROM event WHERE position = 7')) as unknown[]).length === 1, 'the last position');
   stopped.abort();
-  await running;
+  await small.idle();
 });
 
 test('without a cursor a subscriber gets what happens from now on; with one, what came after it', async () => {

@@ -159,6 +159,7 @@ test('no write of a leader passes once another has begun', async () => {
   const { dataSource } = database;
   const work = new UnitOfWork(dataSource, new Notifier(async () => undefined));
   const old = leader.fences[0]!;
+  const silent = pino({ level: 'silent' });
   // Another server takes the lead: what the old one has in hand carries its old fence.
   await dataSource.query('UPDATE leadership SET epoch = epoch + 1');
   await dataSource.query(
@@ -167,11 +168,11 @@ test('no write of a leader passes once another has begun', async () => {
   await work.run('t', (change) =>
     change.emit({ topic: 'version', subjectId: crypto.randomUUID(), projectId: null, type: 'T', payload: { state: 'READY', message: '' } }),
   );
-  await expect(new Sequencer(dataSource, new Notifier(async () => undefined)).sequence(old)).rejects.toThrow(NotLeaderError);
+  await expect(new Sequencer(dataSource, new Notifier(async () => undefined), silent).sequence(old)).rejects.toThrow(NotLeaderError);
   await expect(pruneEvents(dataSource, old, new Date())).rejects.toThrow(NotLeaderError);
   await expect(park(work, old)).rejects.toThrow(NotLeaderError);
   await expect(new PassWriter(work).write({} as Snapshot, {} as Pass, old, new Map(), new Map())).rejects.toThrow(NotLeaderError);
-  await new Housekeeping(dataSource, pino({ level: 'silent' })).tidy(old);
+  await expect(new Housekeeping(dataSource, silent).tidy(old)).rejects.toThrow(NotLeaderError);
   expect(await dataSource.query(`SELECT key FROM idempotency_record WHERE key = 'old'`)).toHaveLength(1);
   expect(await dataSource.query('SELECT 1 FROM event WHERE position IS NOT NULL')).toEqual([]);
 });

@@ -115,9 +115,9 @@ export async function startTestApi({
   );
   const token = (await readFile(await tokens.ensureAdminToken(home), 'utf8')).trim();
   await feed.start();
-  const sequencer = new Sequencer(database.dataSource, notifier, { pollMs: 200 });
+  const sequencer = new Sequencer(database.dataSource, notifier, log, { pollMs: 200 });
   const stopped = new AbortController();
-  const sequencing = sequencer.run(openFence, stopped.signal);
+  sequencer.lead(openFence, stopped.signal);
   const listener = new Listener([NOTIFICATION.EVENTS, NOTIFICATION.UNSEQUENCED, NOTIFICATION.ROUTES], {
     url: database.url,
     applicationName: 'pilothouse-test',
@@ -178,7 +178,7 @@ export async function startTestApi({
       for (const client of clients) await client.dispose();
       await server.close();
       stopped.abort();
-      await sequencing;
+      await sequencer.idle();
       await listener.close();
       await notifier.close();
       if (!given) await database.drop();

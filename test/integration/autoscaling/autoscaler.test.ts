@@ -140,7 +140,7 @@ test('a server that lost the lead writes nothing', async () => {
   await world.addWindows(deployment, times(10, { inFlight: 30 }));
   const before = await world.footprint();
   await expect(world.autoscaling.autoscaler.evaluate(deployment.id, lost)).rejects.toThrow(NotLeaderError);
-  await world.autoscaling.autoscaler.evaluateAll(lost);
+  await expect(world.autoscaling.autoscaler.evaluateAll(lost)).rejects.toThrow(NotLeaderError);
   expect(await world.footprint()).toEqual(before);
   expect(await evaluate(deployment)).toMatchObject({ action: 'SCALE_UP', to: 8 });
 });
