@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { GraphQLError, GraphQLInt, GraphQLNonNull, GraphQLObjectType, GraphQLSchema, GraphQLString } from 'graphql';
 import { useServer } from 'graphql-ws/use/ws';
-import { WebSocketServer } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import { afterEach, expect, test } from 'vitest';
 import { Subscriptions } from '../../clients/typescript/src/subscription.js';
 import { ownLoopback } from '../support/loopback.js';
@@ -76,7 +76,7 @@ async function collect(
   options: { signal?: AbortSignal; patienceMs?: number; after?: string; token?: string; onEvent?: (n: number) => void } = {},
 ): Promise<number[]> {
   const { token = 't', onEvent, after = '0', ...rest } = options;
-  const subscriptions = new Subscriptions(`http://${HOST}:${port}`, token);
+  const subscriptions = new Subscriptions(`http://${HOST}:${port}`, token, WebSocket);
   const seen: number[] = [];
   try {
     for await (const n of subscriptions.follow(source, read, { after, ...rest })) {

@@ -6,13 +6,13 @@ export interface Exchange {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT';
   readonly token?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
+  readonly body?: string | Uint8Array | Blob | AsyncIterable<Uint8Array>;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** @throws PilothouseError UNAVAILABLE when there is no answer; the signal's reason when the caller gave up */
 export async function exchange({ url, method, token, headers, body, signal }: Exchange): Promise<Response> {
-  const streamed = body !== undefined && typeof body !== 'string' && !(body instanceof Uint8Array);
+  const streamed = body !== undefined && typeof body !== 'string' && !(body instanceof Uint8Array) && !(body instanceof Blob);
   try {
     return await fetch(url, {
       method,

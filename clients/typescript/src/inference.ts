@@ -22,7 +22,7 @@ export interface InferenceOptions {
   /** Echoed by the answer. */
   readonly id?: string;
   readonly parameters?: Readonly<Record<string, string | number | boolean>>;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Inference {

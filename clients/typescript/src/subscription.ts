@@ -1,13 +1,12 @@
 /** Subscriptions that outlive their connection: after a break they go on behind the last event that was seen, and miss nothing. */
 import { CloseCode, createClient, type Client } from 'graphql-ws';
-import { WebSocket } from 'ws';
 import { fromGraphQLErrors, PilothouseError, type GraphQLErrorJson } from './errors.js';
 import { reasonOf } from './http.js';
 
 export interface FollowOptions {
   /** Cursor of the last event that was seen. Left out: from now on. */
   readonly after?: string;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** How long the connection may be away at a time before it is given up; 60,000 by default. */
   readonly patienceMs?: number;
 }
@@ -30,10 +29,11 @@ export class Subscriptions {
   private readonly client: Client;
   private connectedAt = -Infinity;
 
-  constructor(url: string, token: string) {
+  /** @param webSocketImpl left out, the global WebSocket */
+  constructor(url: string, token: string, webSocketImpl?: unknown) {
     this.client = createClient({
       url: `${url.replace(/^http/, 'ws')}/graphql`,
-      webSocketImpl: WebSocket,
+      webSocketImpl,
       connectionParams: { authorization: `Bearer ${token}` },
       // Reconnecting is done below: only there is it known where to go on.
       retryAttempts: 0,

@@ -1,4 +1,5 @@
 /** Follows the whole event feed by its cursors, over every broken connection, and counts what is missing or comes twice. */
+import { WebSocket } from 'ws';
 import { importSource } from '../../bench/support/sources.mjs';
 import { until } from '../../bench/support/processes.mjs';
 
@@ -11,7 +12,7 @@ const positionOf = (cursor) => Number(Buffer.from(cursor, 'base64url').toString(
 /** @param {{ control: string, token: string, after: string }} options `after`: the cursor to begin behind */
 export async function followFeed({ control, token, after }) {
   const { Subscriptions } = await importSource('clients/typescript/src/subscription.ts');
-  const subscriptions = new Subscriptions(control, token);
+  const subscriptions = new Subscriptions(control, token, WebSocket);
   const ending = new AbortController();
   const told = { events: 0, gaps: 0, repeated: 0, last: positionOf(after), failure: undefined };
   const read = ({ eventFeed: { cursor } }) => ({ cursor, value: positionOf(cursor) });

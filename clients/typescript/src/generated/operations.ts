@@ -11,6 +11,18 @@ export type AlertState =
   /** The condition ended, or its rule, monitor or deployment was deleted. `resolvedReason` says which. */
   | 'RESOLVED';
 
+/** Changes the configuration to match documents. */
+export type ApplyConfigInput = {
+  /** Documents of `pilothouse.yaml`, at most 1,000. A field that is left out keeps its value. A new object gets the default. */
+  readonly documents: ReadonlyArray<Readonly<Record<string, unknown>>>;
+  /** Only reports the changes and makes none. */
+  readonly dryRun?: boolean;
+  /** Also deletes deployments, monitors, alert rules and scaling policies that no document describes, in the projects that the documents name. */
+  readonly prune?: boolean;
+  /** Reason for the change, stored with the revisions and audit entries. */
+  readonly reason?: string;
+};
+
 /** Whether waiting requests of one target are merged into one inference. `Target.batching` shows the result. */
 export type BatchingMode =
   /** Requests are merged if validation showed that the version's rows are INDEPENDENT. */
@@ -44,6 +56,15 @@ export type ConditionType =
   | 'Degraded'
   /** Whether work on the deployment is still going on. */
   | 'Progressing';
+
+/** What happens to an object. */
+export type ConfigurationAction =
+  /** The object is created. */
+  | 'CREATE'
+  /** The object is deleted, because no document describes it. */
+  | 'DELETE'
+  /** The object is changed, because a field differs. */
+  | 'UPDATE';
 
 /** A condition on a monitor's value. Alerts fire when it holds. */
 export type CreateAlertRuleInput = {
@@ -145,6 +166,12 @@ export type DatasetInput = {
   readonly rows?: number | null | undefined;
   /** Its location, as a URI. */
   readonly uri?: string | null | undefined;
+};
+
+/** Deletes an alert rule. Its alerts stay; a firing one is resolved. */
+export type DeleteAlertRuleInput = {
+  /** The alert rule's id. */
+  readonly id: string;
 };
 
 /** Deletes a deployment: its route is removed, and its replicas drain and stop. */
@@ -473,6 +500,34 @@ export type TensorInput = {
   readonly shape: ReadonlyArray<number>;
 };
 
+/** Changes an alert rule. A field that is left out keeps its value; the name cannot change. It applies from the next run. */
+export type UpdateAlertRuleInput = {
+  /** Whether a value above or below the threshold raises an alert. */
+  readonly comparison?: Comparison | null | undefined;
+  /** How many runs in a row must agree before an alert fires, and before it is resolved, 1 to 100. Runs without data do not count. */
+  readonly consecutiveRuns?: number | null | undefined;
+  /** The alert rule's id. */
+  readonly id: string;
+  /** How urgent its alerts are. */
+  readonly severity?: Severity | null | undefined;
+  /** An error rate as a fraction, 0.05 for 5 %; or a latency in milliseconds. */
+  readonly threshold?: number | null | undefined;
+};
+
+/** Changes a monitor. A field that is left out keeps its value; name and metric cannot change. */
+export type UpdateMonitorInput = {
+  /** When it runs, as a cron expression in UTC. */
+  readonly cron?: string | null | undefined;
+  /** The monitor's id. */
+  readonly id: string;
+  /** Fewest requests that a run needs, at least 1. A run over fewer has NO_DATA. */
+  readonly minimumRequests?: number | null | undefined;
+  /** For LATENCY: the quantile, between 0 and 1. Null for other metrics. */
+  readonly quantile?: number | null | undefined;
+  /** How far back a run looks, 5000 to 86400000. */
+  readonly windowMs?: number | null | undefined;
+};
+
 /** A file of a version. Upload its bytes first, with `PUT /artifacts/<digest>`. */
 export type VersionFileInput = {
   /** SHA-256 of the bytes, 64 lower-case hexadecimal digits. */
@@ -530,6 +585,20 @@ export type EventCursorQueryVariables = Exact<{ [key: string]: never; }>;
 
 
 export type EventCursorQuery = { readonly eventCursor: string };
+
+export type ApplyConfigMutationVariables = Exact<{
+  input: ApplyConfigInput;
+}>;
+
+
+export type ApplyConfigMutation = { readonly applyConfig: { readonly changes: ReadonlyArray<{ readonly kind: string, readonly project: string, readonly name: string, readonly action: ConfigurationAction, readonly field: string | null, readonly before: unknown, readonly after: unknown }> | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
+
+export type ExportConfigQueryVariables = Exact<{
+  project?: string | null | undefined;
+}>;
+
+
+export type ExportConfigQuery = { readonly exportConfig: ReadonlyArray<Readonly<Record<string, unknown>>> };
 
 export type DeploymentFieldsFragment = { readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly batching: BatchingMode, readonly maxBatchSize: number, readonly maxDelayMs: number, readonly stickyHeader: string | null, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly shadowPercent: number, readonly batching: { readonly enabled: boolean, readonly reason: string, readonly maxBatchSize: number | null, readonly maxDelayMs: number | null }, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> };
 
@@ -597,6 +666,42 @@ export type DeploymentEventsSubscriptionVariables = Exact<{
 
 
 export type DeploymentEventsSubscription = { readonly deploymentEvents: { readonly cursor: string, readonly at: string, readonly actor: string, readonly type: string, readonly message: string, readonly phase: DeploymentPhase, readonly generation: number, readonly payload: Readonly<Record<string, unknown>> } };
+
+export type DeploymentRevisionsQueryVariables = Exact<{
+  id: string;
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type DeploymentRevisionsQuery = { readonly node:
+    | { readonly revisions: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly number: number, readonly actor: string, readonly createdAt: string, readonly reason: string, readonly rollbackTo: number | null, readonly targets: ReadonlyArray<{ readonly weight: number, readonly shadowPercent: number, readonly version: { readonly id: string, readonly number: number, readonly model: { readonly name: string } } }>, readonly rollout: { readonly id: string, readonly state: RolloutState, readonly reason: string | null, readonly startedAt: string, readonly finishedAt: string | null, readonly durationMs: number | null } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } }
+    | Record<PropertyKey, never>
+   | null };
+
+export type DeploymentMonitorsQueryVariables = Exact<{
+  id: string;
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type DeploymentMonitorsQuery = { readonly node:
+    | { readonly monitors: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly metric: MonitorMetric, readonly quantile: number | null, readonly cron: string, readonly windowMs: number, readonly minimumRequests: number, readonly createdAt: string, readonly createdBy: string, readonly alertRules: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly comparison: Comparison, readonly threshold: number, readonly consecutiveRuns: number, readonly severity: Severity }> }, readonly runs: { readonly nodes: ReadonlyArray<{ readonly state: MonitorRunState, readonly value: number | null, readonly requests: number, readonly reason: string, readonly finishedAt: string }> } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } }
+    | Record<PropertyKey, never>
+   | null };
+
+export type DeploymentScalingDecisionsQueryVariables = Exact<{
+  id: string;
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type DeploymentScalingDecisionsQuery = { readonly node:
+    | { readonly scalingDecisions: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly at: string, readonly action: ScalingAction, readonly fromReplicas: number, readonly toReplicas: number, readonly reason: string, readonly inputs: Readonly<Record<string, unknown>> }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } }
+    | Record<PropertyKey, never>
+   | null };
 
 export type LineageFieldsFragment = { readonly hyperparameters: Readonly<Record<string, unknown>> | null, readonly metrics: Readonly<Record<string, unknown>> | null, readonly dataset: { readonly name: string, readonly uri: string | null, readonly digest: string | null } | null, readonly source: { readonly uri: string, readonly revision: string | null } | null };
 
@@ -708,13 +813,28 @@ export type WhyQueryVariables = Exact<{
 
 export type WhyQuery = { readonly why: { readonly revision: number, readonly since: string, readonly actor: string, readonly reason: string, readonly replicas: number, readonly replicasReason: string, readonly problems: ReadonlyArray<string>, readonly lines: ReadonlyArray<string>, readonly serving: ReadonlyArray<{ readonly version: string, readonly weight: number, readonly shadowPercent: number, readonly readyReplicas: number }> } };
 
+export type LogLineFieldsFragment = { readonly cursor: string, readonly replicaId: string, readonly time: string | null, readonly level: LogLevel | null, readonly text: string };
+
 export type LogsQueryVariables = Exact<{
-  deployment: DeploymentRefInput;
+  deployment?: DeploymentRefInput | null | undefined;
+  replica?: string | null | undefined;
+  filter?: string | null | undefined;
+  after?: string | null | undefined;
   first: number;
 }>;
 
 
-export type LogsQuery = { readonly logs: { readonly lines: ReadonlyArray<{ readonly replicaId: string, readonly time: string | null, readonly level: LogLevel | null, readonly text: string }> } };
+export type LogsQuery = { readonly logs: { readonly endCursor: string, readonly lines: ReadonlyArray<{ readonly cursor: string, readonly replicaId: string, readonly time: string | null, readonly level: LogLevel | null, readonly text: string }> } };
+
+export type FollowLogsSubscriptionVariables = Exact<{
+  deployment?: DeploymentRefInput | null | undefined;
+  replica?: string | null | undefined;
+  filter?: string | null | undefined;
+  after: string;
+}>;
+
+
+export type FollowLogsSubscription = { readonly logs: { readonly cursor: string, readonly replicaId: string, readonly time: string | null, readonly level: LogLevel | null, readonly text: string } };
 
 export type MonitorFieldsFragment = { readonly id: string, readonly name: string, readonly metric: MonitorMetric, readonly quantile: number | null, readonly cron: string, readonly windowMs: number, readonly minimumRequests: number, readonly createdAt: string, readonly createdBy: string, readonly alertRules: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly comparison: Comparison, readonly threshold: number, readonly consecutiveRuns: number, readonly severity: Severity }> }, readonly runs: { readonly nodes: ReadonlyArray<{ readonly state: MonitorRunState, readonly value: number | null, readonly requests: number, readonly reason: string, readonly finishedAt: string }> } };
 
@@ -752,6 +872,27 @@ export type CreateAlertRuleMutationVariables = Exact<{
 
 
 export type CreateAlertRuleMutation = { readonly createAlertRule: { readonly alertRule: { readonly id: string, readonly name: string, readonly severity: Severity, readonly threshold: number, readonly comparison: Comparison, readonly consecutiveRuns: number } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
+
+export type UpdateMonitorMutationVariables = Exact<{
+  input: UpdateMonitorInput;
+}>;
+
+
+export type UpdateMonitorMutation = { readonly updateMonitor: { readonly monitor: { readonly id: string, readonly name: string, readonly metric: MonitorMetric, readonly quantile: number | null, readonly cron: string, readonly windowMs: number, readonly minimumRequests: number, readonly createdAt: string, readonly createdBy: string, readonly alertRules: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly name: string, readonly comparison: Comparison, readonly threshold: number, readonly consecutiveRuns: number, readonly severity: Severity }> }, readonly runs: { readonly nodes: ReadonlyArray<{ readonly state: MonitorRunState, readonly value: number | null, readonly requests: number, readonly reason: string, readonly finishedAt: string }> } } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
+
+export type UpdateAlertRuleMutationVariables = Exact<{
+  input: UpdateAlertRuleInput;
+}>;
+
+
+export type UpdateAlertRuleMutation = { readonly updateAlertRule: { readonly alertRule: { readonly id: string, readonly name: string, readonly severity: Severity, readonly threshold: number, readonly comparison: Comparison, readonly consecutiveRuns: number } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
+
+export type DeleteAlertRuleMutationVariables = Exact<{
+  input: DeleteAlertRuleInput;
+}>;
+
+
+export type DeleteAlertRuleMutation = { readonly deleteAlertRule: { readonly alertRule: { readonly id: string, readonly name: string } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
 
 export type RunMonitorMutationVariables = Exact<{
   input: RunMonitorInput;
@@ -1217,6 +1358,15 @@ export const DeploymentDetailFragmentDoc = new TypedDocumentString(`
   createdAt
   updatedAt
 }`, {"fragmentName":"DeploymentDetail"}) as unknown as TypedDocumentString<DeploymentDetailFragment, unknown>;
+export const LogLineFieldsFragmentDoc = new TypedDocumentString(`
+    fragment LogLineFields on LogLine {
+  cursor
+  replicaId
+  time
+  level
+  text
+}
+    `, {"fragmentName":"LogLineFields"}) as unknown as TypedDocumentString<LogLineFieldsFragment, unknown>;
 export const MonitorFieldsFragmentDoc = new TypedDocumentString(`
     fragment MonitorFields on Monitor {
   id
@@ -1391,6 +1541,33 @@ export const EventCursorDocument = new TypedDocumentString(`
   eventCursor
 }
     `) as unknown as TypedDocumentString<EventCursorQuery, EventCursorQueryVariables>;
+export const ApplyConfigDocument = new TypedDocumentString(`
+    mutation ApplyConfig($input: ApplyConfigInput!) {
+  applyConfig(input: $input) {
+    changes {
+      kind
+      project
+      name
+      action
+      field
+      before
+      after
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  code
+  message
+  field
+}`) as unknown as TypedDocumentString<ApplyConfigMutation, ApplyConfigMutationVariables>;
+export const ExportConfigDocument = new TypedDocumentString(`
+    query ExportConfig($project: String) {
+  exportConfig(project: $project)
+}
+    `) as unknown as TypedDocumentString<ExportConfigQuery, ExportConfigQueryVariables>;
 export const DeploymentDocument = new TypedDocumentString(`
     query Deployment($name: String!, $project: String!) {
   deployment(name: $name, project: $project) {
@@ -1847,6 +2024,118 @@ export const DeploymentEventsDocument = new TypedDocumentString(`
   generation
   payload
 }`) as unknown as TypedDocumentString<DeploymentEventsSubscription, DeploymentEventsSubscriptionVariables>;
+export const DeploymentRevisionsDocument = new TypedDocumentString(`
+    query DeploymentRevisions($id: ID!, $first: Int!, $after: String) {
+  node(id: $id) {
+    ... on Deployment {
+      revisions(first: $first, after: $after) {
+        nodes {
+          id
+          number
+          actor
+          createdAt
+          reason
+          rollbackTo
+          targets {
+            weight
+            shadowPercent
+            version {
+              id
+              number
+              model {
+                name
+              }
+            }
+          }
+          rollout {
+            ...RolloutFields
+          }
+        }
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+      }
+    }
+  }
+}
+    fragment RolloutFields on Rollout {
+  id
+  state
+  reason
+  startedAt
+  finishedAt
+  durationMs
+}`) as unknown as TypedDocumentString<DeploymentRevisionsQuery, DeploymentRevisionsQueryVariables>;
+export const DeploymentMonitorsDocument = new TypedDocumentString(`
+    query DeploymentMonitors($id: ID!, $first: Int!, $after: String) {
+  node(id: $id) {
+    ... on Deployment {
+      monitors(first: $first, after: $after) {
+        nodes {
+          ...MonitorFields
+        }
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+      }
+    }
+  }
+}
+    fragment MonitorFields on Monitor {
+  id
+  name
+  metric
+  quantile
+  cron
+  windowMs
+  minimumRequests
+  createdAt
+  createdBy
+  alertRules(first: 20) {
+    nodes {
+      id
+      name
+      comparison
+      threshold
+      consecutiveRuns
+      severity
+    }
+  }
+  runs(first: 1) {
+    nodes {
+      state
+      value
+      requests
+      reason
+      finishedAt
+    }
+  }
+}`) as unknown as TypedDocumentString<DeploymentMonitorsQuery, DeploymentMonitorsQueryVariables>;
+export const DeploymentScalingDecisionsDocument = new TypedDocumentString(`
+    query DeploymentScalingDecisions($id: ID!, $first: Int!, $after: String) {
+  node(id: $id) {
+    ... on Deployment {
+      scalingDecisions(first: $first, after: $after) {
+        nodes {
+          id
+          at
+          action
+          fromReplicas
+          toReplicas
+          reason
+          inputs
+        }
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DeploymentScalingDecisionsQuery, DeploymentScalingDecisionsQueryVariables>;
 export const ViewerDocument = new TypedDocumentString(`
     query Viewer {
   viewer {
@@ -2333,17 +2622,40 @@ export const WhyDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<WhyQuery, WhyQueryVariables>;
 export const LogsDocument = new TypedDocumentString(`
-    query Logs($deployment: DeploymentRefInput!, $first: Int!) {
-  logs(deployment: $deployment, first: $first) {
+    query Logs($deployment: DeploymentRefInput, $replica: ID, $filter: String, $after: String, $first: Int!) {
+  logs(
+    deployment: $deployment
+    replica: $replica
+    filter: $filter
+    after: $after
+    first: $first
+  ) {
     lines {
-      replicaId
-      time
-      level
-      text
+      ...LogLineFields
     }
+    endCursor
   }
 }
-    `) as unknown as TypedDocumentString<LogsQuery, LogsQueryVariables>;
+    fragment LogLineFields on LogLine {
+  cursor
+  replicaId
+  time
+  level
+  text
+}`) as unknown as TypedDocumentString<LogsQuery, LogsQueryVariables>;
+export const FollowLogsDocument = new TypedDocumentString(`
+    subscription FollowLogs($deployment: DeploymentRefInput, $replica: ID, $filter: String, $after: String!) {
+  logs(deployment: $deployment, replica: $replica, filter: $filter, after: $after) {
+    ...LogLineFields
+  }
+}
+    fragment LogLineFields on LogLine {
+  cursor
+  replicaId
+  time
+  level
+  text
+}`) as unknown as TypedDocumentString<FollowLogsSubscription, FollowLogsSubscriptionVariables>;
 export const MonitorsDocument = new TypedDocumentString(`
     query Monitors($name: String!, $project: String!, $first: Int!, $after: String) {
   deployment(name: $name, project: $project) {
@@ -2491,6 +2803,90 @@ export const CreateAlertRuleDocument = new TypedDocumentString(`
   message
   field
 }`) as unknown as TypedDocumentString<CreateAlertRuleMutation, CreateAlertRuleMutationVariables>;
+export const UpdateMonitorDocument = new TypedDocumentString(`
+    mutation UpdateMonitor($input: UpdateMonitorInput!) {
+  updateMonitor(input: $input) {
+    monitor {
+      ...MonitorFields
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  code
+  message
+  field
+}
+fragment MonitorFields on Monitor {
+  id
+  name
+  metric
+  quantile
+  cron
+  windowMs
+  minimumRequests
+  createdAt
+  createdBy
+  alertRules(first: 20) {
+    nodes {
+      id
+      name
+      comparison
+      threshold
+      consecutiveRuns
+      severity
+    }
+  }
+  runs(first: 1) {
+    nodes {
+      state
+      value
+      requests
+      reason
+      finishedAt
+    }
+  }
+}`) as unknown as TypedDocumentString<UpdateMonitorMutation, UpdateMonitorMutationVariables>;
+export const UpdateAlertRuleDocument = new TypedDocumentString(`
+    mutation UpdateAlertRule($input: UpdateAlertRuleInput!) {
+  updateAlertRule(input: $input) {
+    alertRule {
+      id
+      name
+      severity
+      threshold
+      comparison
+      consecutiveRuns
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  code
+  message
+  field
+}`) as unknown as TypedDocumentString<UpdateAlertRuleMutation, UpdateAlertRuleMutationVariables>;
+export const DeleteAlertRuleDocument = new TypedDocumentString(`
+    mutation DeleteAlertRule($input: DeleteAlertRuleInput!) {
+  deleteAlertRule(input: $input) {
+    alertRule {
+      id
+      name
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  code
+  message
+  field
+}`) as unknown as TypedDocumentString<DeleteAlertRuleMutation, DeleteAlertRuleMutationVariables>;
 export const RunMonitorDocument = new TypedDocumentString(`
     mutation RunMonitor($input: RunMonitorInput!) {
   runMonitor(input: $input) {

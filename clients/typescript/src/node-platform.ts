@@ -1,0 +1,30 @@
+/** Node, Bun and Deno: files by their paths, streamed uploads. */
+import { WebSocket } from 'ws';
+import { chunksOf, digestOf, namedSources } from './artifacts.js';
+import { exchange } from './http.js';
+import type { Platform, Upload } from './platform.js';
+
+export const nodePlatform: Platform = {
+  WebSocket,
+  digest: digestOf,
+  namedSources,
+  put: ({ url, token, source, sizeBytes, signal, seen }) =>
+    exchange({
+      url,
+      method: 'PUT',
+      token,
+      headers: { 'content-type': 'application/octet-stream' },
+      // An empty stream would say neither how long it is nor that it ends.
+      body: sizeBytes === 0 ? new Uint8Array() : counted({ source, sizeBytes, signal, seen }),
+      signal,
+    }),
+};
+
+/** The bytes of a source; tells how many have been taken. */
+async function* counted({ source, sizeBytes, signal, seen }: Omit<Upload, 'url' | 'token'>): AsyncIterable<Uint8Array> {
+  let sent = 0;
+  for await (const chunk of chunksOf(source, signal)) {
+    yield chunk;
+    seen?.((sent += chunk.byteLength), sizeBytes);
+  }
+}
