@@ -134,6 +134,9 @@ function fillBooleans(out: Uint8Array, values: readonly unknown[], at: number, w
   }
 }
 
+/** Browsers have no Buffer. In Node it is faster than a TextEncoder for short texts. */
+const utf8: (text: string) => Uint8Array = typeof Buffer === 'undefined' ? (text) => new TextEncoder().encode(text) : (text) => Buffer.from(text);
+
 function fillBytes(out: Uint8Array[], values: readonly unknown[], at: number, where: string): void {
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
@@ -144,7 +147,7 @@ function fillBytes(out: Uint8Array[], values: readonly unknown[], at: number, wh
     }
     if (typeof value !== 'string') throw wrong(value, at + i, where, 'BYTES takes strings');
     if (LONE_SURROGATE.test(value)) throw wrong(value, at + i, where, 'it holds half a surrogate pair, which UTF-8 cannot carry');
-    out[at + i] = Buffer.from(value);
+    out[at + i] = utf8(value);
   }
 }
 
