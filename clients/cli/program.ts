@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addGlobalOptions } from './command.js';
 import { addAccessCommands } from './commands/access.js';
 import { addCompletionCommand } from './commands/completion.js';
+import { addConfigurationCommands } from './commands/configuration.js';
 import { addDeployCommands } from './commands/deploy.js';
 import { addDeploymentCommands } from './commands/deployments.js';
 import { addExplainCommands } from './commands/explain.js';
@@ -43,6 +44,7 @@ export function buildProgram(machine: Machine): Command {
   addScaleCommands(program);
   addInferCommand(program);
   addMonitorCommands(program);
+  addConfigurationCommands(program);
   addAccessCommands(program);
   addGenerateCommands(program);
   addCompletionCommand(program);

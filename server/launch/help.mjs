@@ -18,6 +18,7 @@ Commands
   deployments   deploy, plan, rollback, scale, delete, deployments, events, history, metrics, why, logs
   inference     infer, generate
   watching      monitors, monitor, alerts, policy, scaling
+  files         apply, export-config
   access        token, audit
   shell         completion
 

@@ -1,5 +1,5 @@
 /** The command line against a real server: the tour, what is printed for programs, and 30 wrong uses. */
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { PROJECT_ROOT } from '../../server/paths.js';
@@ -117,6 +117,56 @@ describe('the tour', () => {
     });
   });
 
+  it('applies files: a dry run, the change field by field, and nothing the second time', async () => {
+    const folder = join(server.home, 'files');
+    mkdirSync(folder);
+    const deployment = 'kind: Deployment\nname: reader\ntimeoutMs: 20000\n';
+    writeFileSync(
+      join(folder, 'reader.yaml'),
+      `${deployment}---\nkind: Monitor\ndeployment: reader\nname: slow\ncron: 0 0 1 1 *\nmetric: LATENCY\nquantile: 0.9\n`,
+    );
+    const dry = await run('apply', '-f', folder, '--dry-run');
+    expect(dry).toMatchObject({ code: 0, err: 'dry run: nothing was changed\n' });
+    expect(dry.out).toMatch(/^would update Deployment reader\n {4}timeoutMs: 30000 -> 20000\nwould create Monitor reader\/slow\n {4}cron: "0 0 1 1 \*"\n/);
+    expect(await json('monitors', 'reader')).toEqual([]);
+    expect((await run('apply', '-f', folder)).out).toBe(dry.out.replaceAll('would update', 'updated').replaceAll('would create', 'created'));
+    expect(await json('apply', '-f', folder)).toEqual([]);
+    writeFileSync(join(folder, 'reader.yaml'), deployment);
+    expect((await run('apply', '-f', folder)).out).toBe('nothing to change\n');
+    expect((await run('apply', '-f', folder, '--prune')).out).toBe('deleted Monitor reader/slow\n');
+    const all = join(server.home, 'all.yaml');
+    expect((await run('export-config', '-o', all)).code).toBe(0);
+    expect(readFileSync(all, 'utf8')).toContain('kind: Deployment\nproject: default\nname: reader\n');
+    expect(await json('apply', '-f', all, '--prune')).toEqual([]);
+    const piped = await pilothouse(server.home, ['apply', '-f', '-', '--json'], {
+      input: readFileSync(all, 'utf8').replace('timeoutMs: 20000', 'timeoutMs: 10000'),
+    });
+    expect(JSON.parse(piped.out)).toMatchObject([{ kind: 'Deployment', name: 'reader', action: 'UPDATE', field: 'timeoutMs', before: 20000, after: 10000 }]);
+  });
+
+  it('says in which file and line a document is wrong, and changes nothing', async () => {
+    const path = join(server.home, 'wrong.yaml');
+    const before = await json('export-config');
+    const refusals: [string, number, string][] = [
+      ['kind: Deployment\n  name: [', 2, 'wrong.yaml:1: this is not YAML'],
+      ['kind: Model\nname: other\n---\nkind: Deployment\nname: reader\nreplica: 2\n', 2, 'wrong.yaml:6 (Deployment "reader"), replica: unknown field'],
+      [
+        'kind: Model\nname: other\n---\nkind: Deployment\nname: reader\ntargets:\n  - version: reader:99\n',
+        3,
+        'wrong.yaml:7 (Deployment "reader"), targets.0.version: ',
+      ],
+      ['kind: Model\nname: a\n---\nkind: Model\nname: a\n', 2, `wrong.yaml:4 (Model "a"): ${path}:1 describes it already`],
+      ['# nothing\n', 2, 'wrong.yaml has no documents'],
+    ];
+    for (const [text, code, message] of refusals) {
+      writeFileSync(path, text);
+      const result = await run('apply', '-f', path);
+      expect(result).toEqual({ code, out: '', err: expect.stringContaining(message) as string });
+      expect(result.err).toMatch(/^pilothouse: [^\n]+\n$/);
+    }
+    expect(await json('export-config')).toEqual(before);
+  });
+
   it('rejects a broken file with the message of the runtime', async () => {
     const path = join(server.home, 'broken.onnx');
     writeFileSync(path, readFileSync(MODEL).subarray(0, 200));
@@ -156,6 +206,9 @@ const WRONG: readonly [string, number, RegExp][] = [
   ['monitor run reader nothing', 3, /has no monitor "nothing"/],
   ['token create admin', 6, /admin/],
   ['token revoke nobody', 3, /there is no token "nobody"/],
+  ['apply', 2, /required option '-f, --file <path>' not specified/],
+  ['apply -f missing.yaml', 2, /missing.yaml: there is no such file or folder/],
+  ['export-config --project nothing', 3, /project "nothing" does not exist/],
   ['completion tcsh', 2, /there is no completion for "tcsh"/],
   ['context use nowhere', 3, /there is no context "nowhere"/],
   ['--timeout soon deployments', 2, /--timeout "soon" is not a duration/],

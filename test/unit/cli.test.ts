@@ -1,6 +1,7 @@
 /** What every command of the command line has: help with two examples, and a place in `pilothouse help`. */
 import type { Command } from 'commander';
 import { expect, it } from 'vitest';
+import { parseDocuments, writeDocuments } from '../../clients/cli/configuration-files.js';
 import { Output } from '../../clients/cli/output.js';
 import { readNpy } from '../../clients/cli/npy.js';
 import { parseReference } from '../../clients/cli/references.js';
@@ -59,4 +60,25 @@ it('refuses a .npy file that is cut off', () => {
     Buffer.concat([Buffer.from('\u0093NUMPY\u0001\u0000', 'latin1'), Buffer.from([118, 0]), Buffer.from(header), Buffer.alloc(4 * elements)]);
   expect(readNpy(file(4), 'x.npy')).toEqual({ datatype: 'FP32', shape: [2, 2], data: [0, 0, 0, 0] });
   expect(() => readNpy(file(3), 'x.npy')).toThrow('x.npy is cut off: it has 12 bytes of data, and its shape needs 16');
+});
+
+it('reads documents with the line of every field', () => {
+  const text = 'kind: Project\nname: vision\n---\n# a comment\nkind: Deployment\nname: churn\ntargets:\n  - version: churn:1\n    weight: 90\n---\n';
+  const documents = parseDocuments(text, 'all.yaml');
+  expect(documents.map(({ value }) => value)).toEqual([
+    { kind: 'Project', name: 'vision' },
+    { kind: 'Deployment', name: 'churn', targets: [{ version: 'churn:1', weight: 90 }] },
+  ]);
+  const places = [['name'], ['targets', '0', 'weight'], ['targets', '0', 'shadowPercent'], ['replicas'], []].map((field) => documents[1]!.place(field));
+  expect(places).toEqual(['all.yaml:6', 'all.yaml:9', 'all.yaml:8', 'all.yaml:5', 'all.yaml:5']);
+  expect(parseDocuments(writeDocuments(documents.map(({ value }) => value)), 'again').map(({ value }) => value)).toEqual(documents.map(({ value }) => value));
+});
+
+it.each([
+  ['kind: Deployment\n  name: [', /^all.yaml:1: this is not YAML: Nested mappings/],
+  ['kind: Model\nname: a\nname: b\n', /^all.yaml:3: this is not YAML: Map keys must be unique/],
+  ['kind: Model\n---\n- churn\n', /^all.yaml:3: a document must be a mapping/],
+  ['kind: Model\n---\nkind: Model\nname: *other\n', /^all.yaml:3: Unresolved alias/],
+])('says in which line %j is wrong', (text, message) => {
+  expect(() => parseDocuments(text, 'all.yaml')).toThrow(message);
 });
