@@ -43,14 +43,10 @@ export async function findVersion(session: Session, text: string): Promise<Versi
 }
 
 async function newestReady(session: Session, { project, name }: Name): Promise<number> {
-  for (let after: string | null = null; ;) {
-    const { versions }: operations.VersionsQuery = await session.client.request(operations.VersionsDocument, { model: name, project, first: 50, after });
-    const ready = versions.nodes.find(({ state }) => state === 'READY');
-    if (ready) return ready.number;
-    if (!versions.pageInfo.hasNextPage)
-      throw notFound(`the model "${described({ project, name })}" has no READY version; "pilothouse push ${name} FILE" makes one`);
-    after = versions.pageInfo.endCursor;
-  }
+  const { versions } = await session.client.request(operations.VersionsDocument, { model: name, project, state: 'READY', first: 1 });
+  const [ready] = versions.nodes;
+  if (!ready) throw notFound(`the model "${described({ project, name })}" has no READY version; "pilothouse push ${name} FILE" makes one`);
+  return ready.number;
 }
 
 export const noDeployment = ({ project, name }: Name): Error =>

@@ -15,7 +15,7 @@ import { DeploymentEntity, RolloutEntity, type TargetSpec } from './deployment.e
 import { DeleteDeploymentInput, DeployInput, DeploymentPayload, RollbackInput, ScaleInput, toRef, type TargetInput } from './deployment-inputs.types.js';
 import { toDeployment, toRollout } from './deployment.mappers.js';
 import type { DeploymentService } from './deployment.service.js';
-import { DeploymentConnection, DeploymentType } from './deployment.types.js';
+import { DeploymentConnection, DeploymentPhaseEnum, DeploymentType } from './deployment.types.js';
 import { isShadow } from './template.js';
 
 const MAX_REASON = 1_000;
@@ -32,14 +32,16 @@ export class DeploymentResolver {
   @Query(() => DeploymentConnection, { description: 'Deployments that are not DELETED, newest first.' })
   async deployments(
     @Args() args: ConnectionArgs,
-    @Arg('project', () => String, { nullable: true, description: 'Only deployments of this project, by its name.' }) project?: string,
+    @Arg('project', () => String, { nullable: true, description: 'Only deployments of this project, by its name.' }) project?: string | null,
+    @Arg('namePrefix', () => String, { nullable: true, description: 'Only deployments whose name begins with this text. Case counts.' }) namePrefix?: string | null,
+    @Arg('phase', () => DeploymentPhaseEnum, { nullable: true, description: 'Only deployments in this phase.' }) phase?: string | null,
   ): Promise<Connection<DeploymentType>> {
     const inProject = project == null ? undefined : await this.projects.expect(project);
     const page = await pageOf(this.dataSource.manager, DeploymentEntity, args, {
       orderBy: 'createdAt',
       direction: 'DESC',
-      where: `phase <> 'DELETED' AND ($1::uuid IS NULL OR project_id = $1)`,
-      parameters: [inProject?.id ?? null],
+      where: `phase <> 'DELETED' AND ($1::uuid IS NULL OR project_id = $1) AND starts_with(name, $2) AND ($3::text IS NULL OR phase = $3)`,
+      parameters: [inProject?.id ?? null, namePrefix ?? '', phase ?? null],
     });
     return toConnection(page, toDeployment);
   }

@@ -1,5 +1,6 @@
-import { Arg, Args, Query, registerEnumType, Resolver, Root, Subscription } from 'type-graphql';
+import { Arg, Args, ID, Query, registerEnumType, Resolver, Root, Subscription } from 'type-graphql';
 import type { Connection } from '../api/conventions.types.js';
+import { readNodeId } from '../api/node-id.js';
 import { DomainError } from '../errors.js';
 import type { EventFeed, FeedItem } from './event-feed.js';
 import { AfterArgs, EventConnection, EventsArgs, EventType, toEventConnection, toEventType } from './event.types.js';
@@ -19,7 +20,14 @@ registerEnumType(EventTopicEnum, {
 });
 
 const topicArg = { nullable: true, description: 'Only events of this topic.' };
+const subjectArg = { nullable: true, description: 'Only events of the object with this id: a deployment, a version or an alert.' };
 const projectArg = { nullable: true, description: 'Only events in the project of this name.' };
+
+interface Selection {
+  readonly topic?: Topic | null | undefined;
+  readonly project?: string | null | undefined;
+  readonly subject?: string | null | undefined;
+}
 
 @Resolver(() => EventType)
 export class EventResolver {
@@ -34,8 +42,9 @@ export class EventResolver {
     @Args(() => EventsArgs) page: EventsArgs,
     @Arg('topic', () => EventTopicEnum, topicArg) topic?: Topic | null,
     @Arg('project', () => String, projectArg) project?: string | null,
+    @Arg('subject', () => ID, subjectArg) subject?: string | null,
   ): Promise<Connection<EventType>> {
-    return toEventConnection(await this.feed.list(await this.filter(topic, project), page));
+    return toEventConnection(await this.feed.list(await this.filter({ topic, project, subject }), page));
   }
 
   @Query(() => String, {
@@ -47,21 +56,26 @@ export class EventResolver {
 
   @Subscription(() => EventType, {
     description: 'Every event as it happens.',
-    subscribe: followFeed<{ topic?: Topic; project?: string }>(({ topic, project }, context) => context.instance(EventResolver).filter(topic, project)),
+    subscribe: followFeed<Selection>((selection, context) => context.instance(EventResolver).filter(selection)),
   })
   eventFeed(
     @Root() item: FeedItem,
     @Args(() => AfterArgs) _after: AfterArgs,
     @Arg('topic', () => EventTopicEnum, topicArg) _topic?: Topic | null,
     @Arg('project', () => String, projectArg) _project?: string | null,
+    @Arg('subject', () => ID, subjectArg) _subject?: string | null,
   ): EventType {
     return toEventType(item);
   }
 
-  async filter(topic: Topic | null | undefined, project: string | null | undefined): Promise<FeedFilter> {
-    if (project == null) return { topic: topic ?? undefined };
+  /** @throws DomainError INVALID, NOT_FOUND */
+  async filter({ topic, project, subject }: Selection): Promise<FeedFilter> {
+    const named = subject == null ? undefined : readNodeId(subject);
+    if (subject != null && named === undefined) throw new DomainError('INVALID', `"${subject.slice(0, 80)}" is not an id`, ['subject']);
+    const filter = { topic: topic ?? undefined, subjectId: named?.id };
+    if (project == null) return filter;
     const projectId = await this.projectId(project);
     if (projectId === undefined) throw new DomainError('NOT_FOUND', `project "${project.slice(0, 80)}" does not exist`, ['project']);
-    return { topic: topic ?? undefined, projectId };
+    return { ...filter, projectId };
   }
 }

@@ -10,9 +10,9 @@ import { AfterArgs, VersionEventType, toEventType } from '../events/event.types.
 import { followFeed } from '../events/follow-feed.js';
 import type { ModelService } from './model.service.js';
 import { CreateVersionInput, VersionPayload } from './registry-inputs.types.js';
-import { type Lineage, ModelEntity, VersionEntity } from './registry.entities.js';
+import { type Lineage, ModelEntity, VersionEntity, type VersionState } from './registry.entities.js';
 import { toModel, toVersion, toVersionFile } from './registry.mappers.js';
-import { ModelType, VersionConnection, VersionFileType, VersionType } from './registry.types.js';
+import { ModelType, VersionConnection, VersionFileType, VersionStateEnum, VersionType } from './registry.types.js';
 import type { SizedVersionFile, VersionService } from './version.service.js';
 
 @Resolver(() => VersionType)
@@ -39,9 +39,10 @@ export class VersionResolver {
     @Args() args: ConnectionArgs,
     @Arg('model', () => String, { description: "The model's name." }) model: string,
     @Arg('project', () => String, { defaultValue: 'default', description: "The project's name." }) project: string,
+    @Arg('state', () => VersionStateEnum, { nullable: true, description: 'Only those in this state.' }) state?: VersionState | null,
   ): Promise<Connection<VersionType>> {
     const { id } = await this.models.expect(project, model);
-    return toConnection(await this.service.page(id, args), toVersion);
+    return toConnection(await this.service.page(id, args, state ?? undefined), toVersion);
   }
 
   @Query(() => VersionType, { nullable: true, description: 'A version by its number. Null if there is none.' })

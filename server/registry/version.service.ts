@@ -12,7 +12,7 @@ import type { Digest } from './digest.js';
 import type { ModelService } from './model.service.js';
 import { isModelName, isName } from './names.js';
 import { checkLineage, checkSample } from './provenance.js';
-import { ArtifactEntity, type Lineage, ModelEntity, type SampleTensor, VersionEntity, VersionFileEntity } from './registry.entities.js';
+import { ArtifactEntity, type Lineage, ModelEntity, type SampleTensor, VersionEntity, VersionFileEntity, type VersionState } from './registry.entities.js';
 import { checkDescription } from './texts.js';
 import { type VersionFile, checkFiles, versionDigest } from './version-files.js';
 import { versionsOfArtifacts } from './versions-of-artifacts.js';
@@ -103,9 +103,10 @@ export class VersionService {
     return rows.map(({ versionId, path, digest, size }) => ({ versionId, path, digest, sizeBytes: Number(size) }));
   }
 
-  /** Newest first. */
-  page(modelId: string, args: PageArgs): Promise<Page<VersionEntity>> {
-    return pageOf(this.manager, VersionEntity, args, { orderBy: 'number', direction: 'DESC', where: 'model_id = $1', parameters: [modelId] });
+  /** Newest first. @param state only those in it */
+  page(modelId: string, args: PageArgs, state?: VersionState): Promise<Page<VersionEntity>> {
+    const where = 'model_id = $1 AND ($2::text IS NULL OR state = $2)';
+    return pageOf(this.manager, VersionEntity, args, { orderBy: 'number', direction: 'DESC', where, parameters: [modelId, state ?? null] });
   }
 
   /** The versions that use each of the artifacts, newest first. @throws DomainError INVALID */

@@ -63,6 +63,21 @@ describe('the tour', () => {
     expect((await run('why', 'reader')).out).toMatch(/2 of 2 replicas are READY/);
   });
 
+  it('lists what matches, and shows logs of a deployment and of a replica', async () => {
+    const names = async (...words: string[]): Promise<unknown[]> => (await json<{ name: string }[]>('deployments', ...words)).map(({ name }) => name);
+    expect(await names('--name', 'rea', '--phase', 'ready')).toEqual(['reader']);
+    expect(await names('--phase', 'failed')).toEqual([]);
+    expect(await json('versions', 'reader', '--state', 'rejected')).toEqual([]);
+    expect((await json<{ number: number }[]>('versions', 'reader', '--state', 'ready')).map(({ number }) => number)).toEqual([2, 1]);
+    const lines = await json<{ replicaId: string; text: string; cursor: string }[]>('logs', 'reader');
+    expect(lines.length).toBeGreaterThan(1);
+    const { replicaId } = lines.at(-1)!;
+    const own = lines.filter((line) => line.replicaId === replicaId);
+    expect(await json('logs', replicaId)).toMatchObject(own.map(({ text }) => ({ text })));
+    expect((await run('logs', replicaId, '--filter', own[0]!.text.toUpperCase())).out).toContain(`${replicaId.slice(-8)} ${own[0]!.text}\n`);
+    expect(await json('logs', 'reader', '--after', lines.at(-1)!.cursor)).toEqual([]);
+  });
+
   it('infers with the sample, with JSON, and with files', async () => {
     expect((await run('infer', 'reader', '--sample')).out).toMatch(/probabilities +FP32 +\[1, 10\]/);
     const row = JSON.stringify([Array.from({ length: 64 }, (_, i) => i % 16)]);
@@ -188,6 +203,10 @@ const WRONG: readonly [string, number, RegExp][] = [
   ['show a/b/c', 2, /"a\/b\/c" is not a name/],
   ['show --model nothing', 3, /there is no model "nothing"/],
   ['versions nothing', 3, /nothing/],
+  ['versions reader --state old', 2, /--state "old" is unknown; give one of validating, ready, rejected/],
+  ['deployments --phase gone', 2, /--phase "gone" is unknown; give one of pending/],
+  ['logs nothing', 3, /project "default" has no deployment "nothing"/],
+  ['logs reader --after x', 2, /"x" is not a cursor of logs/],
   ['deploy new nothing', 3, /nothing/],
   ['deploy new reader:1=x', 2, /the weight in "reader:1=x" "x" is not a whole number/],
   ['deploy new reader:1 reader:2', 2, /several versions need a weight each/],

@@ -111,6 +111,39 @@ test('the number of statements does not grow with the deployments', async () => 
   expect(many.count).toBe(few.count);
 });
 
+test('deployments by the beginning of their name and by phase, versions by state, events by deployment', async () => {
+  const { deployment } = await deploy({ name: 'camera_1' });
+  await deploy({ name: 'camera_2' });
+  await deploy({ name: 'cameraX2' });
+  await api.database.dataSource.query(`UPDATE deployment SET phase = 'FAILED' WHERE name = 'camera_2'`);
+  const names = async (filter: string): Promise<string[]> =>
+    (await ask<{ deployments: { nodes: { name: string }[] } }>(`{ deployments(${filter}) { nodes { name } } }`)).deployments.nodes.map(({ name }) => name);
+  expect(await names('namePrefix: "camera_"')).toEqual(['camera_2', 'camera_1']);
+  expect(await names('namePrefix: "Camera"')).toEqual([]);
+  expect(await names('phase: FAILED')).toEqual(['camera_2']);
+  expect(await names('namePrefix: "camera_1", phase: FAILED')).toEqual([]);
+
+  const digest = await registry.upload('more weights');
+  const { id } = await registry.versions.create('token:test', { project: 'default', model, files: [{ path: 'm.onnx', digest }], description: '', lineage: {} });
+  await eventually(async () => (await registry.versions.get(id)).state === 'READY', 'the version is READY');
+  await api.database.dataSource.query(`UPDATE version SET state = 'REJECTED' WHERE id = $1`, [id]);
+  const states = async (state: string): Promise<string[]> =>
+    (await ask<{ versions: { nodes: { state: string }[] } }>(`{ versions(model: "${model}", state: ${state}) { nodes { state } } }`)).versions.nodes.map(
+      (node) => node.state,
+    );
+  expect(await states('REJECTED')).toEqual(['REJECTED']);
+  expect(new Set(await states('READY'))).toEqual(new Set(['READY']));
+
+  const subjects = async (subject: string): Promise<string[]> =>
+    (await ask<{ events: { nodes: { subjectId: string }[] } }>(`{ events(subject: "${subject}") { nodes { subjectId } } }`)).events.nodes.map(
+      (node) => node.subjectId,
+    );
+  await eventually(async () => (await subjects(deployment!.id)).length > 0, 'the event has its place');
+  expect(new Set(await subjects(deployment!.id))).toEqual(new Set([deployment!.id]));
+  const wrong = await api.graphql('{ events(subject: "camera_1") { nodes { type } } }');
+  expect(wrong.errors).toMatchObject([{ message: '"camera_1" is not an id', extensions: { code: 'INVALID' } }]);
+});
+
 test('a replica leads to its target, as long as its deployment sends traffic to its version', async () => {
   const made = await deploy({ name: 'moved', targets: [{ model, weight: 7 }] });
   const id = await withReplica(made);

@@ -6,30 +6,39 @@ import { milliseconds, time } from '../output.js';
 import { readPages } from '../pages.js';
 import { findDeployment, noDeployment, parseName, targetsText, versionName } from '../references.js';
 import type { Session } from '../session.js';
-import { duration } from '../values.js';
+import { duration, oneOf } from '../values.js';
 import { waitForChange } from '../waiting.js';
 import { limitOption } from './look.js';
+
+const PHASES = ['PENDING', 'STARTING', 'LOADING', 'READY', 'FAILED', 'DELETING'] as const;
 
 interface Limited {
   readonly limit: number;
 }
 
 export function addDeploymentCommands(program: Command): void {
-  addCommand<Limited>(program, 'deployments', {
+  addCommand<Limited & { name?: string; phase?: string }>(program, 'deployments', {
     does: 'list the deployments, of all projects or of --project',
-    examples: ['deployments', 'deployments --project vision --json'],
-    options: limitOption(1000),
-    run: async (session, _, { limit }) => {
-      const project = session.options.project ?? null;
+    examples: ['deployments --phase failed', 'deployments --project vision --name camera- --json'],
+    options: (command) =>
+      limitOption(1000)(command)
+        .option('--name <prefix>', 'only those whose name begins with it')
+        .option('--phase <phase>', `only those in this phase: ${PHASES.join(', ').toLowerCase()}`),
+    run: async (session, _, { limit, name, phase }) => {
+      const filter = {
+        project: session.options.project ?? null,
+        namePrefix: name ?? null,
+        phase: phase === undefined ? null : oneOf(phase, PHASES, '--phase'),
+      };
       const deployments = await readPages(
         limit,
-        async (page) => (await session.client.request(operations.DeploymentsDocument, { project, ...page })).deployments,
+        async (page) => (await session.client.request(operations.DeploymentsDocument, { ...filter, ...page })).deployments,
       );
       session.output.result(deployments, () =>
         session.output.table(
           ['DEPLOYMENT', 'STATE', 'SERVES', 'REPLICAS', 'CHANGED'],
           deployments.map((each) => [each.endpoint, each.phase, targetsText(each.targets), each.scaledReplicas ?? each.spec.replicas, time(each.updatedAt)]),
-          'nothing is deployed; "pilothouse deploy NAME MODEL" deploys a model',
+          name === undefined && phase === undefined ? 'nothing is deployed; "pilothouse deploy NAME MODEL" deploys a model' : 'no deployment is so',
         ),
       );
     },

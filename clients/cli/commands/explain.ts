@@ -1,9 +1,18 @@
 /** What goes on in a deployment: `why`, `logs`. */
 import type { Command } from 'commander';
+import { PilothouseError } from '../../typescript/src/errors.js';
 import * as operations from '../../typescript/src/generated/operations.js';
 import { addCommand } from '../command.js';
 import { parseName } from '../references.js';
+import type { Session } from '../session.js';
 import { limitOption } from './look.js';
+
+interface LogsOptions {
+  readonly limit: number;
+  readonly follow?: boolean;
+  readonly filter?: string;
+  readonly after?: string;
+}
 
 export function addExplainCommands(program: Command): void {
   addCommand(program, 'why <deployment>', {
@@ -14,17 +23,42 @@ export function addExplainCommands(program: Command): void {
       session.output.result(why, () => why.lines.forEach((line) => session.output.line(line)));
     },
   });
-  addCommand<{ limit: number }>(program, 'logs <deployment>', {
-    does: 'show the last lines that the replicas of a deployment logged',
-    examples: ['logs digits', 'logs digits --limit 20 --json'],
-    options: limitOption(200),
-    run: async (session, [text], { limit }) => {
-      const { logs } = await session.client.request(operations.LogsDocument, { deployment: parseName(text!, session.project), first: limit });
-      session.output.result(logs.lines, () =>
-        logs.lines.length === 0
-          ? session.output.note('the replicas have logged nothing')
-          : logs.lines.forEach((line) => session.output.line(`${line.replicaId.slice(0, 12)} ${line.text}`)),
-      );
-    },
+  addCommand<LogsOptions>(program, 'logs <name>', {
+    does: 'show the last lines that the replicas of a deployment logged, or the replica with this id; or follow them',
+    examples: ['logs digits --limit 20', 'logs digits --follow --filter error --json'],
+    options: (command) =>
+      limitOption(200)(command)
+        .option('-f, --follow', 'go on with the lines that are written from now on')
+        .option('--filter <text>', 'only lines that contain it, whatever the case')
+        .option('--after <cursor>', 'begin behind the line with this cursor'),
+    run: logs,
   });
 }
+
+type Line = operations.LogLineFieldsFragment;
+type Whose = { readonly deployment: { readonly name: string; readonly project: string } } | { readonly replica: string };
+
+async function logs(session: Session, [text]: readonly string[], { limit, follow, filter, after }: LogsOptions): Promise<void> {
+  const { client, output } = session;
+  const more = { ...(filter !== undefined && { filter }), ...(after !== undefined && { after }) };
+  const read = async (of: Whose) => ({ of, page: (await client.request(operations.LogsDocument, { ...of, ...more, first: limit })).logs });
+  const { of, page } = await read({ deployment: parseName(text!, session.project) }).catch(async (error: unknown) => {
+    if (!hasCode(error, 'NOT_FOUND')) throw error;
+    return read({ replica: text! }).catch((second: unknown) => {
+      throw hasCode(second, 'INVALID') ? error : second;
+    });
+  });
+  // The first characters of ids are all the same.
+  const lineText = ({ replicaId, text: said }: Line): string => `${replicaId.slice(-8)} ${said}`;
+  if (!follow)
+    return output.result(page.lines, () =>
+      page.lines.length === 0 ? output.note('the replicas have logged nothing') : page.lines.forEach((line) => output.line(lineText(line))),
+    );
+  for (const line of page.lines) output.item(line, lineText(line));
+  const patience = { patienceMs: session.options.timeout ?? 60_000, ...(client.deadline && { signal: client.deadline }) };
+  const own = { ...patience, ...(filter !== undefined && { filter }), after: page.endCursor };
+  for await (const line of client.followLogs(of, own)) output.item(line, lineText(line));
+  client.deadline?.throwIfAborted();
+}
+
+const hasCode = (error: unknown, code: string): boolean => error instanceof PilothouseError && error.code === code;

@@ -8,11 +8,13 @@ import { bytes, milliseconds, time, type Cell } from '../output.js';
 import { readPages } from '../pages.js';
 import { findVersion, parseName, versionName } from '../references.js';
 import type { Session } from '../session.js';
-import { integer } from '../values.js';
+import { integer, oneOf } from '../values.js';
 import { showDeployment } from './show-deployment.js';
 
 export const limitOption = (fallback: number) => (command: Command) =>
   command.option('--limit <n>', `list at most so many, ${fallback} by default`, (text) => integer(text, '--limit', 1), fallback);
+
+const STATES = ['VALIDATING', 'READY', 'REJECTED'] as const;
 
 interface Limited {
   readonly limit: number;
@@ -37,17 +39,17 @@ export function addLookCommands(program: Command): void {
       );
     },
   });
-  addCommand<Limited>(program, 'versions <model>', {
+  addCommand<Limited & { state?: string }>(program, 'versions <model>', {
     does: 'list the versions of a model, newest first',
-    examples: ['versions reader', 'versions vision/reader --limit 5 --json'],
-    options: limitOption(100),
-    run: async (session, [model], { limit }) => {
-      const versions = await listVersions(session, model!, limit);
+    examples: ['versions reader --state ready', 'versions vision/reader --limit 5 --json'],
+    options: (command) => limitOption(100)(command).option('--state <state>', 'only those in this state: validating, ready or rejected'),
+    run: async (session, [model], { limit, state }) => {
+      const versions = await listVersions(session, model!, limit, state === undefined ? null : oneOf(state, STATES, '--state'));
       session.output.result(versions, () =>
         session.output.table(
           ['VERSION', 'STATE', 'FORMAT', 'CREATED', 'BY', 'DESCRIPTION'],
           versions.map((each) => [versionName(each), each.state, each.format, time(each.createdAt), each.createdBy, each.description]),
-          `the model "${model}" has no versions; "pilothouse push ${model} FILE" makes one`,
+          state === undefined ? `the model "${model}" has no versions; "pilothouse push ${model} FILE" makes one` : `no version of "${model}" is so`,
         ),
       );
     },
@@ -100,9 +102,14 @@ export function addLookCommands(program: Command): void {
   });
 }
 
-async function listVersions(session: Session, text: string, limit: number): Promise<operations.VersionSummaryFragment[]> {
+async function listVersions(
+  session: Session,
+  text: string,
+  limit: number,
+  state: (typeof STATES)[number] | null = null,
+): Promise<operations.VersionSummaryFragment[]> {
   const { project, name } = parseName(text, session.project, 'model');
-  return readPages(limit, async (page) => (await session.client.request(operations.VersionsDocument, { model: name, project, ...page })).versions);
+  return readPages(limit, async (page) => (await session.client.request(operations.VersionsDocument, { model: name, project, state, ...page })).versions);
 }
 
 async function show(session: Session, [text]: readonly string[], { model }: { model?: boolean }): Promise<void> {

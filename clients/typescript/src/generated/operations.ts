@@ -744,6 +744,7 @@ export type ModelQuery = { readonly model: { readonly createdBy: string, readonl
 export type VersionsQueryVariables = Exact<{
   model: string;
   project: string;
+  state?: VersionState | null | undefined;
   first: number;
   after?: string | null | undefined;
 }>;
@@ -762,6 +763,8 @@ export type VersionQuery = { readonly version: { readonly createdBy: string, rea
 
 export type DeploymentsQueryVariables = Exact<{
   project?: string | null | undefined;
+  namePrefix?: string | null | undefined;
+  phase?: DeploymentPhase | null | undefined;
   first: number;
   after?: string | null | undefined;
 }>;
@@ -2215,8 +2218,14 @@ export const ModelDocument = new TypedDocumentString(`
   createdAt
 }`) as unknown as TypedDocumentString<ModelQuery, ModelQueryVariables>;
 export const VersionsDocument = new TypedDocumentString(`
-    query Versions($model: String!, $project: String!, $first: Int!, $after: String) {
-  versions(model: $model, project: $project, first: $first, after: $after) {
+    query Versions($model: String!, $project: String!, $state: VersionState, $first: Int!, $after: String) {
+  versions(
+    model: $model
+    project: $project
+    state: $state
+    first: $first
+    after: $after
+  ) {
     nodes {
       ...VersionSummary
     }
@@ -2346,8 +2355,14 @@ fragment VersionFields on Version {
   validatedAt
 }`) as unknown as TypedDocumentString<VersionQuery, VersionQueryVariables>;
 export const DeploymentsDocument = new TypedDocumentString(`
-    query Deployments($project: String, $first: Int!, $after: String) {
-  deployments(project: $project, first: $first, after: $after) {
+    query Deployments($project: String, $namePrefix: String, $phase: DeploymentPhase, $first: Int!, $after: String) {
+  deployments(
+    project: $project
+    namePrefix: $namePrefix
+    phase: $phase
+    first: $first
+    after: $after
+  ) {
     nodes {
       ...DeploymentFields
       project {

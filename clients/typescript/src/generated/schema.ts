@@ -1463,6 +1463,8 @@ export type QueryDeploymentArgs = {
 export type QueryDeploymentsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: Scalars['Int']['input'];
+  namePrefix?: InputMaybe<Scalars['String']['input']>;
+  phase?: InputMaybe<DeploymentPhase>;
   project?: InputMaybe<Scalars['String']['input']>;
 };
 
@@ -1471,6 +1473,7 @@ export type QueryEventsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: Scalars['Int']['input'];
   project?: InputMaybe<Scalars['String']['input']>;
+  subject?: InputMaybe<Scalars['ID']['input']>;
   topic?: InputMaybe<EventTopic>;
 };
 
@@ -1548,6 +1551,7 @@ export type QueryVersionsArgs = {
   first?: Scalars['Int']['input'];
   model: Scalars['String']['input'];
   project?: Scalars['String']['input'];
+  state?: InputMaybe<VersionState>;
 };
 
 
@@ -2049,6 +2053,7 @@ export type SubscriptionDeploymentEventsArgs = {
 export type SubscriptionEventFeedArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   project?: InputMaybe<Scalars['String']['input']>;
+  subject?: InputMaybe<Scalars['ID']['input']>;
   topic?: InputMaybe<EventTopic>;
 };
 
