@@ -356,6 +356,8 @@ CREATE TABLE version (
   created_at timestamp(3) with time zone NOT NULL,
   validated_at timestamp(3) with time zone,
   backend jsonb,
+  runtime_options jsonb DEFAULT '{}'::jsonb NOT NULL,
+  declared_signature jsonb,
   CONSTRAINT "PK_4fb5fbb15a43da9f35493107b1d" PRIMARY KEY (id),
   CONSTRAINT "UQ_5ddf2adc4c48ad000fcfd994664" UNIQUE (model_id, number),
   CONSTRAINT "FK_173455a6475b98998e8d10da994" FOREIGN KEY (parent_id) REFERENCES version(id),

@@ -139,6 +139,8 @@ function malformed(value: unknown): string | undefined {
     return `name must be a string like "onnx" (lower case, digits, hyphens), not ${show(plugin.name)}`;
   if (plugin.contractVersion !== CONTRACT_VERSION)
     return `it was written for contract version ${show(plugin.contractVersion)}; this Pilothouse speaks ${CONTRACT_VERSION}`;
+  if (plugin.optionsSchema !== undefined && !isSchema(plugin.optionsSchema))
+    return `optionsSchema must be a Standard Schema of version 1, such as a zod schema, not ${show(plugin.optionsSchema)}`;
   if (typeof plugin.load !== 'function') return `load must be a function, not ${show(plugin.load)}`;
   if (plugin.preload !== undefined && typeof plugin.preload !== 'function') return `preload must be a function or absent, not ${show(plugin.preload)}`;
   if (!Array.isArray(plugin.formats) || plugin.formats.length === 0) return `formats must be a list of at least one format, not ${show(plugin.formats)}`;
@@ -157,6 +159,11 @@ function malformed(value: unknown): string | undefined {
     }
   }
   return undefined;
+}
+
+function isSchema(value: unknown): boolean {
+  const standard = (value as { '~standard'?: { version?: unknown; validate?: unknown } } | null)?.['~standard'];
+  return standard?.version === 1 && typeof standard.validate === 'function';
 }
 
 const show = (value: unknown): string => (value === undefined ? 'undefined' : typeof value === 'function' ? 'a function' : JSON.stringify(value));

@@ -5,7 +5,7 @@
 import type { Signature, Tensor } from './tensor.js';
 
 /** Raised whenever a plugin written for an older contract would no longer work. */
-export const CONTRACT_VERSION = 1;
+export const CONTRACT_VERSION = 2;
 
 /** One kind of model file that a plugin can load. */
 export interface FormatSpec {
@@ -24,6 +24,24 @@ export interface FormatSpec {
   readonly recognizes?: (path: string, text: string) => boolean;
   readonly priority: number;
 }
+
+/** Options of a version, by name: JSON values. */
+export type RuntimeOptions = Readonly<Record<string, unknown>>;
+
+/**
+ * What options a plugin takes, in the form of Standard Schema 1 (standardschema.dev): a schema of zod, Valibot or ArkType is one. What it
+ * gives for the options of a version, defaults included, is kept with the version and never changes.
+ */
+export interface OptionsSchema {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly validate: (value: unknown) => OptionsResult | Promise<OptionsResult>;
+  };
+}
+
+export type OptionsResult =
+  | { readonly value: unknown; readonly issues?: undefined }
+  | { readonly issues: readonly { readonly message: string; readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined }[] };
 
 /** A model's files, in a folder that holds nothing else. */
 export interface ModelArtifact {
@@ -44,11 +62,20 @@ export interface LoadOptions {
   readonly backend?: string | null | undefined;
   /** The folder of native builds that PILOTHOUSE_TFJS_NODE_CACHE names, where it is set. */
   readonly nativeCache?: string | undefined;
+  /** The version's options, as the plugin's schema gave them; empty for a plugin without one. */
+  readonly options: RuntimeOptions;
+  /** The signature that the version's author declared, for files that do not say their own. A model that contradicts it is refused. */
+  readonly declaredSignature?: Signature | undefined;
+  /** Absolute path of an empty folder that the plugin may write to. It is removed with the replica, or after the validation. */
+  readonly scratch: string;
   /** The version's sample, where its author gave one: for a model that does not say itself what its outputs are like. */
   readonly sample?: readonly Tensor[] | undefined;
   /** A line for the replica's log. */
   readonly log: (line: string) => void;
 }
+
+/** What there is before there is a version. */
+export type PreloadOptions = Omit<LoadOptions, 'options' | 'declaredSignature' | 'scratch' | 'sample'>;
 
 /** A model in memory, ready to answer. */
 export interface LoadedModel {
@@ -78,11 +105,13 @@ export interface RuntimePlugin {
   /** The `CONTRACT_VERSION` it was written for. */
   readonly contractVersion: number;
   readonly formats: readonly FormatSpec[];
+  /** Optional: the options that a version may have. Without it, a version with options is refused. */
+  readonly optionsSchema?: OptionsSchema;
   /**
    * Optional: loads the native library without a model and does with it the least that a session does, so that what the
    * runtime needs idle can be measured and added to a memory limit. Without it, the library counts into the model's budget.
    */
-  preload?(options: LoadOptions): Promise<void>;
+  preload?(options: PreloadOptions): Promise<void>;
   /**
    * Loads a model. The native library is imported in here, never at the top of the module, so that listing plugins costs
    * nothing and a broken library is the failure of a version and not of the server.

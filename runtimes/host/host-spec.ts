@@ -1,6 +1,7 @@
 /** What a replica process is told, as JSON in a file. */
 import { readFileSync } from 'node:fs';
 import type { SampleTensor } from '../sample.js';
+import type { RuntimeOptions } from '../contract.js';
 import type { Signature } from '../tensor.js';
 
 export interface HostSpec {
@@ -29,6 +30,12 @@ export interface HostSpec {
   readonly nativeCache?: string | null;
   /** What validation read of the model. */
   readonly signature?: Signature | null;
+  /** The version's options. Absent in files of older servers, as the next two. */
+  readonly options?: RuntimeOptions;
+  /** What the version's author declared; null where nothing was. */
+  readonly declaredSignature?: Signature | null;
+  /** Absolute path of a folder that is removed with the replica. */
+  readonly scratch?: string;
   /** The leader's epoch at the start. A DRAIN with a lower one than was ever seen is refused. */
   readonly epoch: number;
 }
@@ -58,7 +65,10 @@ const FIELDS: Readonly<Record<keyof HostSpec, (value: unknown) => boolean>> = {
   runtimes: isTextList,
   backend: isTextOrNothing,
   nativeCache: isTextOrNothing,
-  signature: (value) => value == null || typeof value === 'object',
+  signature: isObjectOrNothing,
+  options: isObjectOrNothing,
+  declaredSignature: isObjectOrNothing,
+  scratch: isTextOrNothing,
   epoch: Number.isSafeInteger,
 };
 
@@ -78,6 +88,10 @@ function isText(value: unknown): boolean {
 
 function isTextOrNothing(value: unknown): boolean {
   return value == null || isText(value);
+}
+
+function isObjectOrNothing(value: unknown): boolean {
+  return value == null || typeof value === 'object';
 }
 
 function isTextList(value: unknown): boolean {

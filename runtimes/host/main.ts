@@ -54,7 +54,9 @@ try {
   // Whoever connected already is answered before a load that may hold this thread for long.
   await setImmediate();
   try {
-    const warm = await warmModel({ ...spec, backend: spec.backend ?? null }, abort.signal, log);
+    // Beside the spec, where a file of an older server names none.
+    const scratch = spec.scratch ?? join(dirname(specPath), 'scratch');
+    const warm = await warmModel({ ...spec, backend: spec.backend ?? null, scratch }, abort.signal, log);
     ready = true;
     serveAsUsual();
     server.ready(warm);

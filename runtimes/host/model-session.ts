@@ -1,8 +1,9 @@
 /** From a version's files to a model that has answered once: what a replica and a validation both do. */
 import { loadPlugin } from '../catalog.js';
-import type { LoadedModel, ModelArtifact } from '../contract.js';
+import type { LoadedModel, ModelArtifact, RuntimeOptions } from '../contract.js';
 import { tensorFromSample, type SampleTensor } from '../sample.js';
 import { answerMadeUp, answerRecorded, type Answered } from './made-up-sample.js';
+import { assertDeclared } from './declared-signature.js';
 import { underRecordedNames } from './recorded-names.js';
 import { assertInputs, assertTensor, TensorError, type Signature, type Tensor } from '../tensor.js';
 
@@ -19,6 +20,10 @@ export interface ModelRequest {
   readonly nativeCache?: string | null | undefined;
   /** What validation read, whose names a version keeps; null or absent where there is nothing to keep. */
   readonly signature?: Signature | null | undefined;
+  readonly options?: RuntimeOptions | undefined;
+  /** See `LoadOptions.declaredSignature`; null where nothing was declared. */
+  readonly declaredSignature?: Signature | null | undefined;
+  readonly scratch: string;
 }
 
 export interface WarmModel {
@@ -41,12 +46,18 @@ export async function warmModel(request: ModelRequest, signal: AbortSignal, log:
   const started = performance.now();
   const plugin = await loadPlugin(request.runtime, request.runtimes);
   const artifact: ModelArtifact = { folder: request.folder, files: request.files, format: request.format };
-  const { threads, backend, nativeCache } = request;
+  const { threads, backend, nativeCache, options = {}, scratch } = request;
+  const declaredSignature = request.declaredSignature ?? undefined;
   const sample = request.sample === null ? undefined : sampleTensors(request.sample);
-  const loaded = await plugin.load(artifact, { threads, log, backend, nativeCache: nativeCache ?? undefined, sample }, signal);
+  const loaded = await plugin.load(
+    artifact,
+    { threads, log, backend, nativeCache: nativeCache ?? undefined, options, declaredSignature, scratch, sample },
+    signal,
+  );
   const model = underRecordedNames(loaded, request.signature);
   const loadMs = performance.now() - started;
   assertSignature(model.signature);
+  if (declaredSignature) assertDeclared(declaredSignature, loaded.signature);
   const { signature, inputs, outputs } = await answer(model, request, sample, signal);
   assertAnswer(signature, outputs);
   // After an inference: a backend may have found only then that it cannot compute the model.

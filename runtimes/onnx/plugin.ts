@@ -103,7 +103,7 @@ async function importLibrary(): Promise<Library> {
   return library;
 }
 
-function sessionOptions({ threads }: LoadOptions): InferenceSession.SessionOptions {
+function sessionOptions({ threads }: Pick<LoadOptions, 'threads'>): InferenceSession.SessionOptions {
   return { intraOpNumThreads: threads, interOpNumThreads: 1, executionMode: 'sequential', logSeverityLevel: 3 };
 }
 

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import util from 'node:util';
-import type { LoadOptions } from '../contract.js';
+import type { PreloadOptions } from '../contract.js';
 import { guardMemory } from './kernels/allocator.js';
 import { installKernels } from './kernels/install.js';
 import { bindingOf, chosenBuild, sharedBuild } from './native-cache.js';
@@ -62,7 +62,7 @@ const require = createRequire(import.meta.url);
  * @param allowed backends that may be used
  * @throws Error that says why each of them could not
  */
-export async function loadLibrary(allowed: readonly Backend[], options: LoadOptions): Promise<Library> {
+export async function loadLibrary(allowed: readonly Backend[], options: PreloadOptions): Promise<Library> {
   const { backend: pinned } = options;
   const refusals: string[] = [];
   for (const backend of BACKENDS.filter((name) => allowed.includes(name) && (pinned == null || name === pinned))) {
@@ -91,7 +91,7 @@ export function libraryOf(core: Core): string {
   return `TensorFlow ${binding.TF_Version} (tfjs-node ${core.version_core})`;
 }
 
-function loadNative(options: LoadOptions): Library {
+function loadNative(options: PreloadOptions): Library {
   const { threads } = options;
   const path = nativePackage(options);
   if (path === undefined) throw new Error(NATIVE_MISSING);
@@ -108,7 +108,7 @@ export const NATIVE_MISSING =
   'PILOTHOUSE_TFJS_NODE_CACHE names the folder of a build, or install @tensorflow/tfjs-node beside Pilothouse with its install script allowed';
 
 /** A package that was installed with its binding, else the build that this installation chose. */
-function nativePackage({ backend, nativeCache }: LoadOptions): string | undefined {
+function nativePackage({ backend, nativeCache }: PreloadOptions): string | undefined {
   try {
     const installed = dirname(require.resolve('@tensorflow/tfjs-node/package.json'));
     if (existsSync(bindingOf(installed))) return installed;

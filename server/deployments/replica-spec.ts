@@ -12,14 +12,15 @@ import { settingsOf, templateOf } from './template.js';
 export function replicaSpec(
   row: Pick<ReplicaEntity, 'id' | 'deploymentId' | 'versionId' | 'template' | 'generation'>,
   snapshot: Pick<Snapshot, 'specs' | 'deployment'>,
-  version: Pick<VersionEntity, 'digest' | 'runtime' | 'format' | 'sample' | 'backend' | 'signature'>,
+  version: Pick<VersionEntity, 'digest' | 'runtime' | 'format' | 'sample' | 'backend' | 'signature' | 'runtimeOptions' | 'declaredSignature'>,
   files: ReplicaSpec['files'],
 ): ReplicaSpec {
   const spec = specOf(snapshot, row.generation);
   if (templateOf(spec) !== row.template)
     throw new Error(`the settings of generation ${row.generation} have the template ${templateOf(spec)}; the replica has ${row.template}`);
-  const { digest: versionDigest, runtime, format, sample, signature } = version;
+  const { digest: versionDigest, runtime, format, sample, signature, runtimeOptions: options, declaredSignature } = version;
   const backend = version.backend?.name ?? null;
   const { deploymentId, versionId } = row;
-  return { replicaId: row.id, deploymentId, versionId, versionDigest, runtime, format, files, sample, backend, signature, ...settingsOf(spec) };
+  const ofVersion = { versionId, versionDigest, runtime, format, files, sample, backend, signature, options, declaredSignature };
+  return { replicaId: row.id, deploymentId, ...ofVersion, ...settingsOf(spec) };
 }

@@ -3,6 +3,7 @@
  * idempotent by replica id, so that a reconciler that died half-way may simply do it again.
  */
 import type { SampleTensor } from '../registry/registry.entities.js';
+import type { RuntimeOptions } from '../../runtimes/contract.js';
 import type { Signature } from '../../runtimes/tensor.js';
 
 export interface ReplicaSpec {
@@ -20,6 +21,10 @@ export interface ReplicaSpec {
   readonly backend: string | null;
   /** What validation read of the model: the replica keeps its names. */
   readonly signature: Signature | null;
+  /** The version's options for its runtime. */
+  readonly options: RuntimeOptions;
+  /** What the version's author declared; null where nothing was. */
+  readonly declaredSignature: Signature | null;
   readonly threads: number;
   /** Inferences the replica works on at a time. */
   readonly maxConcurrency: number;

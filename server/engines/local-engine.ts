@@ -12,7 +12,7 @@ import { limitPrefix, type MemoryBudget } from './limits.js';
 import { MemoryGuards, outOfMemoryKills } from './memory-guards.js';
 import { isAlive, ownIdentity } from './process-identity.js';
 import { endReplica } from './replica-end.js';
-import { listReplicas, record, ReplicaFolder, sweepAside } from './replica-folder.js';
+import { listReplicas, record, ReplicaFolder, scratchFolder, sweepAside } from './replica-folder.js';
 import { ReplicaLogs } from './replica-log.js';
 import { processEnvironment } from '../process-environment.js';
 import { spawnReplica } from './replica-process.js';
@@ -273,9 +273,10 @@ export class LocalEngine implements ReplicaEngine {
   }
 
   private hostSpec(spec: ReplicaSpec, epoch: number): HostSpec {
-    const { replicaId, versionDigest, runtime, format, sample, backend, signature, threads, maxConcurrency } = spec;
+    const { replicaId, versionDigest, runtime, format, sample, backend, signature, options, declaredSignature, threads, maxConcurrency } = spec;
     return {
-      ...{ replicaId, versionDigest, runtime, format, sample, backend, signature, threads, maxConcurrency, epoch },
+      ...{ replicaId, versionDigest, runtime, format, sample, backend, signature, options, declaredSignature, threads, maxConcurrency, epoch },
+      scratch: scratchFolder(this.options.home, replicaId),
       nativeCache: this.options.nativeCache ?? null,
       folder: this.versions.folderOf(versionDigest),
       files: spec.files.map((file) => file.path),

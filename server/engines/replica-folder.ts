@@ -27,6 +27,8 @@ export interface ReadyMark {
   readonly hello: ReplicaHello;
 }
 
+/** What the model's runtime may write to, gone with the folder. */
+const SCRATCH = 'scratch';
 const ASIDE = '.aside-';
 
 export function replicasFolder(home: string): string {
@@ -44,6 +46,8 @@ export function listReplicas(home: string): string[] {
   return namesIn(replicasFolder(home)).filter((name) => !name.startsWith('.'));
 }
 
+export const scratchFolder = (home: string, replicaId: string): string => join(folderOf(home, replicaId), SCRATCH);
+
 /** Records a replica, whole or not at all. Returns false when it was recorded before, by whichever server: that one starts it. */
 export function record(home: string, replica: ReplicaRecord, spec: HostSpec): boolean {
   const folder = folderOf(home, replica.replicaId);
@@ -52,6 +56,7 @@ export function record(home: string, replica: ReplicaRecord, spec: HostSpec): bo
   try {
     writeFileSync(join(aside, 'record.json'), JSON.stringify(replica));
     writeFileSync(join(aside, 'spec.json'), JSON.stringify(spec));
+    mkdirSync(join(aside, SCRATCH));
     // Fails when the folder is there and not empty, which it never is: so exactly one caller gets to start the replica.
     renameSync(aside, folder);
     return true;

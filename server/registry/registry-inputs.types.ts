@@ -88,6 +88,21 @@ export class SampleTensorInput {
   data!: unknown[];
 }
 
+@InputType({ description: 'What the author of a model says of one input or output.' })
+export class TensorSpecInput {
+  @Field(() => String, { description: 'Its name in requests and answers.' }) name!: string;
+  @Field(() => String, { description: 'Datatype by its Open Inference Protocol name: BOOL, INT8 to INT64, UINT8 to UINT64, FP16, FP32, FP64 or BYTES.' })
+  datatype!: string;
+  @Field(() => [Int], { nullable: true, description: 'Dimensions; -1 may be any size. Left out: any number of dimensions.' }) shape?: number[] | null;
+  @Field(() => Boolean, { defaultValue: false, description: 'Of an input: whether a request may leave it out.' }) optional!: boolean;
+}
+
+@InputType({ description: 'What a model takes and gives, as its author says.' })
+export class SignatureInput {
+  @Field(() => [TensorSpecInput], { description: 'What it takes, in order.' }) inputs!: TensorSpecInput[];
+  @Field(() => [TensorSpecInput], { description: 'What it gives, in order.' }) outputs!: TensorSpecInput[];
+}
+
 @InputType({ description: 'Creates a version of a model.' })
 export class CreateVersionInput {
   @Field(() => String, PROJECT) project!: string;
@@ -103,6 +118,16 @@ export class CreateVersionInput {
       'A request that the model can answer, one tensor for each input. Validation and readiness probes send it. If left out, requests of several sizes are made from the signature; a model that answers none of them is REJECTED and needs a sample.',
   })
   sample?: SampleTensorInput[] | null;
+  @Field(() => JsonObjectScalar, {
+    nullable: true,
+    description: 'Options for the runtime that loads it, by name; at most 64 KiB. The runtime says which it takes. They never change.',
+  })
+  runtimeOptions?: Record<string, unknown> | null;
+  @Field(() => SignatureInput, {
+    nullable: true,
+    description: 'What it takes and gives, for files that do not say it themselves. A model that contradicts it is REJECTED.',
+  })
+  signature?: SignatureInput | null;
   @Field(() => String, IDEMPOTENCY_KEY) idempotencyKey?: string | null;
 }
 

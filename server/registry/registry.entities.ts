@@ -1,6 +1,7 @@
 import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, Unique, type Relation } from 'typeorm';
 import type { RowIndependence } from '../../runtimes/host/row-independence.js';
 import type { SampleTensor } from '../../runtimes/sample.js';
+import type { RuntimeOptions } from '../../runtimes/contract.js';
 import type { Signature } from '../../runtimes/tensor.js';
 import { bigintColumn, timestampColumn } from '../database/columns.js';
 
@@ -80,7 +81,11 @@ export class VersionEntity {
   @Column('text') format!: string;
   /** Name of the plugin that claims the format. */
   @Column('text') runtime!: string;
-  /** SHA-256 over the format and the sorted list of paths and file digests: what a replica proves to have loaded. */
+  /** Options for the runtime, as its schema gave them. */
+  @Column('jsonb', { default: {} }) runtimeOptions!: RuntimeOptions;
+  /** What its author said of inputs and outputs, where the files do not; null where nothing was said. */
+  @Column('jsonb', { nullable: true }) declaredSignature!: Signature | null;
+  /** SHA-256 over the format, the sorted list of paths and file digests, options and declared signature: what a replica proves to have loaded. */
   @Column('text') digest!: string;
   @Column('jsonb') lineage!: Lineage;
   /** The request that validation and readiness probes send; null where it is made from the signature. */

@@ -1,5 +1,5 @@
 /** Rows to GraphQL objects. */
-import type { TensorSpec } from '../../runtimes/tensor.js';
+import type { Signature, TensorSpec } from '../../runtimes/tensor.js';
 import { toNodeId } from '../api/node-id.js';
 import { artifactId } from './digest.js';
 import type { ArtifactEntity, ModelEntity, ProjectEntity, VersionEntity } from './registry.entities.js';
@@ -16,7 +16,7 @@ export function toModel({ id, name, description, generation, createdBy, createdA
 
 export function toVersion(row: VersionEntity): VersionType {
   const { id, number, state, reason, logTail, description, format, runtime, digest, signature, rowIndependence, backend, lineage, sample, loadMs } = row;
-  const { createdBy, createdAt, validatedAt } = row;
+  const { createdBy, createdAt, validatedAt, declaredSignature, runtimeOptions } = row;
   return Object.assign(new VersionType(), {
     id: toNodeId('Version', id),
     number,
@@ -27,7 +27,9 @@ export function toVersion(row: VersionEntity): VersionType {
     format,
     runtime,
     digest,
-    signature: signature && { inputs: signature.inputs.map(toTensorSpec), outputs: signature.outputs.map(toTensorSpec) },
+    signature: signature && toSignature(signature),
+    declaredSignature: declaredSignature && toSignature(declaredSignature),
+    runtimeOptions,
     rowIndependence,
     backend,
     lineage,
@@ -42,6 +44,8 @@ export function toVersion(row: VersionEntity): VersionType {
     parentRowId: row.parentId,
   });
 }
+
+const toSignature = ({ inputs, outputs }: Signature) => ({ inputs: inputs.map(toTensorSpec), outputs: outputs.map(toTensorSpec) });
 
 function toTensorSpec({ name, datatype, shape, optional = false }: TensorSpec): TensorSpecType {
   return Object.assign(new TensorSpecType(), { name, datatype, shape, optional });

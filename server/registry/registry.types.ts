@@ -164,9 +164,17 @@ export class VersionType extends NodeType {
   @Field(() => String, { description: "Its author's description. May be empty." }) description!: string;
   @Field(() => String, { description: 'Format of its files.' }) format!: string;
   @Field(() => String, { description: 'The runtime plugin that loads it.' }) runtime!: string;
-  @Field(() => String, { description: 'SHA-256 over the format, all paths and all digests. Equal files give equal digests.' }) digest!: string;
+  @Field(() => String, {
+    description:
+      'SHA-256 over the format, all paths and digests, runtimeOptions and declaredSignature. Versions that load the same files the same way have equal digests.',
+  })
+  digest!: string;
   @Field(() => SignatureType, { nullable: true, description: 'Its inputs and outputs, read from the model. Null unless READY.' })
   signature!: SignatureType | null;
+  @Field(() => SignatureType, { nullable: true, description: 'The inputs and outputs that its author declared. Null where nothing was declared.' })
+  declaredSignature!: SignatureType | null;
+  @Field(() => JsonObjectScalar, { description: 'Options for its runtime, with the defaults of the runtime when the version was created. They never change.' })
+  runtimeOptions!: Readonly<Record<string, unknown>>;
   @Field(() => RowIndependenceType, { nullable: true, description: 'Whether the answer to a row depends on other rows in the batch. Null unless READY.' })
   rowIndependence!: RowIndependenceType | null;
   @Field(() => BackendType, {

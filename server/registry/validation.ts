@@ -6,6 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { RowIndependence } from '../../runtimes/host/row-independence.js';
 import type { AnsweredTensor, ValidateReport, ValidateRequest } from '../../runtimes/host/validate-main.js';
+import type { RuntimeOptions } from '../../runtimes/contract.js';
 import type { SampleTensor } from '../../runtimes/sample.js';
 import type { Signature } from '../../runtimes/tensor.js';
 import { limitedCommand, watchMemory, type MemoryBudget } from '../engines/limits.js';
@@ -31,6 +32,11 @@ export interface ValidationRequest {
   readonly runtime: string;
   /** null: a request is made from the signature. */
   readonly sample: readonly SampleTensor[] | null;
+  readonly options: RuntimeOptions;
+  /** null: nothing was declared. */
+  readonly declaredSignature: Signature | null;
+  /** Absolute path of an empty folder for the runtime. */
+  readonly scratch: string;
   /** Default 1. */
   readonly threads?: number;
   /** Outside plugin modules: names or absolute paths. */
@@ -133,8 +139,8 @@ async function runProcess(request: ValidationRequest, budget: MemoryBudget): Pro
 
 const REPORT = 3;
 
-function toProcess({ runtime, format, folder, files, sample, threads, outsideModules, nativeCache }: ValidationRequest): ValidateRequest {
-  return { runtime, format, folder, files, sample, threads: threads ?? 1, runtimes: outsideModules, nativeCache };
+function toProcess({ threads = 1, outsideModules: runtimes, timeoutMs: _, memoryBytes: _1, signal: _2, ...version }: ValidationRequest): ValidateRequest {
+  return { ...version, threads, runtimes };
 }
 
 /** The timeout ends it; this ends one whose server was killed meanwhile, and that nobody watches. */

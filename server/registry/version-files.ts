@@ -1,4 +1,7 @@
 /** Which files a version may consist of, and the digest of them all. Pure. */
+import type { RuntimeOptions } from '../../runtimes/contract.js';
+import type { Signature } from '../../runtimes/tensor.js';
+import { canonicalJson } from '../access/canonical-json.js';
 import { DomainError } from '../errors.js';
 import { type Digest, expectDigest, sha256 } from './digest.js';
 
@@ -67,8 +70,16 @@ export function checkFiles(files: readonly VersionFile[], field: readonly string
   });
 }
 
-/** SHA-256 over the format and the sorted list of paths and file digests. */
-export function versionDigest(format: string, files: readonly VersionFile[]): Digest {
+/** What a model is loaded with, beside its files. */
+export interface LoadedWith {
+  readonly runtimeOptions: RuntimeOptions;
+  readonly declaredSignature: Signature | null;
+}
+
+/** SHA-256 over the format and the sorted list of paths and file digests, and over what the model is loaded with where there is anything. */
+export function versionDigest(format: string, files: readonly VersionFile[], { runtimeOptions, declaredSignature }: LoadedWith): Digest {
   const list = files.map(({ path, digest }) => [path, digest] as const).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return sha256(JSON.stringify([format, list]));
+  // Versions from before there were options keep their digests.
+  const plain = Object.keys(runtimeOptions).length === 0 && declaredSignature === null;
+  return sha256(plain ? JSON.stringify([format, list]) : canonicalJson([format, list, runtimeOptions, declaredSignature]));
 }

@@ -132,16 +132,16 @@ export class VersionValidator {
     const folder = join(this.options.folder, id);
     await rm(folder, { recursive: true, force: true });
     try {
-      await this.record(version, await this.judge(version, folder));
+      await this.record(version, await this.judge(version, join(folder, 'files'), join(folder, 'scratch')));
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
   }
 
-  private async judge(version: VersionEntity, folder: string): Promise<ValidationResult> {
+  private async judge(version: VersionEntity, folder: string, scratch: string): Promise<ValidationResult> {
     const { work, store, validate, outsideModules, nativeCache, timeoutMs, memoryBytes } = this.options;
     const files = await work.dataSource.manager.find(VersionFileEntity, { where: { versionId: version.id }, order: { path: 'ASC' } });
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const path of [folder, scratch]) await mkdir(path, { recursive: true, mode: 0o700 });
     try {
       for (const { path, digest } of files) {
         await mkdir(dirname(join(folder, path)), { recursive: true });
@@ -153,13 +153,16 @@ export class VersionValidator {
       if (error instanceof DomainError && error.code !== 'UNAVAILABLE') return { state: 'REJECTED', reason: error.message, logTail: '' };
       throw error;
     }
-    const { format, runtime, sample } = version;
+    const { format, runtime, sample, runtimeOptions: options, declaredSignature } = version;
     const result = await validate({
       folder,
       files: files.map((file) => file.path),
       format,
       runtime,
       sample,
+      options,
+      declaredSignature,
+      scratch,
       outsideModules,
       nativeCache,
       timeoutMs,

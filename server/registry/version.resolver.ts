@@ -1,5 +1,6 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
 import type { DataSource } from 'typeorm';
+import type { Datatype, Signature } from '../../runtimes/tensor.js';
 import type { ApiContext } from '../api/context.js';
 import { type Connection, ConnectionArgs, payload, toConnection } from '../api/conventions.types.js';
 import { expectNodeId } from '../api/node-id.js';
@@ -9,7 +10,7 @@ import type { FeedItem } from '../events/event-feed.js';
 import { AfterArgs, VersionEventType, toEventType } from '../events/event.types.js';
 import { followFeed } from '../events/follow-feed.js';
 import type { ModelService } from './model.service.js';
-import { CreateVersionInput, VersionPayload } from './registry-inputs.types.js';
+import { CreateVersionInput, type TensorSpecInput, VersionPayload } from './registry-inputs.types.js';
 import { type Lineage, ModelEntity, VersionEntity, type VersionState } from './registry.entities.js';
 import { toModel, toVersion, toVersionFile } from './registry.mappers.js';
 import { ModelType, VersionConnection, VersionFileType, VersionStateEnum, VersionType } from './registry.types.js';
@@ -62,7 +63,8 @@ export class VersionResolver {
     @Arg('input', () => CreateVersionInput, { description: 'What to create.' }) input: CreateVersionInput,
     @Ctx() { actor }: ApiContext,
   ): Promise<VersionPayload> {
-    return payload(async () => ({ version: toVersion(await this.service.create(actor, { ...input, lineage: toLineage(input.lineage) })) }));
+    const request = { ...input, lineage: toLineage(input.lineage), signature: toSignature(input.signature) };
+    return payload(async () => ({ version: toVersion(await this.service.create(actor, request)) }));
   }
 
   @Subscription(() => VersionEventType, {
@@ -119,6 +121,14 @@ export class VersionEventResolver {
   async version(@Root() { event }: VersionEventType, @Ctx() context: ApiContext): Promise<VersionType> {
     return toVersion((await rowsById(context, this.dataSource.manager, VersionEntity).load(event.subjectId))!);
   }
+}
+
+/** A declared datatype is checked by the service. */
+function toSignature(input: CreateVersionInput['signature']): Signature | null {
+  if (!input) return null;
+  const specs = (list: readonly TensorSpecInput[]) =>
+    list.map(({ name, datatype, shape, optional }) => ({ name, datatype: datatype as Datatype, shape: shape ?? null, ...(optional && { optional }) }));
+  return { inputs: specs(input.inputs), outputs: specs(input.outputs) };
 }
 
 /** What was left out and what is null are one thing, so that equal lineages are equal rows. Values inside hyperparameters stay as they are. */

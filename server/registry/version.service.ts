@@ -6,6 +6,8 @@ import { type Page, type PageArgs, pageOf } from '../database/pagination.js';
 import { readBack } from '../database/read-back.js';
 import type { Actor, Change, UnitOfWork } from '../database/unit-of-work.js';
 import { DomainError } from '../errors.js';
+import type { RuntimeOptions } from '../../runtimes/contract.js';
+import type { Signature } from '../../runtimes/tensor.js';
 import type { RuntimeCatalog } from '../../runtimes/catalog.js';
 import type { ArtifactStore } from './artifact-store.js';
 import type { Digest } from './digest.js';
@@ -13,8 +15,9 @@ import type { ModelService } from './model.service.js';
 import { isModelName, isName } from './names.js';
 import { checkLineage, checkSample } from './provenance.js';
 import { ArtifactEntity, type Lineage, ModelEntity, type SampleTensor, VersionEntity, VersionFileEntity, type VersionState } from './registry.entities.js';
+import { checkDeclaredSignature, readOptions } from './runtime-options.js';
 import { checkDescription } from './texts.js';
-import { type VersionFile, checkFiles, versionDigest } from './version-files.js';
+import { type LoadedWith, type VersionFile, checkFiles, versionDigest } from './version-files.js';
 import { versionsOfArtifacts } from './versions-of-artifacts.js';
 
 /** Larger files are not looked into to find out the format: it has to be given. */
@@ -31,6 +34,8 @@ export interface CreateVersionRequest {
   readonly parent?: number | null | undefined;
   readonly lineage: Lineage;
   readonly sample?: readonly SampleTensor[] | null | undefined;
+  readonly runtimeOptions?: RuntimeOptions | null | undefined;
+  readonly signature?: Signature | null | undefined;
   readonly idempotencyKey?: string | null | undefined;
 }
 
@@ -123,18 +128,21 @@ export class VersionService {
     checkFiles(request.files);
     checkLineage(request.lineage);
     if (request.sample) checkSample(request.sample);
+    if (request.signature) checkDeclaredSignature(request.signature);
     if (request.format != null) this.expectFormat(request.format);
     const model = await this.models.expect(request.project, request.model);
     await this.expectArtifacts(request.files);
     const format = request.format ?? (await this.detectFormat(request.files));
+    const runtimeOptions = await readOptions(this.catalog.pluginFor(format)!, request.runtimeOptions ?? {});
+    const loadedWith = { runtimeOptions, declaredSignature: request.signature ?? null };
     const { idempotencyKey: key, ...input } = request;
     const id = await this.work.run(actor, (change) =>
-      idempotent(change, { operation: 'createVersion', key, input }, () => this.insert(change, model.id, format, request)),
+      idempotent(change, { operation: 'createVersion', key, input }, () => this.insert(change, model.id, format, request, loadedWith)),
     );
     return readBack(() => this.get(id));
   }
 
-  private async insert(change: Change, modelId: string, format: string, request: CreateVersionRequest): Promise<string> {
+  private async insert(change: Change, modelId: string, format: string, request: CreateVersionRequest, loadedWith: LoadedWith): Promise<string> {
     const { manager, actor, now } = change;
     // The lock gives the number: dense, and one creation at a time in a model.
     const model = await manager.findOneOrFail(ModelEntity, { where: { id: modelId }, lock: { mode: 'pessimistic_write' } });
@@ -147,7 +155,8 @@ export class VersionService {
       description: request.description,
       format,
       runtime: this.catalog.pluginFor(format)!.name,
-      digest: versionDigest(format, request.files),
+      digest: versionDigest(format, request.files, loadedWith),
+      ...loadedWith,
       lineage: request.lineage,
       sample: request.sample ?? null,
       state: 'VALIDATING',
@@ -168,7 +177,8 @@ export class VersionService {
       type: 'VERSION_CREATED',
       payload: { state: 'VALIDATING', message },
     });
-    const detail = { model: model.name, number, format, digest: version.digest };
+    const options = Object.keys(loadedWith.runtimeOptions).length > 0 && { runtimeOptions: loadedWith.runtimeOptions };
+    const detail = { model: model.name, number, format, digest: version.digest, ...options };
     await change.audit({ action: 'createVersion', objectType: 'Version', objectId: version.id, projectId: model.projectId, detail });
     change.afterCommit(this.wakeValidation);
     return version.id;

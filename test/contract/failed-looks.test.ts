@@ -121,7 +121,7 @@ describe('an engine that cannot look', () => {
     const files = await harness.store({});
     const spec: ReplicaSpec = {
       ...{ replicaId: randomUUID(), deploymentId: 'd', versionId: 'v', versionDigest: files[0]!.digest, runtime: 'engine-test', format: 'engine-test', files },
-      ...{ sample: null, backend: null, signature: null, threads: 1, maxConcurrency: 1, memoryLimitBytes: null },
+      ...{ sample: null, backend: null, signature: null, options: {}, declaredSignature: null, threads: 1, maxConcurrency: 1, memoryLimitBytes: null },
     };
     await harness.engine.start(spec, 1);
     return spec;

@@ -42,7 +42,17 @@ describe('the local engine', () => {
     const files = await harness.store(model);
     return {
       ...{ replicaId: randomUUID(), deploymentId: 'd', versionId: 'v', versionDigest: files[0]!.digest, runtime: 'engine-test', format: 'engine-test', files },
-      ...{ sample: null, backend: null, signature: null, threads: 1, maxConcurrency: 1, memoryLimitBytes: null, ...overrides },
+      ...{
+        sample: null,
+        backend: null,
+        signature: null,
+        options: {},
+        declaredSignature: null,
+        threads: 1,
+        maxConcurrency: 1,
+        memoryLimitBytes: null,
+        ...overrides,
+      },
     };
   };
   const until = async (replicaId: string, state: ObservedReplica['state'], engine: ReplicaEngine = harness.engine): Promise<ObservedReplica> => {

@@ -63,6 +63,8 @@ export function describeReplicaEngine(name: string, open: () => Promise<EngineHa
         sample: [{ name: 'command', datatype: 'BYTES', shape: [1], data: ['echo'] }],
         backend: null,
         signature: null,
+        options: {},
+        declaredSignature: null,
         threads: 1,
         maxConcurrency: 2,
         memoryLimitBytes: null,

@@ -202,7 +202,7 @@ describe('onnx tensors', () => {
     const script = `
       import { loadPlugin } from ${JSON.stringify(join(import.meta.dirname, '..', '..', 'dist', 'runtimes', 'catalog.js'))};
       const plugin = await loadPlugin('onnx', []);
-      const model = await plugin.load(${JSON.stringify(model)}, { threads: 1, log: () => {} }, new AbortController().signal);
+      const model = await plugin.load(${JSON.stringify(model)}, { threads: 1, log: () => {}, options: {}, scratch: '' }, new AbortController().signal);
       console.log(model.signature.inputs[0].name);`;
     const env = { PATH: process.env['PATH'], HOME: home, XDG_CACHE_HOME: home, TMPDIR: temporary };
     expect(execFileSync(process.execPath, ['--input-type=module', '-e', script], { env, encoding: 'utf8' })).toBe('x\n');

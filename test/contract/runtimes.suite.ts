@@ -26,7 +26,7 @@ export interface ContractCase {
 export const never = new AbortController().signal;
 /** Where the tests of native TensorFlow find a build that is not this installation's own. */
 export const nativeCache = process.env['PILOTHOUSE_TFJS_NODE_CACHE'] ? resolve(process.env['PILOTHOUSE_TFJS_NODE_CACHE']) : undefined;
-export const options = { threads: 1, log: () => undefined, nativeCache };
+export const options = { threads: 1, log: () => undefined, nativeCache, options: {}, scratch: modelFolder('scratch', {}).folder };
 
 export const fp32 = (name: string, shape: readonly number[], values: readonly number[]): Tensor => ({
   name,

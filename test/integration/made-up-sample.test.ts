@@ -2,7 +2,7 @@
 import { afterAll, expect, test, vi } from 'vitest';
 import { validateVersion, type ValidationRequest, type ValidationResult } from '../../server/registry/validation.js';
 import { GatewayBench, onnx } from '../support/gateway.js';
-import { modelFolder, removeModelFolders, type ModelFiles } from '../support/models/folder.js';
+import { modelFolder, nothingDeclared, removeModelFolders, type ModelFiles } from '../support/models/folder.js';
 import { initializer, node, onnxModel, tensorValue, type Attribute, type Dimension } from '../support/models/onnx.js';
 
 // Each test starts processes that load a runtime.
@@ -18,6 +18,7 @@ function validate(files: ModelFiles, changes: Partial<ValidationRequest> = {}): 
     format,
     runtime: 'onnx',
     sample: null,
+    ...nothingDeclared(),
     outsideModules: [],
     timeoutMs: 60_000,
     memoryBytes: 512 * 1024 ** 2,

@@ -5,7 +5,7 @@ import { validateVersion } from '../../server/registry/validation.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { GatewayBench, onnx, publish, routeOf, targetOf, type TestGateway } from '../support/gateway.js';
 import { GrpcClient, inferOverGrpc } from '../support/grpc.js';
-import { modelFolder, removeModelFolders } from '../support/models/folder.js';
+import { modelFolder, nothingDeclared, removeModelFolders } from '../support/models/folder.js';
 import { scaledModel } from '../support/models/onnx.js';
 
 let db: TestDatabase;
@@ -114,7 +114,8 @@ test('a caller who gives a wrong one, or none of the required ones, is told', as
 
 test('validation leaves them out of the request that it makes, and takes a sample that gives them', async () => {
   const { folder, files } = modelFolder('onnx', { 'm.onnx': scaledModel() });
-  const ask = { folder, files, format: 'onnx', runtime: 'onnx', sample: null, outsideModules: [], timeoutMs: 60_000, memoryBytes: 512 * 1024 ** 2 };
+  const model = { folder, files, format: 'onnx', runtime: 'onnx', sample: null, ...nothingDeclared() };
+  const ask = { ...model, outsideModules: [], timeoutMs: 60_000, memoryBytes: 512 * 1024 ** 2 };
   const inputs = [{ name: 'x' }, { name: 'scale', optional: true }, { name: 'bias', optional: true }];
   expect(await validateVersion(ask)).toMatchObject({ state: 'READY', signature: { inputs }, rowIndependence: { verdict: 'INDEPENDENT' } });
   const sample = [x, scale].map((given) => ({ ...given, data: [...given.data] }));

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test, vi } from 'vitest';
 import { PROJECT_ROOT } from '../../server/paths.js';
 import { validateVersion, type ValidationRequest } from '../../server/registry/validation.js';
-import { modelFolder, removeModelFolders, type ModelFiles } from '../support/models/folder.js';
+import { modelFolder, nothingDeclared, removeModelFolders, type ModelFiles } from '../support/models/folder.js';
 import { dynamicallyQuantisedModel, identityModel, mlpModel, operatorModel, rowMeansModel } from '../support/models/onnx.js';
 import { denseLayers } from '../support/models/tensorflow.js';
 
@@ -21,6 +21,7 @@ async function verdictOf(files: ModelFiles, changes: Partial<ValidationRequest> 
     format,
     runtime: 'onnx',
     sample: null,
+    ...nothingDeclared(),
     outsideModules: [],
     timeoutMs: 120_000,
     memoryBytes: 512 * 1024 ** 2,

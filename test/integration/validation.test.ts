@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { limitedCommand, memoryLimitKilobytes, residentBytes, watchMemory } from '../../server/engines/limits.js';
 import { validateVersion, type ValidationRequest, type ValidationResult } from '../../server/registry/validation.js';
-import { modelFolder, removeModelFolders, type ModelFiles } from '../support/models/folder.js';
+import { modelFolder, nothingDeclared, removeModelFolders, type ModelFiles } from '../support/models/folder.js';
 import { affineModel, greedyModel, identityModel, loopModel, node, onnxModel, tensorValue } from '../support/models/onnx.js';
 import { denseLayers } from '../support/models/tensorflow.js';
 import { SCRIPTED } from '../support/replica-host.js';
@@ -24,6 +24,7 @@ function validate(files: ModelFiles, changes: Partial<ValidationRequest> = {}): 
     format,
     runtime: 'onnx',
     sample: null,
+    ...nothingDeclared(),
     outsideModules: [],
     timeoutMs: 60_000,
     memoryBytes: 512 * MIB,

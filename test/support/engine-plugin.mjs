@@ -53,7 +53,7 @@ const obey = {
 
 export default {
   name: 'engine-test',
-  contractVersion: 1,
+  contractVersion: 2,
   formats: [{ name: 'engine-test', description: 'A model that misbehaves on command.', files: ['model.json'], priority: 0 }],
   async load(artifact, options) {
     const model = JSON.parse(readFileSync(join(artifact.folder, 'model.json'), 'utf8'));

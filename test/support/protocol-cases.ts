@@ -95,7 +95,11 @@ const sample = (...path: string[]): Buffer => readFileSync(join(PROJECT_ROOT, 's
 function irisCase(): CaseModel {
   const files = { 'model.json': sample('iris', 'model.json'), 'weights.bin': sample('iris', 'weights.bin') };
   const loaded = async () =>
-    (await loadPlugin('tfjs', [])).load(modelFolder('tfjs-layers', files), { threads: 1, log: () => undefined }, new AbortController().signal);
+    (await loadPlugin('tfjs', [])).load(
+      modelFolder('tfjs-layers', files),
+      { threads: 1, log: () => undefined, options: {}, scratch: modelFolder('scratch', {}).folder },
+      new AbortController().signal,
+    );
   let model: ReturnType<typeof loaded> | undefined;
   return {
     name: 'iris',

@@ -37,6 +37,8 @@ export interface TestRegistryOptions {
   /** A folder that another registry of the test uses too; else one of its own. */
   readonly home?: string;
   readonly scanMs?: number;
+  /** Outside runtime plugins. */
+  readonly runtimes?: readonly string[];
 }
 
 export interface TestRegistry extends Registry {
@@ -54,11 +56,12 @@ export async function createTestRegistry({
   home: given,
   scanMs = 60_000,
   log = pino({ level: 'silent' }),
+  runtimes = [],
 }: TestRegistryOptions): Promise<TestRegistry> {
   const home = given ?? (await mkdtemp(join(tmpdir(), 'registry-')));
   const config = {
     home,
-    runtimes: [],
+    runtimes,
     tfjsNodeCache: undefined,
     maxArtifactBytes: 50 * 1024 ** 2,
     validationTimeoutMs: 30_000,

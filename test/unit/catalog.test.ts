@@ -18,7 +18,7 @@ function module(source: string): string {
   return path;
 }
 const FORMAT = `{ name: 'f', description: '', files: ['*.f'], priority: 1 }`;
-const plugin = (fields: string) => module(`export default { name: 'p', contractVersion: 1, formats: [${FORMAT}], load() {}, ${fields} }`);
+const plugin = (fields: string) => module(`export default { name: 'p', contractVersion: 2, formats: [${FORMAT}], load() {}, ${fields} }`);
 
 describe('the runtime catalog', () => {
   it('has the built-in plugins and the configured ones', async () => {
@@ -75,7 +75,12 @@ describe('the runtime catalog', () => {
     ['no default export', () => module('export const plugin = {}'), /is malformed: its default export is missing/],
     ['no name', () => plugin('name: undefined'), /is malformed: name must be a string like "onnx".*not undefined/],
     ['a name that is none', () => plugin(`name: 'A B'`), /name must be a string like "onnx" .*not "A B"/],
-    ['another contract', () => plugin('contractVersion: 2'), /it was written for contract version 2; this Pilothouse speaks 1/],
+    ['an older contract', () => plugin('contractVersion: 1'), /plugin-\d+\.mjs" .* it was written for contract version 1; this Pilothouse speaks 2/],
+    [
+      'a schema of options that is none',
+      () => plugin('optionsSchema: {}'),
+      /optionsSchema must be a Standard Schema of version 1, such as a zod schema, not {}/,
+    ],
     ['no load', () => plugin('load: 1'), /load must be a function, not 1/],
     ['no formats', () => plugin('formats: []'), /formats must be a list of at least one format, not \[\]/],
     [

@@ -57,7 +57,7 @@ async function logs(session: Session, [text]: readonly string[], { limit, follow
   for (const line of page.lines) output.item(line, lineText(line));
   const patience = { patienceMs: session.options.timeout ?? 60_000, ...(client.deadline && { signal: client.deadline }) };
   const own = { ...patience, ...(filter !== undefined && { filter }), after: page.endCursor };
-  for await (const line of client.followLogs(of, own)) output.item(line, lineText(line));
+  for await (const line of client.followLogs('deployment' in of ? of.deployment : of, own)) output.item(line, lineText(line));
   client.deadline?.throwIfAborted();
 }
 

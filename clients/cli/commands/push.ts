@@ -16,6 +16,7 @@ import { integer, pair, repeated, scalar } from '../values.js';
 import { persist } from '../waiting.js';
 import { findings } from './look.js';
 import { parseSample } from './sample-file.js';
+import { parseSignature } from './signature-file.js';
 
 interface PushOptions {
   readonly format?: string;
@@ -25,6 +26,8 @@ interface PushOptions {
   readonly source?: string;
   readonly lineage?: string;
   readonly sample?: string;
+  readonly option?: readonly string[];
+  readonly signature?: string;
   readonly parent?: number;
   readonly message?: string;
   readonly again?: boolean;
@@ -47,6 +50,8 @@ export function addPushCommand(program: Command): void {
         .option('--source <uri@revision>', 'where the training code is')
         .option('--lineage <file>', 'JSON file with dataset, hyperparameters, metrics and source')
         .option('--sample <file>', 'JSON file with a request that the model can answer')
+        .option('--option <key=value>', 'option for the runtime; may be repeated', repeated)
+        .option('--signature <file>', 'JSON file with inputs and outputs, for files that do not say them')
         .option('--parent <number>', 'version that it was made from', (text) => integer(text, '--parent', 1))
         .option('-m, --message <text>', 'description')
         .option('--again', 'make another version of the same files with the same description')
@@ -60,6 +65,7 @@ async function push(session: Session, [modelText, ...paths]: readonly string[], 
   const { project, name: model } = parseName(modelText!, session.project, 'model');
   const lineage = await readLineage(options);
   const sample = options.sample === undefined ? undefined : parseSample(await readFile(options.sample, 'utf8'), options.sample);
+  const signature = options.signature === undefined ? undefined : parseSignature(await readFile(options.signature, 'utf8'), options.signature);
   const sources = await namedSources(paths);
   // A wrong token or address is told before a large file is sent.
   await client.request(operations.ViewerDocument, {});
@@ -80,6 +86,8 @@ async function push(session: Session, [modelText, ...paths]: readonly string[], 
     ...(options.parent !== undefined && { parent: options.parent }),
     ...(lineage && { lineage }),
     ...(sample && { sample }),
+    ...(options.option && { runtimeOptions: values(options.option, '--option') }),
+    ...(signature && { signature }),
   };
   // The same files with the same words are the same version: whoever repeats an interrupted push does not get two.
   const idempotencyKey = options.again ? crypto.randomUUID() : `push-${createHash('sha256').update(JSON.stringify(input)).digest('hex')}`;
@@ -123,12 +131,13 @@ async function waitForVersion(session: Session, created: Version, label: string)
   }
 }
 
+const values = (list: readonly string[], flag: string): Record<string, unknown> =>
+  Object.fromEntries(list.map((text) => pair(text, flag)).map(([key, value]) => [key, scalar(value)]));
+
 type Lineage = NonNullable<operations.CreateVersionInput['lineage']>;
 
 async function readLineage(options: PushOptions): Promise<Lineage | undefined> {
   const base = options.lineage === undefined ? {} : parseLineage(await readFile(options.lineage, 'utf8'), options.lineage);
-  const values = (list: readonly string[] | undefined, flag: string): Record<string, unknown> =>
-    Object.fromEntries((list ?? []).map((text) => pair(text, flag)).map(([key, value]) => [key, scalar(value)]));
   const lineage = {
     ...base,
     ...(options.param && { hyperparameters: { ...base.hyperparameters, ...values(options.param, '--param') } }),

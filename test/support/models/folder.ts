@@ -18,6 +18,9 @@ export function modelFolder(format: string, files: ModelFiles): ModelArtifact {
   return { folder, files: Object.keys(files), format };
 }
 
+/** Of a version without options and without a declared signature. */
+export const nothingDeclared = () => ({ options: {}, declaredSignature: null, scratch: modelFolder('scratch', {}).folder });
+
 /** For `afterAll`: every folder that this process made. */
 export function removeModelFolders(): void {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });

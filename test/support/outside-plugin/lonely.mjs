@@ -9,7 +9,7 @@ const spec = (name) => ({ name, datatype: 'FP32', shape: [-1] });
 
 export default {
   name: 'lonely',
-  contractVersion: 1,
+  contractVersion: 2,
   formats: [{ name: 'lonely', description: 'What a test wants.', files: ['model.lonely.json'], priority: 1 }],
 
   async load({ folder }) {

@@ -13,7 +13,7 @@ const OPERATIONS = {
 
 export default {
   name: 'elementwise',
-  contractVersion: 1,
+  contractVersion: 2,
   formats: [{ name: 'elementwise', description: 'A list of element-wise operations.', files: ['**/*.elementwise.json'], priority: 1 }],
 
   async load({ folder, files }, { log }, signal) {

@@ -2,7 +2,7 @@
  * A runtime whose models do what a test tells them: `model.script.json` says how loading goes, and each inference does what its
  * input `x` says. FP32 [1] to FP32 [1]. `loadGate` and `gate` are paths of files that a test makes when it may go on.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,14 +16,24 @@ async function passes(path, holds, signal) {
   }
 }
 
+/** Takes the option `greeting`, a text, which is `hello` by default. */
+function validate(options) {
+  const { greeting = 'hello', ...others } = options;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) return { issues: [{ message: `there is no option "${unknown}"`, path: [unknown] }] };
+  if (typeof greeting !== 'string') return { issues: [{ message: 'expected a text', path: [{ key: 'greeting' }] }] };
+  return { value: { greeting } };
+}
+
 const spec = (name) => ({ name, datatype: 'FP32', shape: [1] });
 
 export default {
   name: 'scripted',
-  contractVersion: 1,
+  contractVersion: 2,
   formats: [{ name: 'scripted', description: 'What a test wants.', files: ['model.script.json'], priority: 1 }],
+  optionsSchema: { '~standard': { version: 1, vendor: 'test', validate } },
 
-  async load({ folder }, { log }, signal) {
+  async load({ folder }, { log, options, declaredSignature, scratch }, signal) {
     const {
       loadMs = 0,
       loadGate,
@@ -31,6 +41,7 @@ export default {
       loadError,
       crash,
       tellsEnvironment,
+      tellsOptions,
       gate,
       log: line,
     } = JSON.parse(await readFile(join(folder, 'model.script.json'), 'utf8'));
@@ -41,6 +52,7 @@ export default {
       await passes(loadGate, loadHolds, signal);
     }
     if (crash) process.kill(process.pid, crash);
+    if (tellsOptions) throw new Error(JSON.stringify({ options, declaredSignature, scratch: readdirSync(scratch) }));
     if (tellsEnvironment) throw new Error(JSON.stringify(process.env));
     if (loadError) throw new Error(loadError);
     let broken = false;

@@ -78,7 +78,16 @@ const stepsOf = (snapshot: Snapshot): string[] =>
   );
 
 describe('a replica is launched with the settings of its own generation', () => {
-  const version = { digest: 'digest', runtime: 'onnx', format: 'onnx', sample: null, backend: null, signature: null };
+  const version = {
+    digest: 'digest',
+    runtime: 'onnx',
+    format: 'onnx',
+    sample: null,
+    backend: null,
+    signature: null,
+    runtimeOptions: {},
+    declaredSignature: null,
+  };
   const launch = (row: Row, snapshot: Snapshot) => replicaSpec(snapshotOf([SMALL, LARGE, HUGE], [row]).replicas[0]!, snapshot, version, []);
 
   test.each([

@@ -147,7 +147,8 @@ describe('files of a version', () => {
       { path: 'x', digest: a },
       { path: 'y', digest: b },
     ];
-    expect(versionDigest('onnx', one)).toBe(
+    const plain = { runtimeOptions: {}, declaredSignature: null };
+    expect(versionDigest('onnx', one, plain)).toBe(
       sha256(
         JSON.stringify([
           'onnx',
@@ -158,16 +159,25 @@ describe('files of a version', () => {
         ]),
       ),
     );
-    expect(versionDigest('onnx', [...one].reverse())).toBe(versionDigest('onnx', one));
+    expect(versionDigest('onnx', [...one].reverse(), plain)).toBe(versionDigest('onnx', one, plain));
     const others = [
-      versionDigest('tfjs', one),
-      versionDigest('onnx', [
-        { path: 'x', digest: b },
-        { path: 'y', digest: a },
-      ]),
-      versionDigest('onnx', [{ path: 'z', digest: a }, one[1]!]),
+      versionDigest('tfjs', one, plain),
+      versionDigest(
+        'onnx',
+        [
+          { path: 'x', digest: b },
+          { path: 'y', digest: a },
+        ],
+        plain,
+      ),
+      versionDigest('onnx', [{ path: 'z', digest: a }, one[1]!], plain),
+      versionDigest('onnx', one, { ...plain, runtimeOptions: { positive: 1 } }),
+      versionDigest('onnx', one, { ...plain, declaredSignature: { inputs: [], outputs: [{ name: 'y', datatype: 'FP32', shape: [-1] }] } }),
     ];
-    expect(new Set([versionDigest('onnx', one), ...others]).size).toBe(4);
+    expect(new Set([versionDigest('onnx', one, plain), ...others]).size).toBe(6);
+    expect(versionDigest('onnx', one, { ...plain, runtimeOptions: { a: 1, b: 2 } })).toBe(
+      versionDigest('onnx', one, { ...plain, runtimeOptions: { b: 2, a: 1 } }),
+    );
   });
 });
 

@@ -34,6 +34,7 @@ class Registry(Session):
         dataset: Optional[Dataset] = None,
         description: str = "",
         format: Optional[str] = None,
+        options: Optional[Mapping[str, Any]] = None,
         project: str = "default",
         auto_lineage: bool = True,
         wait: bool = True,
@@ -43,6 +44,7 @@ class Registry(Session):
 
         `model` is a path, a folder, the bytes of an ONNX file, an ONNX ModelProto, or a scikit-learn estimator. Waits until the
         version is READY; with `wait=False` it may still be VALIDATING. `auto_lineage` fills in library versions, script, commit.
+        `options` are options for the runtime that loads the files.
         """
         read = await asyncio.to_thread(read_model, model, sample)
         lineage = await asyncio.to_thread(lineage_of, dataset, params, metrics, auto_lineage)
@@ -53,7 +55,7 @@ class Registry(Session):
                 files.append(VersionFileInput(path=path, digest=digest))
             await self._make_model(name, project)
             tensors = None if read.sample is None else [SampleTensorInput(**tensor) for tensor in read.sample]
-            optional = given(sample=tensors, format=format)
+            optional = given(sample=tensors, format=format, runtime_options=options)
             new = CreateVersionInput(
                 model=name, project=project, files=files, lineage=lineage, description=description, **optional
             )

@@ -152,8 +152,12 @@ export type CreateVersionInput = {
   readonly parent?: number | null | undefined;
   /** The project's name. */
   readonly project?: string;
+  /** Options for the runtime that loads it, by name; at most 64 KiB. The runtime says which it takes. They never change. */
+  readonly runtimeOptions?: Readonly<Record<string, unknown>> | null | undefined;
   /** A request that the model can answer, one tensor for each input. Validation and readiness probes send it. If left out, requests of several sizes are made from the signature; a model that answers none of them is REJECTED and needs a sample. */
   readonly sample?: ReadonlyArray<SampleTensorInput> | null | undefined;
+  /** What it takes and gives, for files that do not say it themselves. A model that contradicts it is REJECTED. */
+  readonly signature?: SignatureInput | null | undefined;
 };
 
 /** The data that a version was trained on. */
@@ -466,6 +470,14 @@ export type Severity =
   /** Someone should look at it soon. */
   | 'WARNING';
 
+/** What a model takes and gives, as its author says. */
+export type SignatureInput = {
+  /** What it takes, in order. */
+  readonly inputs: ReadonlyArray<TensorSpecInput>;
+  /** What it gives, in order. */
+  readonly outputs: ReadonlyArray<TensorSpecInput>;
+};
+
 /** Training code of a version. */
 export type SourceInput = {
   /** Revision of the training code, such as a commit. */
@@ -498,6 +510,18 @@ export type TensorInput = {
   readonly name: string;
   /** Its dimensions. Empty for a scalar. */
   readonly shape: ReadonlyArray<number>;
+};
+
+/** What the author of a model says of one input or output. */
+export type TensorSpecInput = {
+  /** Datatype by its Open Inference Protocol name: BOOL, INT8 to INT64, UINT8 to UINT64, FP16, FP32, FP64 or BYTES. */
+  readonly datatype: string;
+  /** Its name in requests and answers. */
+  readonly name: string;
+  /** Of an input: whether a request may leave it out. */
+  readonly optional?: boolean;
+  /** Dimensions; -1 may be any size. Left out: any number of dimensions. */
+  readonly shape?: ReadonlyArray<number> | null | undefined;
 };
 
 /** Changes an alert rule. A field that is left out keeps its value; the name cannot change. It applies from the next run. */
@@ -707,7 +731,7 @@ export type LineageFieldsFragment = { readonly hyperparameters: Readonly<Record<
 
 export type VersionSummaryFragment = { readonly id: string, readonly number: number, readonly state: VersionState, readonly format: string, readonly runtime: string, readonly digest: string, readonly description: string, readonly createdAt: string, readonly createdBy: string, readonly reason: string | null, readonly lineage: { readonly hyperparameters: Readonly<Record<string, unknown>> | null, readonly metrics: Readonly<Record<string, unknown>> | null, readonly dataset: { readonly name: string, readonly uri: string | null, readonly digest: string | null } | null, readonly source: { readonly uri: string, readonly revision: string | null } | null }, readonly model: { readonly name: string, readonly project: { readonly name: string } } };
 
-export type VersionDetailFragment = { readonly createdBy: string, readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly parent: { readonly number: number } | null, readonly lineage: { readonly hyperparameters: Readonly<Record<string, unknown>> | null, readonly metrics: Readonly<Record<string, unknown>> | null, readonly dataset: { readonly name: string, readonly uri: string | null, readonly digest: string | null } | null, readonly source: { readonly uri: string, readonly revision: string | null } | null }, readonly files: ReadonlyArray<{ readonly path: string, readonly digest: string, readonly sizeBytes: string }>, readonly sample: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number>, readonly data: unknown }> | null, readonly deployments: ReadonlyArray<{ readonly name: string, readonly phase: DeploymentPhase }>, readonly model: { readonly name: string, readonly project: { readonly name: string } }, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null };
+export type VersionDetailFragment = { readonly createdBy: string, readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly runtimeOptions: Readonly<Record<string, unknown>>, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly parent: { readonly number: number } | null, readonly lineage: { readonly hyperparameters: Readonly<Record<string, unknown>> | null, readonly metrics: Readonly<Record<string, unknown>> | null, readonly dataset: { readonly name: string, readonly uri: string | null, readonly digest: string | null } | null, readonly source: { readonly uri: string, readonly revision: string | null } | null }, readonly files: ReadonlyArray<{ readonly path: string, readonly digest: string, readonly sizeBytes: string }>, readonly sample: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number>, readonly data: unknown }> | null, readonly deployments: ReadonlyArray<{ readonly name: string, readonly phase: DeploymentPhase }>, readonly model: { readonly name: string, readonly project: { readonly name: string } }, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null };
 
 export type DeploymentDetailFragment = { readonly createdBy: string, readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly project: { readonly name: string }, readonly replicas: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly state: ReplicaState, readonly pid: number | null, readonly backend: string | null, readonly readyAt: string | null, readonly reason: string | null, readonly version: { readonly number: number } }> }, readonly scalingPolicy: { readonly minReplicas: number, readonly maxReplicas: number, readonly targetInFlight: number, readonly windowMs: number, readonly scaleDownWindowMs: number, readonly generation: number } | null, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly batching: BatchingMode, readonly maxBatchSize: number, readonly maxDelayMs: number, readonly stickyHeader: string | null, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly shadowPercent: number, readonly batching: { readonly enabled: boolean, readonly reason: string, readonly maxBatchSize: number | null, readonly maxDelayMs: number | null }, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> };
 
@@ -759,7 +783,7 @@ export type VersionQueryVariables = Exact<{
 }>;
 
 
-export type VersionQuery = { readonly version: { readonly createdBy: string, readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly parent: { readonly number: number } | null, readonly lineage: { readonly hyperparameters: Readonly<Record<string, unknown>> | null, readonly metrics: Readonly<Record<string, unknown>> | null, readonly dataset: { readonly name: string, readonly uri: string | null, readonly digest: string | null } | null, readonly source: { readonly uri: string, readonly revision: string | null } | null }, readonly files: ReadonlyArray<{ readonly path: string, readonly digest: string, readonly sizeBytes: string }>, readonly sample: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number>, readonly data: unknown }> | null, readonly deployments: ReadonlyArray<{ readonly name: string, readonly phase: DeploymentPhase }>, readonly model: { readonly name: string, readonly project: { readonly name: string } }, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null } | null };
+export type VersionQuery = { readonly version: { readonly createdBy: string, readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly runtimeOptions: Readonly<Record<string, unknown>>, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly parent: { readonly number: number } | null, readonly lineage: { readonly hyperparameters: Readonly<Record<string, unknown>> | null, readonly metrics: Readonly<Record<string, unknown>> | null, readonly dataset: { readonly name: string, readonly uri: string | null, readonly digest: string | null } | null, readonly source: { readonly uri: string, readonly revision: string | null } | null }, readonly files: ReadonlyArray<{ readonly path: string, readonly digest: string, readonly sizeBytes: string }>, readonly sample: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number>, readonly data: unknown }> | null, readonly deployments: ReadonlyArray<{ readonly name: string, readonly phase: DeploymentPhase }>, readonly model: { readonly name: string, readonly project: { readonly name: string } }, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null } | null };
 
 export type DeploymentsQueryVariables = Exact<{
   project?: string | null | undefined;
@@ -934,7 +958,7 @@ export type ProjectFieldsFragment = { readonly id: string, readonly name: string
 
 export type ModelFieldsFragment = { readonly id: string, readonly name: string, readonly description: string, readonly generation: number, readonly createdAt: string };
 
-export type VersionFieldsFragment = { readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null };
+export type VersionFieldsFragment = { readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly runtimeOptions: Readonly<Record<string, unknown>>, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null };
 
 export type CreateProjectMutationVariables = Exact<{
   input: CreateProjectInput;
@@ -955,7 +979,7 @@ export type CreateVersionMutationVariables = Exact<{
 }>;
 
 
-export type CreateVersionMutation = { readonly createVersion: { readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
+export type CreateVersionMutation = { readonly createVersion: { readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly runtimeOptions: Readonly<Record<string, unknown>>, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
 
 export type VersionByIdQueryVariables = Exact<{
   id: string;
@@ -963,7 +987,7 @@ export type VersionByIdQueryVariables = Exact<{
 
 
 export type VersionByIdQuery = { readonly node:
-    | { readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null }
+    | { readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly runtimeOptions: Readonly<Record<string, unknown>>, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null }
     | Record<PropertyKey, never>
    | null };
 
@@ -1138,6 +1162,7 @@ export const VersionFieldsFragmentDoc = new TypedDocumentString(`
       shape
     }
   }
+  runtimeOptions
   backend {
     name
     library
@@ -1219,6 +1244,7 @@ fragment VersionFields on Version {
       shape
     }
   }
+  runtimeOptions
   backend {
     name
     library
@@ -2341,6 +2367,7 @@ fragment VersionFields on Version {
       shape
     }
   }
+  runtimeOptions
   backend {
     name
     library
@@ -3089,6 +3116,7 @@ fragment VersionFields on Version {
       shape
     }
   }
+  runtimeOptions
   backend {
     name
     library
@@ -3132,6 +3160,7 @@ export const VersionByIdDocument = new TypedDocumentString(`
       shape
     }
   }
+  runtimeOptions
   backend {
     name
     library

@@ -412,8 +412,12 @@ export type CreateVersionInput = {
   readonly parent?: InputMaybe<Scalars['Int']['input']>;
   /** The project's name. */
   readonly project?: Scalars['String']['input'];
+  /** Options for the runtime that loads it, by name; at most 64 KiB. The runtime says which it takes. They never change. */
+  readonly runtimeOptions?: InputMaybe<Scalars['JSONObject']['input']>;
   /** A request that the model can answer, one tensor for each input. Validation and readiness probes send it. If left out, requests of several sizes are made from the signature; a model that answers none of them is REJECTED and needs a sample. */
   readonly sample?: InputMaybe<ReadonlyArray<SampleTensorInput>>;
+  /** What it takes and gives, for files that do not say it themselves. A model that contradicts it is REJECTED. */
+  readonly signature?: InputMaybe<SignatureInput>;
 };
 
 /** The data that a version was trained on, as given by its author. */
@@ -2007,6 +2011,14 @@ export type Signature = {
   readonly outputs: ReadonlyArray<TensorSpec>;
 };
 
+/** What a model takes and gives, as its author says. */
+export type SignatureInput = {
+  /** What it takes, in order. */
+  readonly inputs: ReadonlyArray<TensorSpecInput>;
+  /** What it gives, in order. */
+  readonly outputs: ReadonlyArray<TensorSpecInput>;
+};
+
 /** Training code of a version, as given by its author. */
 export type Source = {
   /** Revision of the training code, such as a commit. */
@@ -2209,6 +2221,18 @@ export type TensorSpec = {
   readonly shape?: Maybe<ReadonlyArray<Scalars['Int']['output']>>;
 };
 
+/** What the author of a model says of one input or output. */
+export type TensorSpecInput = {
+  /** Datatype by its Open Inference Protocol name: BOOL, INT8 to INT64, UINT8 to UINT64, FP16, FP32, FP64 or BYTES. */
+  readonly datatype: Scalars['String']['input'];
+  /** Its name in requests and answers. */
+  readonly name: Scalars['String']['input'];
+  /** Of an input: whether a request may leave it out. */
+  readonly optional?: Scalars['Boolean']['input'];
+  /** Dimensions; -1 may be any size. Left out: any number of dimensions. */
+  readonly shape?: InputMaybe<ReadonlyArray<Scalars['Int']['input']>>;
+};
+
 /** A bearer token. Only its hash is stored, so its secret cannot be read again. */
 export type Token = Node & {
   /** When it was made. */
@@ -2311,11 +2335,13 @@ export type Version = Node & {
   readonly createdAt: Scalars['DateTimeISO']['output'];
   /** Who created it. */
   readonly createdBy: Scalars['String']['output'];
+  /** The inputs and outputs that its author declared. Null where nothing was declared. */
+  readonly declaredSignature?: Maybe<Signature>;
   /** Deployments that are not DELETED whose present spec sends traffic to it. */
   readonly deployments: ReadonlyArray<Deployment>;
   /** Its author's description. May be empty. */
   readonly description: Scalars['String']['output'];
-  /** SHA-256 over the format, all paths and all digests. Equal files give equal digests. */
+  /** SHA-256 over the format, all paths and digests, runtimeOptions and declaredSignature. Versions that load the same files the same way have equal digests. */
   readonly digest: Scalars['String']['output'];
   /** Its files, by path; at most 1,000. */
   readonly files: ReadonlyArray<VersionFile>;
@@ -2343,6 +2369,8 @@ export type Version = Node & {
   readonly rowIndependence?: Maybe<RowIndependence>;
   /** The runtime plugin that loads it. */
   readonly runtime: Scalars['String']['output'];
+  /** Options for its runtime, with the defaults of the runtime when the version was created. They never change. */
+  readonly runtimeOptions: Scalars['JSONObject']['output'];
   /** The request that validation and readiness probes send. Null if it is made from the signature. */
   readonly sample?: Maybe<ReadonlyArray<SampleTensor>>;
   /** Its inputs and outputs, read from the model. Null unless READY. */

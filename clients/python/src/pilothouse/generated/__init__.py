@@ -84,8 +84,10 @@ from .input_types import (
     RollbackInput,
     SampleTensorInput,
     ScaleInput,
+    SignatureInput,
     SourceInput,
     TargetInput,
+    TensorSpecInput,
     VersionFileInput,
 )
 from .list_deployments import (
@@ -183,9 +185,11 @@ __all__ = [
     "Scale",
     "ScaleInput",
     "ScaleScale",
+    "SignatureInput",
     "SourceInput",
     "TargetInput",
     "Tensor",
+    "TensorSpecInput",
     "Upload",
     "Version",
     "VersionBackend",

@@ -766,6 +766,7 @@ class GraphQLClient(AsyncBaseClient):
                   ...Tensor
                 }
               }
+              runtimeOptions
               backend {
                 name
                 library
@@ -867,6 +868,7 @@ class GraphQLClient(AsyncBaseClient):
                   ...Tensor
                 }
               }
+              runtimeOptions
               backend {
                 name
                 library
@@ -960,6 +962,7 @@ class GraphQLClient(AsyncBaseClient):
                   ...Tensor
                 }
               }
+              runtimeOptions
               backend {
                 name
                 library

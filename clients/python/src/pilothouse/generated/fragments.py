@@ -161,6 +161,7 @@ class Version(BaseModel):
     runtime: str
     digest: str
     signature: Optional["VersionSignature"]
+    runtime_options: JsonObject = Field(alias="runtimeOptions")
     backend: Optional["VersionBackend"]
     row_independence: Optional["VersionRowIndependence"] = Field(
         alias="rowIndependence"

@@ -40,8 +40,12 @@ class CreateVersionInput(BaseModel):
     "Number of the version that it was made from; the one before, where it is left out."
     project: str = "default"
     "The project's name."
+    runtime_options: Optional[JsonObject] = Field(alias="runtimeOptions", default=None)
+    "Options for the runtime that loads it, by name; at most 64 KiB. The runtime says which it takes. They never change."
     sample: Optional[list["SampleTensorInput"]] = None
     "A request that it can answer, one tensor for each input: validation and readiness probes send it. Where it is left out, requests of several sizes are made from the signature; a model that answers none of them is REJECTED and needs a sample."
+    signature: Optional["SignatureInput"] = None
+    "What it takes and gives, for files that do not say it themselves. A model that contradicts it is REJECTED."
 
 
 class DatasetInput(BaseModel):
@@ -170,6 +174,15 @@ class ScaleInput(BaseModel):
     "Replicas of each target, 1 to 64."
 
 
+class SignatureInput(BaseModel):
+    """What a model takes and gives, as its author says."""
+
+    inputs: list["TensorSpecInput"]
+    "What it takes, in order."
+    outputs: list["TensorSpecInput"]
+    "What it gives, in order."
+
+
 class SourceInput(BaseModel):
     """What made a version."""
 
@@ -194,6 +207,19 @@ class TargetInput(BaseModel):
     "Its share, relative to the sum of the weights, 0 to 10000. Default 100, and 0 for a shadow."
 
 
+class TensorSpecInput(BaseModel):
+    """What the author of a model says of one input or output."""
+
+    datatype: str
+    "Datatype by its Open Inference Protocol name: BOOL, INT8 to INT64, UINT8 to UINT64, FP16, FP32, FP64 or BYTES."
+    name: str
+    "Its name in requests and answers."
+    optional: bool = False
+    "Of an input: whether a request may leave it out."
+    shape: Optional[list[int]] = None
+    "Dimensions; -1 may be any size. Left out: any number of dimensions."
+
+
 class VersionFileInput(BaseModel):
     """A file of a version, whose bytes were uploaded before with `PUT /artifacts/<digest>`."""
 
@@ -209,3 +235,4 @@ DeployInput.model_rebuild()
 LineageInput.model_rebuild()
 RollbackInput.model_rebuild()
 ScaleInput.model_rebuild()
+SignatureInput.model_rebuild()
