@@ -33,7 +33,8 @@ export class DeploymentResolver {
   async deployments(
     @Args() args: ConnectionArgs,
     @Arg('project', () => String, { nullable: true, description: 'Only deployments of this project, by its name.' }) project?: string | null,
-    @Arg('namePrefix', () => String, { nullable: true, description: 'Only deployments whose name begins with this text. Case counts.' }) namePrefix?: string | null,
+    @Arg('namePrefix', () => String, { nullable: true, description: 'Only deployments whose name begins with this text. Case counts.' })
+    namePrefix?: string | null,
     @Arg('phase', () => DeploymentPhaseEnum, { nullable: true, description: 'Only deployments in this phase.' }) phase?: string | null,
   ): Promise<Connection<DeploymentType>> {
     const inProject = project == null ? undefined : await this.projects.expect(project);
