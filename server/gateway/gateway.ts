@@ -83,6 +83,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let turnToGrpc!: () => void;
   const grpcsTurn = new Promise<void>((resolve) => (turnToGrpc = resolve));
   const links = new ReplicaLinks({
+    shared: options.workerSockets !== undefined,
     onUsable: () => {
       setTimeout(turnToGrpc, FIRST_ANSWERS_MS);
       pumpAll(router);

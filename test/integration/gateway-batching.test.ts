@@ -36,6 +36,7 @@ afterEach(async () => {
 async function serve(route: RouteDocument): Promise<void> {
   standings = [];
   links = new ReplicaLinks({
+    shared: false,
     onUsable: () => [...router.deployments].forEach(({ targets }) => targets.forEach(({ dispatcher }) => dispatcher.pump())),
     onDrained: () => undefined,
     onTrouble: () => undefined,

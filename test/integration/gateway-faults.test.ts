@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { Agent, request as httpRequest } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
@@ -215,11 +215,11 @@ describe('without PostgreSQL', () => {
 });
 
 describe('a replica that dies', () => {
-  async function serving(replicas: number, more: Parameters<typeof routeOf>[1] = {}) {
+  async function serving(replicas: number, more: Parameters<typeof routeOf>[1] = {}, env: Record<string, string> = {}) {
     const started = await Promise.all(Array.from({ length: replicas }, () => bench.replica(COMMAND_MODEL)));
     const route = routeOf([targetOf(started)], more);
     await publish(db.url, [route]);
-    const gateway = await bench.gateway(db.url);
+    const gateway = await bench.gateway(db.url, env);
     await gateway.reaches('m');
     return { started, route, gateway };
   }
@@ -292,6 +292,26 @@ describe('a replica that dies', () => {
     const { gateway } = await serving(2);
     expect(await gateway.command('abort')).toMatchObject({ status: 502, body: { error: expect.stringContaining('with nothing else under way there') } });
     expect((await gateway.command('echo')).status).toBe(200);
+  });
+
+  test('alone with a request of one of several gateways: nobody knows what else was under way there, so it is tried again', async () => {
+    const sockets = join(bench.home, 'workers');
+    mkdirSync(sockets);
+    const {
+      started: [first],
+      route,
+      gateway,
+    } = await serving(1, {}, { PILOTHOUSE_WORKER: '0', PILOTHOUSE_WORKER_SOCKETS: sockets });
+    const held = bench.held();
+    const reply = gateway.command(held.command);
+    await held.begun();
+    await first!.kill();
+    held.letGo();
+    const others = await Promise.all([bench.replica(COMMAND_MODEL), bench.replica(COMMAND_MODEL)]);
+    await publish(db.url, [{ ...route, targets: [{ ...route.targets[0]!, replicas: others.map(({ replicaId, address }) => ({ replicaId, address })) }] }]);
+    expect((await reply).status).toBe(200);
+    const poison = await gateway.command('abort');
+    expect(poison).toMatchObject({ status: 502, body: { error: expect.stringContaining('and so did the one it was tried on before') } });
   });
 
   test('a draining one is left without a failed request, though no table says so', async () => {

@@ -4,6 +4,8 @@ import type { ReplicaRoute, RouteDocument, TargetRoute } from '../../routing/rou
 import { ReplicaLink, type ReplicaIdentity } from './transport.js';
 
 export interface ReplicaLinksOptions {
+  /** Whether other gateways send to the same replicas. */
+  readonly shared: boolean;
   /** A replica of some target has become usable. */
   readonly onUsable: () => void;
   /** The last request at a replica that no route names any more is over. */
@@ -25,6 +27,7 @@ export class ReplicaLinks {
     if (known) return known;
     const identity: ReplicaIdentity = { replicaId, address, versionDigest };
     const link: ReplicaLink = new ReplicaLink(identity, {
+      shared: this.options.shared,
       onUsable: this.options.onUsable,
       onTrouble: (reason) => this.options.onTrouble(identity, reason),
       onClosed: () => {

@@ -37,7 +37,9 @@ export interface ReplicaIdentity {
   readonly versionDigest: string;
 }
 
-export interface LinkEvents {
+export interface LinkOptions {
+  /** Whether other gateways send to the replica too. Then nobody knows what else is under way there. */
+  readonly shared: boolean;
   /** It may be sent to, again or for the first time. */
   readonly onUsable: () => void;
   /** A retired link has nothing under way any more and is closed. */
@@ -75,7 +77,7 @@ export class ReplicaLink {
 
   constructor(
     readonly identity: ReplicaIdentity,
-    private readonly events: LinkEvents,
+    private readonly options: LinkOptions,
   ) {
     this.attempted = this.connect();
   }
@@ -148,7 +150,7 @@ export class ReplicaLink {
     const { session } = this;
     this.session = undefined;
     session?.connection.close();
-    this.events.onClosed();
+    this.options.onClosed();
   }
 
   private classify(session: Session, error: unknown): Error {
@@ -170,7 +172,7 @@ export class ReplicaLink {
         if (!error.executed) return new NotExecutedError(error.message);
         // All that were under way fail in the same turn, and the first one counts them.
         session.casualties ??= this.inFlight + session.abandoned;
-        return new ReplicaLostError(session.casualties === 1 && !session.culpritKnown, undefined, { cause: error });
+        return new ReplicaLostError(session.casualties === 1 && !session.culpritKnown && !this.options.shared, undefined, { cause: error });
     }
   }
 
@@ -191,9 +193,9 @@ export class ReplicaLink {
     this.session = session;
     this.delayMs = RECONNECT_MIN_MS;
     this.trouble = undefined;
-    connection.onDrain(() => this.events.onUsable());
+    connection.onDrain(() => this.options.onUsable());
     void connection.closed.then(() => this.lose(session, 'the replica closed the connection'));
-    this.events.onUsable();
+    this.options.onUsable();
   }
 
   private async refusalOf(connection: ReplicaConnection): Promise<string | undefined> {
@@ -215,7 +217,7 @@ export class ReplicaLink {
 
   private again(reason: string): void {
     if (this.retired) return;
-    if (reason !== this.trouble) this.events.onTrouble(reason);
+    if (reason !== this.trouble) this.options.onTrouble(reason);
     this.trouble = reason;
     this.retry = setTimeout(() => void this.connect(), this.delayMs);
     this.delayMs = Math.min(this.delayMs * 2, RECONNECT_MAX_MS);
