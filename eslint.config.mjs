@@ -101,6 +101,14 @@ const zones = [
       'Of the gateway, dispatch, replicas and metering know no protocol: protocols decode, call the data plane and encode.',
     ),
   ),
+  ...['grpc', 'protocols'].map((room) =>
+    zone(
+      './server/gateway/text',
+      `./server/gateway/${room}`,
+      [],
+      'Of the gateway, texts are read and written for protocols, which call this room: it calls none of them.',
+    ),
+  ),
   ...['grpc', 'protocols', 'text'].map((room) =>
     zone(
       './server/gateway/http',

@@ -13,6 +13,7 @@ import { ErrorAnswers } from './observe/error-answers.js';
 import { createGatewayMetrics } from './observe/gateway-metrics.js';
 import { Meter } from './metering/meter.js';
 import { httpProtocols, httpRoutes } from './protocols/http-paths.js';
+import { TextInferences } from './protocols/text-inferences.js';
 import { METRICS_ROOT, metricsProtocol } from './http/metrics-route.js';
 import { createObservers } from './observe/observers.js';
 import type { GrpcFront } from './grpc/grpc-server.js';
@@ -150,7 +151,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await firstTable(control, tables, path, log);
   await metrics.start();
   const textProcesses = { long: new TextProcess(held), longest: new TextProcess(held) };
-  const protocols = httpProtocols(dataPlane, new Texts(dataPlane, textProcesses), options).set(
+  const protocols = httpProtocols(dataPlane, new TextInferences(dataPlane, new Texts(textProcesses)), options).set(
     METRICS_ROOT,
     metricsProtocol(() => metrics.text(), options.openMetrics),
   );

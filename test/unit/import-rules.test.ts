@@ -54,6 +54,8 @@ const FORBIDDEN: readonly (readonly [from: string, to: string, because: RegExp])
   ['server/gateway/dispatch/extra.ts', 'server/gateway/text/texts.ts', /know no protocol/],
   ['server/gateway/replicas/extra.ts', 'server/gateway/grpc/grpc-status.ts', /know no protocol/],
   ['server/gateway/metering/extra.ts', 'server/gateway/protocols/triton.ts', /know no protocol/],
+  ['server/gateway/text/extra.ts', 'server/gateway/protocols/text-inferences.ts', /texts are read and written for protocols/],
+  ['server/gateway/text/extra.ts', 'server/gateway/grpc/grpc-status.ts', /texts are read and written for protocols/],
   ['server/gateway/http/extra.ts', 'server/gateway/protocols/http-paths.ts', /HTTP front knows no protocol/],
   ['server/gateway/http/extra.ts', 'server/gateway/text/texts.ts', /HTTP front knows no protocol/],
   ['server/gateway/http/extra.ts', 'server/gateway/grpc/grpc-status.ts', /HTTP front knows no protocol/],

@@ -5,7 +5,7 @@ import { elementCount, TensorError, type Tensor } from '../../../runtimes/tensor
 import { GatewayError } from '../gateway-error.js';
 import { MAX_ELEMENTS_WRITTEN_HERE } from '../limits.js';
 import type { Call } from '../dispatch/call.js';
-import { classifiedElements, classify } from '../protocols/classification.js';
+import { classifiedElements, classify } from '../text/classification.js';
 import { answerMetadata, beginCall, callerOf, cancelUnlessLate, encodingOf, requestIdIn, type GrpcOptions } from './grpc-call.js';
 import { readAddress, readInferRequest, type GrpcInferRequest, type InferAddress, type RequestedOutput } from './grpc-infer-request.js';
 import { inferResponse } from './grpc-infer-response.js';

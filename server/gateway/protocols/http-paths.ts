@@ -5,7 +5,7 @@ import { errorText, type HttpProtocol, type HttpRoutes } from '../http/http-rout
 import { MLFLOW_ROOTS, mlflowRest } from './mlflow-rest.js';
 import { openInferenceRest } from './open-inference-rest.js';
 import { tensorFlowServingRest } from './tensorflow-serving-rest.js';
-import type { Texts } from '../text/texts.js';
+import type { TextInferences } from './text-inferences.js';
 
 /** A segment that a file system or a proxy would climb by. */
 const CLIMBS = /^\.{1,2}$/;
@@ -16,11 +16,11 @@ export interface HttpProtocolOptions {
 }
 
 /** The protocols by the first segments of their paths. @throws GatewayError INVALID for a deployment's name that cannot be one */
-export function httpProtocols(dataPlane: DataPlane, texts: Texts, { mlflowDeployment }: HttpProtocolOptions): Map<string, HttpProtocol> {
-  const mlflow = mlflowRest(dataPlane, texts, mlflowDeployment);
+export function httpProtocols(dataPlane: DataPlane, inferences: TextInferences, { mlflowDeployment }: HttpProtocolOptions): Map<string, HttpProtocol> {
+  const mlflow = mlflowRest(dataPlane, inferences, mlflowDeployment);
   return new Map([
-    ['v2', openInferenceRest(dataPlane, texts)],
-    ['v1', tensorFlowServingRest(dataPlane, texts)],
+    ['v2', openInferenceRest(dataPlane, inferences)],
+    ['v1', tensorFlowServingRest(dataPlane, inferences)],
     ...MLFLOW_ROOTS.map((root) => [root, mlflow] as const),
   ]);
 }

@@ -1,7 +1,6 @@
 /** In what form an MLflow body is. */
 import { GatewayError } from '../gateway-error.js';
-
-export type MlflowBody = 'json' | 'csv';
+import type { MlflowBody } from '../text/mlflow-text.js';
 
 const BODIES: Readonly<Record<string, MlflowBody>> = { 'application/json': 'json', '': 'json', 'text/csv': 'csv' };
 

@@ -4,7 +4,7 @@ import { GatewayError } from '../gateway-error.js';
 import { routesOf, type FailureText, type HttpProtocol, type HttpRoute } from '../http/http-route.js';
 import { mlflowBodyOf } from './mlflow-content-type.js';
 import { assertName, nameOf } from './model-name.js';
-import type { Texts } from '../text/texts.js';
+import type { TextInferences } from './text-inferences.js';
 
 /** MLflow's own codes (mlflow/protos/databricks.proto). */
 const ERROR_CODES: Readonly<Record<number, string>> = {
@@ -30,16 +30,16 @@ export const MLFLOW_ROOTS = ['invocations', 'deployments', 'ping', 'health', 've
  * @param deployment undefined where none is
  * @throws GatewayError INVALID for a name that cannot be one
  */
-export function mlflowRest(dataPlane: DataPlane, texts: Texts, deployment: string | undefined): HttpProtocol {
+export function mlflowRest(dataPlane: DataPlane, inferences: TextInferences, deployment: string | undefined): HttpProtocol {
   if (deployment !== undefined) assertName(deployment);
   return {
     failureText,
     route: (segments) => {
       const [root, segment, verb] = segments;
-      if (root === 'deployments') return segments.length === 3 ? deploymentRoute(dataPlane, texts, nameOf(segment!), verb!) : undefined;
+      if (root === 'deployments') return segments.length === 3 ? deploymentRoute(dataPlane, inferences, nameOf(segment!), verb!) : undefined;
       if (segments.length > 1) return undefined;
       if (root === 'version') return get(() => ({ status: 200, body: dataPlane.serverVersion, contentType: 'text/plain' }));
-      if (deployment !== undefined) return deploymentRoute(dataPlane, texts, deployment, root!, `/${root}`);
+      if (deployment !== undefined) return deploymentRoute(dataPlane, inferences, deployment, root!, `/${root}`);
       if (root !== 'invocations') return healthRoute(() => dataPlane.ready());
       throw new GatewayError(
         'NOT_FOUND',
@@ -50,11 +50,11 @@ export function mlflowRest(dataPlane: DataPlane, texts: Texts, deployment: strin
 }
 
 /** @param path where it is not the one with a name */
-function deploymentRoute(dataPlane: DataPlane, texts: Texts, name: string, verb: string, path?: string): HttpRoute | undefined {
+function deploymentRoute(dataPlane: DataPlane, inferences: TextInferences, name: string, verb: string, path?: string): HttpRoute | undefined {
   if (verb === 'invocations')
     return post(
       (call, body) =>
-        texts.infer('mlflow', { call, model: name, body }, ({ signature }) => ({
+        inferences.infer('mlflow', { call, model: name, body }, ({ signature }) => ({
           form: mlflowBodyOf(call.context.headers['content-type'] as string | undefined),
           signature,
         })),

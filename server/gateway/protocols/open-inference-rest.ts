@@ -4,14 +4,14 @@ import { errorText, json, routesOf, type HttpProtocol, type HttpRoute } from '..
 import { nameOf, versionOf } from './model-name.js';
 import { HEADER_LENGTH } from '../http/open-inference-body.js';
 import { refuseRepositoryControl, repositoryIndexAnswer } from './repository-rest.js';
-import type { Texts } from '../text/texts.js';
+import type { TextInferences } from './text-inferences.js';
 import { EXTENSIONS, modelConfig, modelStatistics } from './triton.js';
 
 const REST_EXTENSIONS = ['binary_tensor_data', ...EXTENSIONS];
 
 const { get, post } = routesOf('oip-rest');
 
-export function openInferenceRest(dataPlane: DataPlane, texts: Texts): HttpProtocol {
+export function openInferenceRest(dataPlane: DataPlane, inferences: TextInferences): HttpProtocol {
   return {
     failureText: errorText,
     route: ([, first, ...rest]) => {
@@ -21,7 +21,7 @@ export function openInferenceRest(dataPlane: DataPlane, texts: Texts): HttpProto
       if (first !== 'models' || rest.length === 0) return undefined;
       // Without a version it is Triton's statistics of all models, though a model could have that name.
       if (rest.length === 1 && rest[0] === 'stats') return get(() => json(200, modelStatistics(dataPlane)));
-      return modelRoute(dataPlane, texts, rest);
+      return modelRoute(dataPlane, inferences, rest);
     },
   };
 }
@@ -42,7 +42,7 @@ function repositoryRoute(dataPlane: DataPlane, [what, segment, verb, ...excess]:
   return post(() => refuseRepositoryControl(name, verb));
 }
 
-function modelRoute(dataPlane: DataPlane, texts: Texts, [segment, ...rest]: readonly string[]): HttpRoute | undefined {
+function modelRoute(dataPlane: DataPlane, inferences: TextInferences, [segment, ...rest]: readonly string[]): HttpRoute | undefined {
   const versioned = rest[0] === 'versions';
   if (versioned && rest.length === 1) return undefined;
   const [verb, ...excess] = versioned ? rest.slice(2) : rest;
@@ -60,7 +60,7 @@ function modelRoute(dataPlane: DataPlane, texts: Texts, [segment, ...rest]: read
     case 'stats':
       return statisticsRoute(dataPlane, name, version());
     case 'infer':
-      return inferRoute(texts, name, version());
+      return inferRoute(inferences, name, version());
     default:
       return undefined;
   }
@@ -83,8 +83,8 @@ const configRoute = (dataPlane: DataPlane, name: string, version: number | undef
 const statisticsRoute = (dataPlane: DataPlane, name: string, version: number | undefined): HttpRoute =>
   get(() => json(200, modelStatistics(dataPlane, name, version)));
 
-const inferRoute = (texts: Texts, model: string, version: number | undefined): HttpRoute =>
+const inferRoute = (inferences: TextInferences, model: string, version: number | undefined): HttpRoute =>
   post((call, body) => {
     const headerLength = call.context.headers[HEADER_LENGTH] as string | undefined;
-    return texts.infer('open-inference', { call, model, version, body, textBytes: Number(headerLength) || body.length }, () => ({ headerLength }));
+    return inferences.infer('open-inference', { call, model, version, body, textBytes: Number(headerLength) || body.length }, () => ({ headerLength }));
   });

@@ -15,8 +15,8 @@ import { now as gatewayNow } from '../clock.js';
 import { MAX_FRAME_BYTES, TEXT_HEAP_MB, TEXT_IDLE_MS, TEXT_LIMIT_MS, TEXT_RESTART_MS } from '../limits.js';
 import type { Call } from '../dispatch/call.js';
 import { TextLine, type WaitingText } from './text-line.js';
-import type { AnsweredBy, Reading, Text } from '../protocols/text-protocol.js';
-import type { ContextOf, FormOf, TextProtocolName } from '../protocols/text-protocols.js';
+import type { AnsweredBy, Reading, Text } from './text-protocol.js';
+import type { ContextOf, FormOf, TextProtocolName } from './text-protocols.js';
 
 /** What is asked, beside the body or the tensors. */
 export type TextTask =

@@ -4,8 +4,8 @@ import { decodeResponse, encodeRequest } from '../../../runtimes/open-inference/
 import { TensorError } from '../../../runtimes/tensor.js';
 import { MAX_TEXT_BYTES, MAX_TEXT_HEADER_BYTES } from '../limits.js';
 import type { TextResult, TextTask } from './text-process.js';
-import type { Text } from '../protocols/text-protocol.js';
-import { textProtocol } from '../protocols/text-protocols.js';
+import type { Text } from './text-protocol.js';
+import { textProtocol } from './text-protocols.js';
 
 export interface Done {
   readonly result: TextResult;

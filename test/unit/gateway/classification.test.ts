@@ -2,9 +2,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Tensor } from '../../../runtimes/tensor.js';
-import { classifiedElements, classify } from '../../../server/gateway/protocols/classification.js';
-import { highest } from '../../../server/gateway/protocols/highest.js';
-import { openInferenceText } from '../../../server/gateway/protocols/open-inference-text.js';
+import { classifiedElements, classify } from '../../../server/gateway/text/classification.js';
+import { highest } from '../../../server/gateway/text/highest.js';
+import { openInferenceText } from '../../../server/gateway/text/open-inference-text.js';
 
 test('rows without classes are answered at once, however many they are', () => {
   // Of the processor, not of the clock: others may have it meanwhile.

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { decodeBase64, encodeBase64, nanForNull } from '../../../runtimes/open-inference/content-type.js';
 import type { Tensor } from '../../../runtimes/tensor.js';
-import { openInferenceText } from '../../../server/gateway/protocols/open-inference-text.js';
+import { openInferenceText } from '../../../server/gateway/text/open-inference-text.js';
 
 const every = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
 const tensor = (...data: Buffer[]): Tensor => ({ name: 'y', datatype: 'BYTES', shape: [data.length], data });

@@ -1,7 +1,7 @@
 /** CSV as MLflow takes it: what pandas reads, long rows, and where a message says that something is wrong. */
 import { expect, test } from 'vitest';
 import type { Datatype, Signature } from '../../../runtimes/tensor.js';
-import { mlflowText } from '../../../server/gateway/protocols/mlflow-text.js';
+import { mlflowText } from '../../../server/gateway/text/mlflow-text.js';
 
 const signature = (width: number, datatype: Datatype = 'FP32'): Signature => ({ inputs: [{ name: 'x', datatype, shape: [-1, width] }], outputs: [] });
 const read = (text: string, takes: Signature) => mlflowText.read(Buffer.from(text), { form: 'csv', signature: takes }).request.inputs;

@@ -1,9 +1,9 @@
 /** What counts as long of an answer that is text. */
 import { expect, test } from 'vitest';
 import { MAX_ELEMENTS_WRITTEN_HERE } from '../../../server/gateway/limits.js';
-import { mlflowText } from '../../../server/gateway/protocols/mlflow-text.js';
-import { openInferenceText } from '../../../server/gateway/protocols/open-inference-text.js';
-import { tensorFlowServingText } from '../../../server/gateway/protocols/tensorflow-serving-text.js';
+import { mlflowText } from '../../../server/gateway/text/mlflow-text.js';
+import { openInferenceText } from '../../../server/gateway/text/open-inference-text.js';
+import { tensorFlowServingText } from '../../../server/gateway/text/tensorflow-serving-text.js';
 import { elementCount } from '../../../runtimes/tensor.js';
 
 test.each([

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { assertInputs, type Signature, type Tensor } from '../../../runtimes/tensor.js';
 import { BatchRule } from '../../../server/gateway/dispatch/batch-rule.js';
-import { tensorsByColumn, tensorsByRow } from '../../../server/gateway/protocols/signature-values.js';
+import { tensorsByColumn, tensorsByRow } from '../../../server/gateway/text/signature-values.js';
 
 const signature: Signature = {
   inputs: [

@@ -8,7 +8,7 @@ import { agrees } from '../../../server/metering/agreement.js';
 import { splitRows } from '../../../server/gateway/dispatch/batch.js';
 import { inferResponse } from '../../../server/gateway/grpc/grpc-infer-response.js';
 import { readInferRequest } from '../../../server/gateway/grpc/grpc-infer-request.js';
-import { openInferenceText } from '../../../server/gateway/protocols/open-inference-text.js';
+import { openInferenceText } from '../../../server/gateway/text/open-inference-text.js';
 import { tensorBytes } from '../../../server/gateway/dispatch/tensor-bytes.js';
 import { inferCodec, inferMessage } from '../../support/grpc.js';
 

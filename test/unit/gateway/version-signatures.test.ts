@@ -11,7 +11,8 @@ import type { HttpAnswer, HttpProtocol } from '../../../server/gateway/http/http
 import { mlflowRest } from '../../../server/gateway/protocols/mlflow-rest.js';
 import { tensorFlowServingRest } from '../../../server/gateway/protocols/tensorflow-serving-rest.js';
 import type { TextProcess } from '../../../server/gateway/text/text-process.js';
-import { textProtocol } from '../../../server/gateway/protocols/text-protocols.js';
+import { textProtocol } from '../../../server/gateway/text/text-protocols.js';
+import { TextInferences } from '../../../server/gateway/protocols/text-inferences.js';
 import { Texts } from '../../../server/gateway/text/texts.js';
 import type { TargetRoute } from '../../../server/routing/route-document.js';
 import { Router } from '../../../server/gateway/dispatch/router.js';
@@ -54,7 +55,7 @@ function world(targets: readonly TargetRoute[], reading: () => Promise<void> = (
       return textProtocol(name).read(body, context);
     },
   } as unknown as TextProcess;
-  const texts = new Texts(plane, { long: process, longest: process });
+  const inferences = new TextInferences(plane, new Texts({ long: process, longest: process }));
   const post = async (protocol: HttpProtocol, path: string, body: string, type = 'application/json'): Promise<string> => {
     const { answer, protocol: named } = protocol.route(path.split('/'))! as { answer: (...given: unknown[]) => Promise<HttpAnswer>; protocol: Protocol };
     const context: CallContext = { requestId: 'r', protocol: named, caller: '', headers: { 'content-type': type }, requestBytes: 0 };
@@ -68,8 +69,8 @@ function world(targets: readonly TargetRoute[], reading: () => Promise<void> = (
     );
   };
   return {
-    predict: (body: string, path = 'v1/models/sig:predict') => post(tensorFlowServingRest(plane, texts), path, body),
-    invoke: (body: string, type?: string) => post(mlflowRest(plane, texts, undefined), 'deployments/sig/invocations', body, type),
+    predict: (body: string, path = 'v1/models/sig:predict') => post(tensorFlowServingRest(plane, inferences), path, body),
+    invoke: (body: string, type?: string) => post(mlflowRest(plane, inferences, undefined), 'deployments/sig/invocations', body, type),
     /** Requests for the version wait. */
     stop: (number: number) => void (linkTo({ replicaId: `r${number}` }).usable = false),
     swap: (next: readonly TargetRoute[]) => router.apply([{ ...deployment, targets: next }]),

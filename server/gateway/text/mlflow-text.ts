@@ -2,7 +2,6 @@
 import { objectOf, parametersFrom } from '../../../runtimes/open-inference/rest-request.js';
 import { TensorError, type Datatype, type Signature, type Tensor } from '../../../runtimes/tensor.js';
 import { readJson } from '../../json-body.js';
-import type { MlflowBody } from './mlflow-content-type.js';
 import { csvElement, frameFromCsv } from './mlflow-csv.js';
 import { frameFromRecords, frameFromSplit, tensorsOfFrame } from './mlflow-frame.js';
 import { columnsText, haveRows, rowsText } from './signature-text.js';
@@ -11,6 +10,9 @@ import type { RowForm } from './tensorflow-serving-text.js';
 import { nestedElements, type Reading, type TextProtocol } from './text-protocol.js';
 
 const TEXT = { base64: false };
+
+/** In what form a body is. */
+export type MlflowBody = 'json' | 'csv';
 
 export interface MlflowContext {
   readonly form: MlflowBody;
