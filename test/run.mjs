@@ -5,7 +5,7 @@
  *
  *   npm test                    every step
  *   npm test -- lint unit       these steps only (after installing and building what they need)
- *   npm test -- quick           lint, types and unit tests, with caches: for between two edits. Only the full check looks at every file anew
+ *   npm test -- quick           lint, types and unit tests, side by side and with caches. Only the full check looks at every file anew
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -23,11 +23,17 @@ const bin = (name) => join(root, 'node_modules', '.bin', name);
 
 /** @typedef {{ passed: number, failed: number, skipped?: number, note?: string }} Outcome */
 
-/** Runs a command in the project's root with its output shown; answers its exit code, or undefined when it took too long and was killed. */
+/** Whether steps run side by side: what a command prints is then shown when the command ends, so that it does not mix with others'. */
+let sideBySide = false;
+
+/** Runs a command in the project's root and shows its output. Answers its exit code; undefined when it took too long and was killed. */
 function run(command, args, { minutes = 10, env = {} } = {}) {
   return new Promise((resolve) => {
+    const output = sideBySide ? 'pipe' : 'inherit';
     // A group of its own, so that a test that hangs is ended with everything it started.
-    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], detached: true, env: { ...process.env, ...env } });
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', output, output], detached: true, env: { ...process.env, ...env } });
+    const printed = [];
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => printed.push(chunk));
     const kill = (signal) => {
       try {
         process.kill(-child.pid, signal);
@@ -41,13 +47,14 @@ function run(command, args, { minutes = 10, env = {} } = {}) {
     const end = (code) => {
       clearTimeout(timer);
       process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+      process.stdout.write(Buffer.concat(printed));
       resolve(code ?? undefined);
     };
     child.on('error', (error) => {
       console.log(`${command}: ${error.message}`);
       end(undefined);
     });
-    child.on('exit', end);
+    child.on(sideBySide ? 'close' : 'exit', end);
   });
 }
 
@@ -137,7 +144,7 @@ const cache = join(root, 'node_modules', '.cache', 'pilothouse');
 
 /** The type check, which looks only at what changed since the last one. */
 async function quickTypes() {
-  for (const project of ['tsconfig.json', 'test/tsconfig.json', 'clients/typescript/tsconfig.json']) {
+  for (const project of ['test/tsconfig.json', 'clients/typescript/tsconfig.json']) {
     const info = join(cache, `${project.replaceAll('/', '-')}.tsbuildinfo`);
     const outcome = await check(bin('tsc'), ['-p', project, '--noEmit', '--incremental', '--tsBuildInfoFile', info])();
     if (outcome.failed > 0) return outcome;
@@ -186,14 +193,33 @@ if (unknown.length > 0) {
 
 const results = [];
 const total = performance.now();
-for (const step of STEPS) {
-  if (wanted.length > 0 && !step.always && !wanted.includes(step.name)) continue;
-  console.log(`\n── ${step.name}`);
+const chosen = STEPS.filter((step) => wanted.length === 0 || step.always || wanted.includes(step.name));
+
+async function take(step) {
+  if (!sideBySide) console.log(`\n── ${step.name}`);
   const start = performance.now();
   /** @type {Outcome} */
   const outcome = await ((quick && QUICK[step.name]) || step.does)();
   results.push({ name: step.name, ...outcome, seconds: (performance.now() - start) / 1000 });
-  if (outcome.failed > 0 && step.always) break; // nothing below can be believed without it
+  return outcome.failed === 0;
+}
+
+/** Of steps marked `always`: nothing that comes later can be believed when one of them fails. */
+async function prepared() {
+  for (const step of chosen.filter(({ always }) => always)) if (!(await take(step))) return false;
+  return true;
+}
+
+if (await prepared()) {
+  const steps = chosen.filter(({ always }) => !always);
+  sideBySide = quick;
+  // Unit tests wait more than they compute: a second core is enough for lint and types beside them.
+  const lanes = quick ? [steps.filter(({ name }) => name !== 'unit'), steps.filter(({ name }) => name === 'unit')] : [steps];
+  await Promise.all(
+    lanes.map(async (lane) => {
+      for (const step of lane) await take(step);
+    }),
+  );
 }
 rmSync(reports, { recursive: true, force: true });
 

@@ -59,7 +59,7 @@ test('a task of once a day runs at its time', async () => {
   vi.useFakeTimers({ now: new Date('2026-01-01T12:00:00Z') });
   const at: string[] = [];
   const task = schedule('0 0 3 * * *', 'daily', silent, () => void at.push(new Date().toISOString()));
-  await vi.advanceTimersByTimeAsync(2 * 86_400_000);
-  expect(at).toEqual(['2026-01-02T03:00:00.000Z', '2026-01-03T03:00:00.000Z']);
+  await vi.advanceTimersByTimeAsync(16 * 3_600_000);
+  expect(at).toEqual(['2026-01-02T03:00:00.000Z']);
   task.destroy();
 });
