@@ -12,7 +12,7 @@ import type { Call } from '../../../server/gateway/dispatch/call.js';
 import type { Pending } from '../../../server/gateway/dispatch/pending.js';
 import { NotExecutedError, ReplicaLostError } from '../../../server/gateway/replicas/transport.js';
 import { FakeLink } from '../../support/fake-link.js';
-import { callAt } from '../../support/gateway.js';
+import { callAt } from '../../support/routes.js';
 
 /** Its messages are told apart by the id of the request. */
 class NamedLink extends FakeLink {

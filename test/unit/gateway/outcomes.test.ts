@@ -28,7 +28,7 @@ import { Router } from '../../../server/gateway/dispatch/router.js';
 import { TokenGate } from '../../../server/gateway/token-gate.js';
 import type { Sent } from '../../../server/gateway/replicas/transport.js';
 import { FakeLink } from '../../support/fake-link.js';
-import { routeOf, targetOf } from '../../support/gateway.js';
+import { routeOf, targetOf } from '../../support/routes.js';
 import { GrpcClient, inferMessage, type StreamAnswer } from '../../support/grpc.js';
 
 const x: Tensor = { name: 'x', datatype: 'FP32', shape: [1, 1], data: new Float32Array(1) };

@@ -6,7 +6,7 @@ import { Dispatcher } from '../../../server/gateway/dispatch/dispatcher.js';
 import { GatewayError } from '../../../server/gateway/gateway-error.js';
 import { TargetMeter } from '../../../server/gateway/metering/meter.js';
 import { FakeLink } from '../../support/fake-link.js';
-import { callAt } from '../../support/gateway.js';
+import { callAt } from '../../support/routes.js';
 
 const now = () => Date.now();
 const budget = Object.assign(new QueueBudget(new HeldBytes()), { limit: 100 });

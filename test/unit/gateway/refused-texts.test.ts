@@ -7,7 +7,7 @@ import { Meter } from '../../../server/gateway/metering/meter.js';
 import { Router } from '../../../server/gateway/dispatch/router.js';
 import { TensorError } from '../../../runtimes/tensor.js';
 import { FakeLink } from '../../support/fake-link.js';
-import { callAt, routeOf, targetOf } from '../../support/gateway.js';
+import { callAt, routeOf, targetOf } from '../../support/routes.js';
 
 const ARRIVED = 1_000_000;
 const NOW = ARRIVED + 700;

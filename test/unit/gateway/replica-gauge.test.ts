@@ -9,7 +9,7 @@ import { ErrorAnswers } from '../../../server/gateway/observe/error-answers.js';
 import { createGatewayMetrics } from '../../../server/gateway/observe/gateway-metrics.js';
 import { Router } from '../../../server/gateway/dispatch/router.js';
 import { FakeLink } from '../../support/fake-link.js';
-import { callAt, routeOf, targetOf } from '../../support/gateway.js';
+import { callAt, routeOf, targetOf } from '../../support/routes.js';
 import { samplesOf } from '../../support/promtool.js';
 
 const links = new Map(['a', 'b', 'c'].map((id) => [id, new FakeLink(id)]));

@@ -14,7 +14,7 @@ import type { Answer } from '../../../server/gateway/dispatch/answer.js';
 import type { Decode } from '../../../server/gateway/dispatch/reading.js';
 import { Router } from '../../../server/gateway/dispatch/router.js';
 import { FakeLink } from '../../support/fake-link.js';
-import { callAt, routeOf, targetOf } from '../../support/gateway.js';
+import { callAt, routeOf, targetOf } from '../../support/routes.js';
 
 type Datatype = 'FP32' | 'INT32';
 const make = (datatype: Datatype, values: number[]) => (datatype === 'FP32' ? Float32Array.from(values) : Int32Array.from(values));

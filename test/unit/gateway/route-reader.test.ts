@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { readRoutes } from '../../../server/routing/route-reader.js';
-import { routeOf, targetOf } from '../../support/gateway.js';
+import { routeOf, targetOf } from '../../support/routes.js';
 
 const signature = { inputs: [{ name: 'x', datatype: 'FP32' as const, shape: [-1, 4] }], outputs: [] };
 const target = { ...targetOf([], { signature }), replicas: [{ replicaId: 'r', address: 'unix:/r.sock' }] };

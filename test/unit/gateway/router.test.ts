@@ -9,7 +9,7 @@ import { Router } from '../../../server/gateway/dispatch/router.js';
 import { pickWeighted } from '../../../server/gateway/dispatch/weighted.js';
 import type { Sent } from '../../../server/gateway/replicas/transport.js';
 import { FakeLink } from '../../support/fake-link.js';
-import { callAt } from '../../support/gateway.js';
+import { callAt } from '../../support/routes.js';
 
 const signature = { inputs: [{ name: 'x', datatype: 'FP32', shape: [-1] }], outputs: [{ name: 'y', datatype: 'FP32', shape: [-1] }] } as const;
 const target = (number: number, weight: number, replicas: string[] = [`r${number}`]): TargetRoute => ({

@@ -3,7 +3,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { TEXT_RESTART_MS } from '../../../server/gateway/limits.js';
 import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import { TextProcess } from '../../../server/gateway/text/text-process.js';
-import { callAt } from '../../support/gateway.js';
+import { callAt } from '../../support/routes.js';
 
 let texts: TextProcess;
 const { execPath } = process;

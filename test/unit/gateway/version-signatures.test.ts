@@ -18,7 +18,7 @@ import type { TargetRoute } from '../../../server/routing/route-document.js';
 import { Router } from '../../../server/gateway/dispatch/router.js';
 import type { Sent } from '../../../server/gateway/replicas/transport.js';
 import { FakeLink } from '../../support/fake-link.js';
-import { routeOf, targetOf } from '../../support/gateway.js';
+import { routeOf, targetOf } from '../../support/routes.js';
 
 /** Answers with the datatype and the name of its input. */
 class NamingLink extends FakeLink {
