@@ -66,7 +66,36 @@ export interface Signature {
 /** Thrown when a tensor contradicts itself or the signature it is meant for: the caller's mistake, never the server's. */
 export class TensorError extends Error {
   override readonly name = 'TensorError';
+  /** The part of the request that is wrong, where that is known. */
+  part: RequestPart | undefined;
+
+  constructor(message: string, options?: ErrorOptions & { readonly part?: RequestPart }) {
+    super(message, options);
+    this.part = options?.part;
+  }
 }
+
+/** A part of an inference request, for programs: messages say the same in words. */
+export interface RequestPart {
+  readonly field: 'model' | 'version' | 'inputs' | 'outputs' | 'parameters';
+  /** The name of the input or output. */
+  readonly tensor?: string;
+}
+
+/**
+ * Runs `work` on one part of a request. A TensorError that does not say yet which part is wrong gets this one.
+ * @param tensor the input or output as it came; its name is told where it has one
+ */
+export function inPart<T>(field: RequestPart['field'], tensor: unknown, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof TensorError) error.part ??= partOf(field, (tensor as { readonly name?: unknown } | null | undefined)?.name);
+    throw error;
+  }
+}
+
+const partOf = (field: RequestPart['field'], name: unknown): RequestPart => (typeof name === 'string' && name !== '' ? { field, tensor: name } : { field });
 
 const ARRAY_OF = {
   BOOL: Uint8Array,
@@ -168,18 +197,17 @@ export function assertInputs(signature: Signature, inputs: readonly Tensor[]): v
   if (inputs.length === signature.inputs.length && inputs.every((tensor, i) => fitsSpec(tensor, signature.inputs[i]!))) return;
   const declared = new Map(signature.inputs.map((spec) => [spec.name, spec]));
   const seen = new Set<string>();
-  for (const tensor of inputs) {
-    const spec = declared.get(tensor.name);
-    if (!spec) throw new TensorError(`input "${tensor.name}" is unknown; the model takes ${[...declared.keys()].map((n) => `"${n}"`).join(', ')}`);
-    if (seen.has(tensor.name)) throw new TensorError(`input "${tensor.name}" is given twice`);
-    seen.add(tensor.name);
-    if (tensor.datatype !== spec.datatype) throw new TensorError(`input "${tensor.name}" is ${tensor.datatype}; the model takes ${spec.datatype}`);
-    if (!fitsShape(tensor.shape, spec.shape))
-      throw new TensorError(
-        `input "${tensor.name}" has shape [${tensor.shape.join(', ')}]; the model takes [${spec.shape!.join(', ')}], where -1 may be any size`,
-      );
+  const refused = (name: string, reason: string) => new TensorError(`input "${name}" ${reason}`, { part: partOf('inputs', name) });
+  for (const { name, datatype, shape } of inputs) {
+    const spec = declared.get(name);
+    if (!spec) throw refused(name, `is unknown; the model takes ${[...declared.keys()].map((n) => `"${n}"`).join(', ')}`);
+    if (seen.has(name)) throw refused(name, 'is given twice');
+    seen.add(name);
+    if (datatype !== spec.datatype) throw refused(name, `is ${datatype}; the model takes ${spec.datatype}`);
+    if (!fitsShape(shape, spec.shape))
+      throw refused(name, `has shape [${shape.join(', ')}]; the model takes [${spec.shape!.join(', ')}], where -1 may be any size`);
   }
-  for (const { name, optional } of signature.inputs) if (!optional && !seen.has(name)) throw new TensorError(`input "${name}" is missing`);
+  for (const { name, optional } of signature.inputs) if (!optional && !seen.has(name)) throw refused(name, 'is missing');
 }
 
 /** The common case of `assertInputs`, in the signature's own order: it is on the path of every request. */
@@ -201,8 +229,9 @@ export function fitsShape(shape: readonly number[], wanted: readonly number[] | 
  */
 export function assertOutputs(signature: Signature, requested: readonly string[]): void {
   const known = signature.outputs.map((spec) => spec.name);
+  const refused = (name: string, reason: string) => new TensorError(`output "${name}" ${reason}`, { part: partOf('outputs', name) });
   requested.forEach((name, i) => {
-    if (!known.includes(name)) throw new TensorError(`output "${name}" is unknown; the model gives ${known.map((n) => `"${n}"`).join(', ')}`);
-    if (requested.indexOf(name) !== i) throw new TensorError(`output "${name}" is requested twice`);
+    if (!known.includes(name)) throw refused(name, `is unknown; the model gives ${known.map((n) => `"${n}"`).join(', ')}`);
+    if (requested.indexOf(name) !== i) throw refused(name, 'is requested twice');
   });
 }

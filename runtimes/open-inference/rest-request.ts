@@ -6,7 +6,7 @@ import { decodeBase64, hasNullForNaN, isBase64, nanForNull, withoutContentType }
 import { describe } from './json-elements.js';
 import { countOf, shapeFromJson, tensorFromJson, type TensorJson } from './json.js';
 import { tensorFromBytes, type InferRequest, type Parameters, type ParameterValue } from './message.js';
-import { isDatatype, TensorError, type Tensor } from '../tensor.js';
+import { isDatatype, inPart, TensorError, type Tensor } from '../tensor.js';
 
 /** Each class that is named is a text of its own, in every row. */
 export const MAX_CLASSES = 1_024;
@@ -64,29 +64,42 @@ class BinarySection {
  */
 export function restRequestFrom(value: unknown, binary?: Uint8Array): RestRequest {
   const body = objectOf(value, 'the request');
-  const { inputs, outputs } = body;
+  const { outputs } = body;
   // Typed clients send null for what is absent, here and below.
   const id = body['id'] ?? undefined;
   if (id !== undefined && typeof id !== 'string') throw new TensorError(`"id" must be a string, not ${describe(id)}`);
-  if (!Array.isArray(inputs)) throw new TensorError(inputs == null ? '"inputs" is missing' : `"inputs" must be an array of tensors, not ${describe(inputs)}`);
-  const own = parametersFrom(body['parameters'], 'parameters');
-  const { binary_data_output: binaryOutputs = false, ...parameters } = own ? withoutContentType(own) : NO_PARAMETERS;
-  if (typeof binaryOutputs !== 'boolean') throw new TensorError(`parameter "binary_data_output" must be true or false, not ${describe(binaryOutputs)}`);
-  const forms = outputs === undefined || outputs === null ? undefined : outputForms(outputs);
-  const section = new BinarySection(binary);
-  const tensors = inputs.map((input, i) => inputFrom(input, `inputs[${i}]`, section, own));
-  section.assertUsedUp();
+  const inputs = inPart('inputs', undefined, () => listOfInputs(body['inputs']));
+  const { own, binaryOutputs, parameters } = inPart('parameters', undefined, () => requestParameters(body['parameters']));
+  const forms = outputs === undefined || outputs === null ? undefined : inPart('outputs', undefined, () => outputForms(outputs));
   return {
     ...(id !== undefined && { id }),
     ...(Object.keys(parameters).length > 0 && { parameters }),
-    inputs: tensors,
+    inputs: inPart('inputs', undefined, () => inputsFrom(inputs, new BinarySection(binary), own)),
     ...(forms && { outputs: forms.map((form) => form.name) }),
     forms,
     binaryOutputs,
   };
 }
 
+function listOfInputs(inputs: unknown): unknown[] {
+  if (Array.isArray(inputs)) return inputs as unknown[];
+  throw new TensorError(inputs == null ? '"inputs" is missing' : `"inputs" must be an array of tensors, not ${describe(inputs)}`);
+}
+
+function requestParameters(given: unknown): { own: Parameters | undefined; binaryOutputs: boolean; parameters: Parameters } {
+  const own = parametersFrom(given, 'parameters');
+  const { binary_data_output: binaryOutputs = false, ...parameters } = own ? withoutContentType(own) : NO_PARAMETERS;
+  if (typeof binaryOutputs !== 'boolean') throw new TensorError(`parameter "binary_data_output" must be true or false, not ${describe(binaryOutputs)}`);
+  return { own, binaryOutputs, parameters };
+}
+
 /** @param common parameters of the request */
+function inputsFrom(inputs: readonly unknown[], section: BinarySection, common: Parameters | undefined): Tensor[] {
+  const tensors = inputs.map((input, i) => inPart('inputs', input, () => inputFrom(input, `inputs[${i}]`, section, common)));
+  section.assertUsedUp();
+  return tensors;
+}
+
 function inputFrom(value: unknown, path: string, section: BinarySection, common: Parameters | undefined): Tensor {
   const input = objectOf(value, path);
   const parameters = parametersFrom(input['parameters'], `${path}.parameters`);
@@ -121,22 +134,24 @@ export function assertBooleans(data: Uint8Array, where: string): void {
 
 function outputForms(outputs: unknown): OutputForm[] | undefined {
   if (!Array.isArray(outputs)) throw new TensorError(`"outputs" must be an array, not ${describe(outputs)}`);
-  const forms = outputs.map((value: unknown, i): OutputForm => {
-    const output = objectOf(value, `outputs[${i}]`);
-    const { name } = output;
-    if (typeof name !== 'string' || name === '') throw new TensorError(`outputs[${i}]: "name" must be a non-empty string, not ${describe(name)}`);
-    const where = `outputs[${i}] "${name}"`;
-    const parameters = parametersFrom(output['parameters'], `outputs[${i}].parameters`);
-    refuseSharedMemory(parameters, where);
-    const { binary_data: binary, classification: classes = 0 } = parameters ?? {};
-    if (binary !== undefined && typeof binary !== 'boolean') throw new TensorError(`${where}: "binary_data" must be true or false, not ${describe(binary)}`);
-    if (!isClassCount(classes))
-      throw new TensorError(`${where}: "classification" is ${describe(classes)}; it must be the number of classes wanted, at most ${MAX_CLASSES}`);
-    const base64 = isBase64(parameters, where);
-    if (base64 && classes > 0) throw new TensorError(`${where}: it has both "classification" and the "content_type" "base64"; one of them must go`);
-    return { name, binary, classes, base64 };
-  });
+  const forms = outputs.map((output: unknown, i) => inPart('outputs', output, () => outputForm(output, `outputs[${i}]`)));
   return forms.length > 0 ? forms : undefined;
+}
+
+function outputForm(value: unknown, path: string): OutputForm {
+  const output = objectOf(value, path);
+  const { name } = output;
+  if (typeof name !== 'string' || name === '') throw new TensorError(`${path}: "name" must be a non-empty string, not ${describe(name)}`);
+  const where = `${path} "${name}"`;
+  const parameters = parametersFrom(output['parameters'], `${path}.parameters`);
+  refuseSharedMemory(parameters, where);
+  const { binary_data: binary, classification: classes = 0 } = parameters ?? {};
+  if (binary !== undefined && typeof binary !== 'boolean') throw new TensorError(`${where}: "binary_data" must be true or false, not ${describe(binary)}`);
+  if (!isClassCount(classes))
+    throw new TensorError(`${where}: "classification" is ${describe(classes)}; it must be the number of classes wanted, at most ${MAX_CLASSES}`);
+  const base64 = isBase64(parameters, where);
+  if (base64 && classes > 0) throw new TensorError(`${where}: it has both "classification" and the "content_type" "base64"; one of them must go`);
+  return { name, binary, classes, base64 };
 }
 
 export const isClassCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_CLASSES;

@@ -1,7 +1,7 @@
 /** `infer` over GraphQL: one more client of the gateway, so that there is one path, one meter, one canary. */
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { tensorDataText, tensorFromJson, tensorToJson, type PlainTensorJson } from '../../runtimes/open-inference/json.js';
-import { TensorError, type Tensor } from '../../runtimes/tensor.js';
+import { TensorError, type RequestPart, type Tensor } from '../../runtimes/tensor.js';
 import { DomainError, type ErrorCode } from '../errors.js';
 import { readJson } from '../json-body.js';
 
@@ -22,21 +22,26 @@ interface OpenInferenceBody {
   readonly outputs: { name: string; datatype: string; shape: number[]; data: unknown }[];
 }
 
-/** What is not listed is UNAVAILABLE. */
-const CODES: Readonly<Record<number, ErrorCode>> = {
-  400: 'INVALID',
-  404: 'NOT_FOUND',
-  413: 'LIMIT_EXCEEDED',
+/** Codes by the kind that the gateway's error has. What is not listed is UNAVAILABLE. */
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  INVALID: 'INVALID',
+  NOT_FOUND: 'NOT_FOUND',
+  TOO_LARGE: 'LIMIT_EXCEEDED',
   // The queue is full: waiting helps, a smaller request does not.
-  429: 'UNAVAILABLE',
+  OVERLOADED: 'UNAVAILABLE',
   // The model itself failed on a request that fits its signature, or died of it: calling again meets the same, and may do the same again.
-  500: 'FAILED_PRECONDITION',
-  502: 'FAILED_PRECONDITION',
-  503: 'UNAVAILABLE',
-  504: 'DEADLINE_EXCEEDED',
+  RUNTIME_FAILED: 'FAILED_PRECONDITION',
+  REPLICA_LOST: 'FAILED_PRECONDITION',
+  UNAVAILABLE: 'UNAVAILABLE',
+  DEADLINE_EXCEEDED: 'DEADLINE_EXCEEDED',
 };
-/** What the gateway says where the fault is its own and not the model's: with status 500 too. */
-const GATEWAY_FAULT = 'an internal error';
+
+/** The gateway's error body. */
+interface Refusal {
+  readonly error: string;
+  readonly kind: string;
+  readonly field?: RequestPart['field'];
+}
 
 export class InferenceService {
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 256 });
@@ -56,9 +61,9 @@ export class InferenceService {
     const body = `{"inputs":[${tensors.map(tensorText).join(',')}]${outputs ? `,"outputs":${JSON.stringify(outputs.map((name) => ({ name })))}` : ''}}`;
     const { status, version, bytes } = await this.post(`/v2/models/${encodeURIComponent(model)}/infer`, body);
     if (status !== 200) {
-      const reason = errorText(bytes, status);
-      if (status === 500 && reason.startsWith(GATEWAY_FAULT)) throw new Error(`the gateway: ${reason}`);
-      throw new DomainError(CODES[status] ?? 'UNAVAILABLE', reason, fieldOf(status, reason));
+      const refusal = readRefusal(bytes, status);
+      if (refusal.kind === 'INTERNAL') throw new Error(`the gateway: ${refusal.error}`);
+      throw new DomainError(CODES[refusal.kind] ?? 'UNAVAILABLE', refusal.error, fieldOf(refusal));
     }
     const answer = readJson(bytes, (value) => (value as OpenInferenceBody).outputs.map((output, i) => tensorFromJson(output, `outputs[${i}]`)));
     return { outputs: answer.map(tensorToJson), version };
@@ -95,22 +100,19 @@ function readInput(input: InferenceRequest['inputs'][number], i: number): Tensor
 const tensorText = (tensor: Tensor): string =>
   `${JSON.stringify({ name: tensor.name, datatype: tensor.datatype, shape: tensor.shape }).slice(0, -1)},"data":${tensorDataText(tensor)}}`;
 
-/** Which part of the request the gateway refused: it answers with words alone, which begin with what they are about. */
-function fieldOf(status: number, reason: string): readonly string[] {
-  if (status === 404) return ['deployment'];
-  if (status === 413) return ['inputs'];
-  if (status !== 400) return [];
-  if (/^(inputs?\b|the model cannot compute)/.test(reason)) return ['inputs'];
-  if (/^outputs?\b/.test(reason)) return ['outputs'];
-  return reason.includes("cannot be a model's name") ? ['deployment'] : [];
+/** Path of the argument of `infer` that the gateway refused. */
+function fieldOf({ kind, field }: Refusal): readonly string[] {
+  if (kind === 'TOO_LARGE') return ['inputs'];
+  if (field === 'model' || field === 'version') return ['deployment'];
+  return field === 'inputs' || field === 'outputs' ? [field] : [];
 }
 
-function errorText(bytes: Buffer, status: number): string {
+function readRefusal(bytes: Buffer, status: number): Refusal {
   try {
-    const { error } = JSON.parse(bytes.toString('utf8')) as { error?: unknown };
-    if (typeof error === 'string') return error;
+    const refusal = JSON.parse(bytes.toString('utf8')) as Refusal;
+    if (typeof refusal.error === 'string') return refusal;
   } catch {
-    // The status says it, then.
+    // It was not the gateway that answered.
   }
-  return `the gateway answered with status ${status}`;
+  return { error: `the gateway answered with status ${status}`, kind: 'UNAVAILABLE' };
 }

@@ -1,4 +1,5 @@
 /** Why the gateway does not answer a request with a result. Protocols turn kinds into their own error shapes; the meter counts them. */
+import { TensorError, type RequestPart } from '../../runtimes/tensor.js';
 
 /** The closed list of kinds. The first two never reach a target, so no window counts them. */
 export const FAILURE_KINDS = {
@@ -26,9 +27,28 @@ export const FAILURE_KINDS = {
 
 export type FailureKind = keyof typeof FAILURE_KINDS;
 
+/** The kinds of what is wrong with a request as HTTP, by status; a request of such a kind is for no model. */
+export const HTTP_FAILURE_KINDS = {
+  400: 'INVALID',
+  403: 'FORBIDDEN',
+  405: 'METHOD_NOT_ALLOWED',
+  408: 'REQUEST_TIMEOUT',
+  413: 'TOO_LARGE',
+  415: 'UNSUPPORTED_TYPE',
+  417: 'EXPECTATION_FAILED',
+  431: 'HEADERS_TOO_LARGE',
+  501: 'NOT_IMPLEMENTED',
+  503: 'UNAVAILABLE',
+} as const;
+
+/** Every kind that an HTTP caller can be told. INTERNAL is a fault of the gateway's own. */
+export type HttpFailureKind = FailureKind | (typeof HTTP_FAILURE_KINDS)[keyof typeof HTTP_FAILURE_KINDS] | 'INTERNAL';
+
 /** Thrown for every request that gets no result. */
 export class GatewayError extends Error {
   override readonly name = 'GatewayError';
+  /** The part of the request that is wrong, where that is known. */
+  readonly part: RequestPart | undefined;
 
   /**
    * @param message what was wrong and what would be right; shown to the caller as it is
@@ -38,8 +58,16 @@ export class GatewayError extends Error {
     readonly kind: FailureKind,
     message: string,
     readonly retryAfterSeconds?: number,
-    options?: ErrorOptions,
+    options?: ErrorOptions & { readonly part?: RequestPart | undefined },
   ) {
     super(message, options);
+    this.part = options?.part;
   }
 }
+
+/**
+ * Turns a TensorError, which is the caller's mistake, into a GatewayError INVALID. Any other error stays what it is.
+ * @param part which part of the request is wrong, where the error does not say it
+ */
+export const asRefusal = (error: unknown, part?: RequestPart): unknown =>
+  error instanceof TensorError ? new GatewayError('INVALID', error.message, undefined, { part: error.part ?? part }) : error;

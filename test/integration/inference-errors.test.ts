@@ -25,35 +25,43 @@ afterAll(async () => {
 });
 
 /** What `infer` throws when the gateway refuses. */
-async function refused(status: number, error: string): Promise<unknown> {
-  answer = { status, body: JSON.stringify({ error }) };
+async function refused(status: number, body: unknown): Promise<unknown> {
+  answer = { status, body: typeof body === 'string' ? body : JSON.stringify(body) };
   return service.infer({ model: 'm', inputs: [{ name: 'x', datatype: 'FP32', shape: [1], data: [1] }], outputs: null }).then(
     () => undefined,
     (thrown: unknown) => thrown,
   );
 }
 
-test.each([
-  [400, 'INVALID', ['inputs'], 'input "x" is unknown; the model takes "y"'],
-  [400, 'INVALID', [], 'the body is not JSON'],
-  [404, 'NOT_FOUND', ['deployment'], 'model "m" is unknown: no deployment of that name is routed'],
-  [413, 'LIMIT_EXCEEDED', ['inputs'], 'the body is larger than 64 MiB'],
-  [429, 'UNAVAILABLE', [], '1 requests wait already in this gateway process; the deployment has a limit of 1 for each'],
-  [400, 'INVALID', ['inputs'], 'the model cannot compute this request: index 7 of 3'],
-  [500, 'FAILED_PRECONDITION', [], "the model's runtime failed: division by zero"],
-  [500, 'FAILED_PRECONDITION', [], "the replica's answer is malformed: no list of tensors"],
-  [502, 'FAILED_PRECONDITION', [], 'the replica died while it worked on this request'],
-  [503, 'UNAVAILABLE', [], 'model "m" has no version to serve at present'],
-  [504, 'DEADLINE_EXCEEDED', [], 'the deadline of 100 ms passed'],
-  [401, 'UNAVAILABLE', [], 'the bearer token is unknown or was revoked'],
-])('%i is %s on %j: %s', async (status, code, field, message) => {
-  const error = await refused(status, message);
+test.each<[number, { kind: string; field?: string; tensor?: string }, code: string, field: string[]]>([
+  [400, { kind: 'INVALID', field: 'inputs', tensor: 'x' }, 'INVALID', ['inputs']],
+  [400, { kind: 'INVALID', field: 'inputs' }, 'INVALID', ['inputs']],
+  [400, { kind: 'INVALID', field: 'outputs', tensor: 'y' }, 'INVALID', ['outputs']],
+  [400, { kind: 'INVALID', field: 'model' }, 'INVALID', ['deployment']],
+  [400, { kind: 'INVALID', field: 'parameters' }, 'INVALID', []],
+  [400, { kind: 'INVALID' }, 'INVALID', []],
+  [404, { kind: 'NOT_FOUND', field: 'model' }, 'NOT_FOUND', ['deployment']],
+  [413, { kind: 'TOO_LARGE' }, 'LIMIT_EXCEEDED', ['inputs']],
+  [429, { kind: 'OVERLOADED' }, 'UNAVAILABLE', []],
+  [500, { kind: 'RUNTIME_FAILED' }, 'FAILED_PRECONDITION', []],
+  [502, { kind: 'REPLICA_LOST' }, 'FAILED_PRECONDITION', []],
+  [503, { kind: 'UNAVAILABLE' }, 'UNAVAILABLE', []],
+  [504, { kind: 'DEADLINE_EXCEEDED' }, 'DEADLINE_EXCEEDED', []],
+  [401, { kind: 'UNAUTHENTICATED' }, 'UNAVAILABLE', []],
+  [418, { kind: 'A_KIND_OF_TOMORROW' }, 'UNAVAILABLE', []],
+])('%i %j is %s on %j, with the words of the gateway', async (status, told, code, field) => {
+  // The words say something else on purpose: nobody reads them.
+  const error = await refused(status, { error: 'an internal error: output "z" is unknown', ...told });
   expect(error).toBeInstanceOf(DomainError);
-  expect(error).toMatchObject({ code, field, message });
+  expect(error).toMatchObject({ code, field, message: 'an internal error: output "z" is unknown' });
+});
+
+test.each(['<html>', '{}', 'null', '[]'])('an answer of something else, %j, is UNAVAILABLE', async (body) => {
+  expect(await refused(502, body)).toMatchObject({ code: 'UNAVAILABLE', field: [], message: 'the gateway answered with status 502' });
 });
 
 test("a fault of the gateway's own is none that the caller can act on", async () => {
-  const error = await refused(500, "an internal error; the gateway's log has it under request abc");
+  const error = await refused(500, { error: "an internal error; the gateway's log has it under request abc", kind: 'INTERNAL' });
   expect(error).not.toBeInstanceOf(DomainError);
   expect(error).toMatchObject({ message: expect.stringContaining('under request abc') });
 });

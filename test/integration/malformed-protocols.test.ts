@@ -358,9 +358,9 @@ describe.each([
 ] as const)('%s', (protocol, rows) => {
   test.each(rows.map((row) => ({ what: row[0], row })))('$what', async ({ row: [, sent, status, message, code] }) => {
     const reply = await send(sent);
-    expect(reply.body).toEqual(
-      protocol === 'MLflow' ? { error_code: code, message: expect.stringMatching(message) } : { error: expect.stringMatching(message) },
-    );
+    const told = protocol === 'MLflow' ? { error_code: code, message: expect.stringMatching(message) } : { error: expect.stringMatching(message) };
+    // Which kind, and which field, is told in contract/wire-errors.test.ts.
+    expect(reply.body).toMatchObject({ ...told, kind: expect.stringMatching(/^[A-Z_]+$/) });
     expect(reply.status).toBe(status);
     expect(reply.headers.get('content-type')).toBe('application/json');
     expect(reply.headers.get('x-request-id')).toMatch(/./);
@@ -370,7 +370,7 @@ describe.each([
 
 describe('busy, late and absent, in the words of each protocol', () => {
   const one = { command: ['echo'] };
-  const forms: readonly (readonly [string, (model: string) => Sent, shape: (message: unknown, code: string) => unknown])[] = [
+  const forms: readonly (readonly [string, (model: string) => Sent, shape: (message: unknown, code: string) => object])[] = [
     [
       'OIP REST',
       (model) => oip(model === 'm' ? inputs({ name: 'command', datatype: 'BYTES', shape: [1], data: ['echo'] }) : inputs(tensor()), {}, model),
@@ -385,10 +385,10 @@ describe('busy, late and absent, in the words of each protocol', () => {
     await held.begun();
     const full = await send(request('m'));
     expect(full.status).toBe(429);
-    expect(full.body).toEqual(shape(expect.stringMatching(/requests wait already/), 'REQUEST_LIMIT_EXCEEDED'));
+    expect(full.body).toMatchObject(shape(expect.stringMatching(/requests wait already/), 'REQUEST_LIMIT_EXCEEDED'));
     expect(full.headers.get('retry-after')).toBe('1');
     const absent = await send(request('empty'));
-    expect([absent.status, absent.body]).toEqual([503, shape(expect.stringMatching(/no replica came back/), 'TEMPORARILY_UNAVAILABLE')]);
+    expect([absent.status, absent.body]).toMatchObject([503, shape(expect.stringMatching(/no replica came back/), 'TEMPORARILY_UNAVAILABLE')]);
     expect(absent.headers.get('retry-after')).toBe('1');
     held.letGo();
     expect((await busy).status).toBe(200);
@@ -409,7 +409,7 @@ describe('what is too large costs little', () => {
     const before = residentBytes();
     for (let i = 0; i < 3; i++) {
       const reply = await send(oip(bomb, { 'content-encoding': 'gzip' }));
-      expect([reply.status, reply.body]).toEqual([413, { error: expect.stringMatching(/the limit is/) }]);
+      expect([reply.status, reply.body]).toEqual([413, { error: expect.stringMatching(/the limit is/), kind: 'TOO_LARGE' }]);
     }
     // The limit of one body, and what the collector has not taken back yet; not the 768 MiB that they say they are.
     if (before !== undefined) await eventually(() => residentBytes()! - before < 256 * 1024 ** 2, 'memory that is given back');

@@ -192,7 +192,8 @@ export class DataPlane implements Witness {
 function timeoutOf(timeout: unknown, policyMs: number, protocolMs: number | undefined): number {
   if (timeout === undefined || timeout === 0) return protocolMs ?? policyMs;
   if (typeof timeout !== 'number' || !Number.isSafeInteger(timeout) || timeout < 0) {
-    throw new GatewayError('INVALID', `parameter "timeout" is ${JSON.stringify(timeout)}; it must be a whole number of microseconds`);
+    const message = `parameter "timeout" is ${JSON.stringify(timeout)}; it must be a whole number of microseconds`;
+    throw new GatewayError('INVALID', message, undefined, { part: { field: 'parameters' } });
   }
   return Math.min(timeout / 1000, MAX_TIMEOUT_MS, protocolMs ?? Infinity);
 }

@@ -3,9 +3,9 @@
  * belongs to one version: another may have other inputs, in another order, or take the same text for other tensors.
  */
 import type { InferRequest } from '../../../runtimes/open-inference/message.js';
-import { assertInputs, assertOutputs, TensorError, type TensorSpec } from '../../../runtimes/tensor.js';
+import { assertInputs, assertOutputs, type TensorSpec } from '../../../runtimes/tensor.js';
 import { fitShapes } from './fit-shape.js';
-import { GatewayError } from '../gateway-error.js';
+import { asRefusal } from '../gateway-error.js';
 import type { TargetRoute } from '../../routing/route-document.js';
 
 /** Makes the request for a target, by whose signature it may have to be read. @throws TensorError for the caller's mistake; GatewayError */
@@ -19,7 +19,7 @@ export function readFor(route: TargetRoute, decode: Decode): InferRequest {
     if (request.outputs) assertOutputs(route.signature, request.outputs);
     return inOrder(route, request);
   } catch (error) {
-    throw error instanceof TensorError ? new GatewayError('INVALID', error.message) : error;
+    throw asRefusal(error);
   }
 }
 

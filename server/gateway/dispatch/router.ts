@@ -69,7 +69,7 @@ export class Router {
     const deployment = this.byName.get(name);
     if (deployment) return deployment;
     if (!this.loaded) throw new GatewayError('UNAVAILABLE', 'the gateway has no route table yet: PostgreSQL cannot be reached and none was saved', 1);
-    throw new GatewayError('NOT_FOUND', `model "${name}" is unknown: no deployment of that name is routed`);
+    throw new GatewayError('NOT_FOUND', `model "${name}" is unknown: no deployment of that name is routed`, undefined, { part: { field: 'model' } });
   }
 
   /** A target of an earlier table as this one has it under that name; undefined where it is gone. */
@@ -165,7 +165,7 @@ export class Router {
     let target: Target;
     try {
       const deployment = this.byId.get(deploymentId);
-      if (!deployment) throw new GatewayError('NOT_FOUND', 'the deployment was deleted while the request waited');
+      if (!deployment) throw new GatewayError('NOT_FOUND', 'the deployment was deleted while the request waited', undefined, { part: { field: 'model' } });
       target = this.pick(deployment, pending.version, pending.call.context.headers);
     } catch (error) {
       return refuse(pending, error as Error);
@@ -185,7 +185,8 @@ export class Router {
     const target = targets.find((candidate) => candidate.route.versionNumber === version);
     if (target) return target;
     const known = targets.map((candidate) => candidate.route.versionNumber).join(', ');
-    throw new GatewayError('NOT_FOUND', `model "${route.name}" does not serve version ${version}; it serves ${known || 'none at present'}`);
+    const message = `model "${route.name}" does not serve version ${version}; it serves ${known || 'none at present'}`;
+    throw new GatewayError('NOT_FOUND', message, undefined, { part: { field: 'version' } });
   }
 }
 
@@ -198,7 +199,7 @@ function refuse(pending: Pending, error: Error): void {
 function afterMove(error: Error, from: number, to: number): Error {
   if (!(error instanceof GatewayError) || error.kind !== 'INVALID') return error;
   const message = `version ${to} took the place of version ${from} while the request waited, and it does not fit version ${to}: ${error.message}`;
-  return new GatewayError('INVALID', message);
+  return new GatewayError('INVALID', message, undefined, { part: error.part });
 }
 
 /** An empty header names nobody. */

@@ -1,8 +1,8 @@
 /** Inferences over gRPC: one a call (ModelInfer), or many on one stream (ModelStreamInfer). */
 import { type handleUnaryCall, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
 import { encodeBase64 } from '../../../runtimes/open-inference/content-type.js';
-import { elementCount, TensorError, type Tensor } from '../../../runtimes/tensor.js';
-import { GatewayError } from '../gateway-error.js';
+import { elementCount, type Tensor } from '../../../runtimes/tensor.js';
+import { asRefusal, GatewayError } from '../gateway-error.js';
 import { MAX_ELEMENTS_WRITTEN_HERE } from '../limits.js';
 import type { Call } from '../dispatch/call.js';
 import { classifiedElements, classify } from '../text/classification.js';
@@ -65,7 +65,7 @@ export function addressOf(message: Buffer): InferAddress {
   try {
     return readAddress(message);
   } catch (error) {
-    throw error instanceof TensorError ? new GatewayError('INVALID', error.message) : error;
+    throw asRefusal(error);
   }
 }
 
@@ -115,6 +115,6 @@ function formed(outputs: readonly Tensor[], forms: readonly RequestedOutput[]): 
       return classesOf(i) > 0 ? classify(output, classesOf(i)) : output;
     });
   } catch (error) {
-    throw error instanceof TensorError ? new GatewayError('INVALID', error.message) : error;
+    throw asRefusal(error);
   }
 }

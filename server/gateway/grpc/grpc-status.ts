@@ -1,8 +1,7 @@
 /** What a gRPC caller is told when a request gets no result. */
 import { Metadata, status, type StatusObject } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
-import { TensorError } from '../../../runtimes/tensor.js';
-import { GatewayError, type FailureKind } from '../gateway-error.js';
+import { asRefusal, GatewayError, type FailureKind } from '../gateway-error.js';
 
 export const GRPC_STATUS_OF: Readonly<Record<FailureKind, status>> = {
   UNAUTHENTICATED: status.UNAUTHENTICATED,
@@ -33,16 +32,23 @@ export class StatusError extends Error {
   }
 }
 
+/** Metadata of a status, for programs: the kind of the failure, and the part of the request that is wrong. */
+const KIND = 'x-error-kind';
+const FIELD = 'x-error-field';
+
 /** Turns whatever was thrown into a status; a fault of ours is logged, and only its request's id told. */
-export function statusOf(error: unknown, requestId: string, { log }: { log: Logger }): StatusObject {
+export function statusOf(thrown: unknown, requestId: string, { log }: { log: Logger }): StatusObject {
+  const error = asRefusal(thrown);
   const metadata = new Metadata();
   metadata.set('x-request-id', requestId);
   if (error instanceof GatewayError) {
     if (error.retryAfterSeconds !== undefined) metadata.set('retry-after', String(error.retryAfterSeconds));
+    metadata.set(KIND, error.kind);
+    if (error.part) metadata.set(FIELD, error.part.field);
     return { code: GRPC_STATUS_OF[error.kind], details: detailsOf(error.message), metadata };
   }
   if (error instanceof StatusError) return { code: error.code, details: error.message, metadata };
-  if (error instanceof TensorError) return { code: status.INVALID_ARGUMENT, details: detailsOf(error.message), metadata };
+  metadata.set(KIND, 'INTERNAL');
   log.error({ err: error, requestId }, 'a request failed for a reason that is ours');
   return { code: status.INTERNAL, details: `an internal error; the gateway's log has it under request ${requestId}`, metadata };
 }

@@ -3,6 +3,7 @@
  * take. A caller who sends ahead (pipelining), or who does not take its answers, is not read from meanwhile.
  */
 import type { Socket } from 'node:net';
+import { HTTP_FAILURE_KINDS } from '../gateway-error.js';
 import { ANSWER_TIMEOUT_MS, HEADERS_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_HEADER_BYTES, REQUEST_TIMEOUT_MS } from '../limits.js';
 import type { AwakeClock } from '../awake-clock.js';
 import { Exchange, type ExchangeOptions } from './http-exchange.js';
@@ -31,6 +32,8 @@ const PATIENCE_MS = {
 /** Up to here an answer's parts are put together, so that it leaves in one piece. */
 const ONE_PIECE_BYTES = 64 * 1024;
 
+type RefusalStatus = 400 | 408 | 431;
+
 /** A caller may send this much ahead before it is left to wait. */
 const SENT_AHEAD_BYTES = 64 * 1024;
 
@@ -50,7 +53,7 @@ export class Connection {
   /** What comes belongs to a tunnel that was refused. */
   private tunnel = false;
   /** What came is no request: said after the answers that are owed. */
-  private refusal: readonly [status: number, message: string] | undefined;
+  private refusal: readonly [status: RefusalStatus, message: string] | undefined;
   private paused = false;
   /** Many that were sent ahead may be answered at once: in a loop, not each from within the one before. */
   private advancing = false;
@@ -218,7 +221,7 @@ export class Connection {
   }
 
   /** For bytes that are no request, or do not become one: nothing is read from here on. */
-  private refuse(status: number, message: string): void {
+  private refuse(status: RefusalStatus, message: string): void {
     const { receiving } = this;
     this.refusal = [status, message];
     this.receiving = undefined;
@@ -235,9 +238,9 @@ export class Connection {
     this.next();
   }
 
-  private sendRefusal(status: number, message: string): void {
+  private sendRefusal(status: RefusalStatus, message: string): void {
     this.options.onError(status);
-    const body = errorText(status, message);
+    const body = errorText({ status, kind: HTTP_FAILURE_KINDS[status], message });
     const lines = headLines(status, false, ['Content-Type', 'application/json', 'Content-Length', String(Buffer.byteLength(body))]);
     this.socket.write(lines + body);
     this.leave();

@@ -1,7 +1,7 @@
 /** One request and its answer: headers, errors in the protocol's shape, and compression. */
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import { FAILURE_KINDS, GatewayError } from '../gateway-error.js';
+import { FAILURE_KINDS, GatewayError, HTTP_FAILURE_KINDS } from '../gateway-error.js';
 import type { HeldBytes } from '../held-bytes.js';
 import type { Call } from '../dispatch/call.js';
 import type { Receptions } from '../receptions.js';
@@ -9,7 +9,7 @@ import { Body, type BodyDone, type BodyError } from './http-body.js';
 import { acceptedCoding, compress, COMPRESS_FROM_BYTES, type ContentCoding } from './http-compression.js';
 import type { Connection } from './http-connection.js';
 import type { RequestHead } from './http-request-reader.js';
-import { errorText, type FailureText, type HttpAnswer } from './http-route.js';
+import { errorText, type Failure, type FailureText, type HttpAnswer } from './http-route.js';
 import { CONTINUE, headLines, inOnePiece } from './http-wire.js';
 import { requestIdOf } from '../request-id.js';
 
@@ -121,28 +121,36 @@ export class Exchange {
   fail(error: unknown): void {
     this.call?.end(error);
     if (this.gone) return;
-    if (error instanceof HttpError) return this.sendFailure(error.status, error.message, error.fields);
+    if (error instanceof HttpError) return this.refuse(error, error.fields);
     if (!(error instanceof GatewayError)) {
       this.options.log.error({ err: error, requestId: this.requestId }, 'a request failed for a reason that is ours');
-      return this.sendFailure(500, `an internal error; the gateway's log has it under request ${this.requestId}`);
+      const message = `an internal error; the gateway's log has it under request ${this.requestId}`;
+      return this.sendFailure({ status: 500, kind: 'INTERNAL', message });
     }
     if (error.kind === 'CANCELLED') return;
     const fields: string[] = [];
     if (error.kind === 'UNAUTHENTICATED') fields.push('WWW-Authenticate', 'Bearer');
     if (error.retryAfterSeconds !== undefined) fields.push('Retry-After', String(error.retryAfterSeconds));
-    this.sendFailure(FAILURE_KINDS[error.kind].httpStatus, error.message, fields);
+    const { kind, message, part } = error;
+    this.sendFailure({ status: FAILURE_KINDS[kind].httpStatus, kind, message, part }, fields);
   }
 
-  refuseBody({ status, message }: BodyError): void {
+  refuseBody(error: BodyError): void {
     if (this.gone) return;
+    const { status } = error;
     const fields = status === 503 ? ['Retry-After', '1'] : status === 415 ? ['Accept-Encoding', 'gzip, deflate'] : [];
     if (!this.complete) this.keepAlive = false;
-    this.sendFailure(status, message, fields);
+    this.refuse(error, fields);
   }
 
-  private sendFailure(status: number, message: string, fields: readonly string[] = []): void {
+  private refuse({ status, message }: HttpError | BodyError, fields: readonly string[]): void {
+    this.sendFailure({ status, kind: HTTP_FAILURE_KINDS[status], message }, fields);
+  }
+
+  private sendFailure(failure: Failure, fields: readonly string[] = []): void {
+    const { status } = failure;
     this.options.onError(status);
-    const body = this.failureText(status, message);
+    const body = this.failureText(failure);
     // What still comes is read and forgotten, so that the connection can be used again; not where the caller asked whether to send it.
     this.body.abandon();
     if (this.asks && !this.complete) this.keepAlive = false;

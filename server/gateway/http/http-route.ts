@@ -1,5 +1,7 @@
 /** What a protocol tells the HTTP server of one path. */
+import type { RequestPart } from '../../../runtimes/tensor.js';
 import type { Call, Protocol } from '../dispatch/call.js';
+import type { HttpFailureKind } from '../gateway-error.js';
 
 export interface HttpAnswer {
   readonly status: number;
@@ -12,8 +14,17 @@ export interface HttpAnswer {
   readonly version?: number;
 }
 
+/** What a caller is told of a request that failed. */
+export interface Failure {
+  readonly status: number;
+  readonly kind: HttpFailureKind;
+  readonly message: string;
+  /** The part of the request that is wrong, where that is known. */
+  readonly part?: RequestPart | undefined;
+}
+
 /** A protocol's own shape of an error, as JSON text. */
-export type FailureText = (status: number, message: string) => string;
+export type FailureText = (failure: Failure) => string;
 
 export interface HttpRoute {
   /** GET stands for HEAD too. */
@@ -50,8 +61,11 @@ export interface HttpRoutes {
   readonly failureText: (path: string) => FailureText;
 }
 
-/** `{"error": "…"}`: the Open Inference Protocol, TensorFlow Serving and KServe V1. */
-export const errorText: FailureText = (_status, message) => JSON.stringify({ error: message });
+/**
+ * The Open Inference Protocol's error, which TensorFlow Serving and KServe V1 have too: `{"error": "…"}`. Beside it, for programs:
+ * `kind`, and where it is known `field` and `tensor`.
+ */
+export const errorText: FailureText = ({ message, kind, part }) => JSON.stringify({ error: message, kind, ...part });
 
 export const json = (status: number, value: unknown): HttpAnswer => ({ status, body: JSON.stringify(value) });
 

@@ -18,7 +18,8 @@ const ERROR_CODES: Readonly<Record<number, string>> = {
   503: 'TEMPORARILY_UNAVAILABLE',
   504: 'DEADLINE_EXCEEDED',
 };
-const failureText: FailureText = (status, message) => JSON.stringify({ error_code: ERROR_CODES[status] ?? 'INTERNAL_ERROR', message });
+const failureText: FailureText = ({ status, message, kind, part }) =>
+  JSON.stringify({ error_code: ERROR_CODES[status] ?? 'INTERNAL_ERROR', message, kind, ...part });
 
 const { get, post } = routesOf('mlflow', failureText);
 

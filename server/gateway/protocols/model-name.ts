@@ -18,6 +18,8 @@ export function assertName(name: string): void {
   throw new GatewayError(
     'INVALID',
     `${JSON.stringify(name.slice(0, MAX_QUOTED))} cannot be a model's name; it must be a deployment's name, 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-" that begin and end with a letter or digit, or "project.deployment"`,
+    undefined,
+    { part: { field: 'model' } },
   );
 }
 
@@ -29,6 +31,11 @@ export function assertName(name: string): void {
 export function versionOf(text: string): number | undefined {
   if (text === '0') return undefined;
   if (!/^[1-9]\d{0,8}$/.test(text))
-    throw new GatewayError('INVALID', `version ${JSON.stringify(text.slice(0, MAX_QUOTED))} is not a positive whole number; 0 stands for any version`);
+    throw new GatewayError(
+      'INVALID',
+      `version ${JSON.stringify(text.slice(0, MAX_QUOTED))} is not a positive whole number; 0 stands for any version`,
+      undefined,
+      { part: { field: 'version' } },
+    );
   return Number(text);
 }

@@ -2,7 +2,7 @@
 import { objectOf } from '../../../runtimes/open-inference/rest-request.js';
 import { TensorError } from '../../../runtimes/tensor.js';
 import type { DataPlane } from '../dispatch/data-plane.js';
-import { GatewayError } from '../gateway-error.js';
+import { asRefusal, GatewayError } from '../gateway-error.js';
 import { json, type HttpAnswer } from '../http/http-route.js';
 import { readJson } from '../../json-body.js';
 import { repositoryIndex } from './triton.js';
@@ -29,6 +29,6 @@ function onlyReady(body: Buffer): boolean {
     if (typeof ready !== 'boolean') throw new TensorError('"ready" must be true or false');
     return ready;
   } catch (error) {
-    throw error instanceof TensorError ? new GatewayError('INVALID', error.message) : error;
+    throw asRefusal(error);
   }
 }

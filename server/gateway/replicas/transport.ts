@@ -159,7 +159,7 @@ export class ReplicaLink {
     if (!(error instanceof ReplicaError)) return error as Error;
     switch (error.code) {
       case 'INVALID':
-        return new GatewayError('INVALID', error.message);
+        return new GatewayError('INVALID', error.message, undefined, { part: { field: 'inputs' } });
       case 'RUNTIME_FAILED':
         session.abandoned = 0;
         return new GatewayError('RUNTIME_FAILED', `the model's runtime failed: ${error.message}`);

@@ -4,7 +4,7 @@
  */
 import { tensorFromJson } from '../../../runtimes/open-inference/json.js';
 import { objectOf } from '../../../runtimes/open-inference/rest-request.js';
-import { TensorError, type Signature, type Tensor, type TensorSpec } from '../../../runtimes/tensor.js';
+import { inPart, TensorError, type Signature, type Tensor, type TensorSpec } from '../../../runtimes/tensor.js';
 
 /** No model has more dimensions. */
 const MAX_RANK = 64;
@@ -62,8 +62,10 @@ export function onlyInput(inputs: readonly TensorSpec[]): TensorSpec | undefined
 /** A tensor whose shape is that of the nested arrays. @throws TensorError for ragged ones, and elements that do not fit the datatype */
 export function tensorByValue(spec: TensorSpec, value: unknown, path: string): Tensor {
   const { name, datatype } = spec;
-  const data = datatype === 'BYTES' ? withBytes(value, path, 0) : value;
-  return tensorFromJson({ name, datatype, shape: shapeOf(data, spec), data }, path);
+  return inPart('inputs', spec, () => {
+    const data = datatype === 'BYTES' ? withBytes(value, path, 0) : value;
+    return tensorFromJson({ name, datatype, shape: shapeOf(data, spec), data }, path);
+  });
 }
 
 /** An empty array does not tell what would be in it: there the signature does, with 0 for what may vary. */

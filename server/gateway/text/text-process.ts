@@ -7,7 +7,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { FrameReader, writeFrame, type Frame, type FrameKind } from '../../../runtimes/open-inference/frame.js';
 import { decodeRequest, encodeResponse, type EncodedMessage } from '../../../runtimes/open-inference/message.js';
-import { TensorError, type Tensor } from '../../../runtimes/tensor.js';
+import { TensorError, type RequestPart, type Tensor } from '../../../runtimes/tensor.js';
 import { program } from '../../paths.js';
 import { GatewayError } from '../gateway-error.js';
 import type { HeldBytes } from '../held-bytes.js';
@@ -27,7 +27,7 @@ export type TextTask =
 export type TextResult =
   | { readonly did: 'read'; readonly request: string; readonly form: unknown }
   | { readonly did: 'write'; readonly sizes: readonly number[] }
-  | { readonly did: 'refuse'; readonly reason: string }
+  | { readonly did: 'refuse'; readonly reason: string; readonly part?: RequestPart | undefined }
   | { readonly did: 'fail'; readonly reason: string };
 
 /** Frames between gateways and replicas have kinds; here there is one. */
@@ -236,7 +236,7 @@ const socketOf = (child: ChildProcess): Socket | undefined => (child.stdio as Ch
 /** @throws TensorError for what was refused; Error for a fault of ours */
 function resultOf<D extends 'read' | 'write'>(json: Buffer, did: D): Extract<TextResult, { did: D }> {
   const result = JSON.parse(json.toString()) as TextResult;
-  if (result.did === 'refuse') throw new TensorError(result.reason);
+  if (result.did === 'refuse') throw new TensorError(result.reason, result.part && { part: result.part });
   if (result.did !== did) throw new Error(result.did === 'fail' ? result.reason : `a text process that was to ${did} answered ${result.did}`);
   return result as Extract<TextResult, { did: D }>;
 }

@@ -19,7 +19,8 @@ export function carryOut({ json, binary }: Pick<Frame, 'json' | 'binary'>, maxBy
     return task.do === 'read' ? read(task, binary) : write(task, binary, maxBytes);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return { result: { did: error instanceof TensorError ? 'refuse' : 'fail', reason }, binary: [] };
+    const result: TextResult = error instanceof TensorError ? { did: 'refuse', reason, part: error.part } : { did: 'fail', reason };
+    return { result, binary: [] };
   }
 }
 

@@ -1,7 +1,7 @@
 /** Reads requests that are text and writes answers as text: short ones in this process, long ones in processes beside it. */
-import { TensorError, type Tensor } from '../../../runtimes/tensor.js';
+import type { Tensor } from '../../../runtimes/tensor.js';
 import type { Call } from '../dispatch/call.js';
-import { GatewayError } from '../gateway-error.js';
+import { asRefusal } from '../gateway-error.js';
 import { MAX_ELEMENTS_WRITTEN_HERE, MAX_ELEMENTS_WRITTEN_SOON, MAX_TEXT_READ_HERE, MAX_TEXT_READ_SOON } from '../limits.js';
 import type { TextProcess } from './text-process.js';
 import type { AnsweredBy, Reading, Text } from './text-protocol.js';
@@ -49,7 +49,7 @@ export class Texts {
       if (work <= MAX_ELEMENTS_WRITTEN_HERE) return write(outputs, form, by);
       return await this.processes[work > MAX_ELEMENTS_WRITTEN_SOON ? 'longest' : 'long'].write(protocol, outputs, form, by, call, deadline);
     } catch (error) {
-      throw error instanceof TensorError ? new GatewayError('INVALID', error.message) : error;
+      throw asRefusal(error, { field: 'outputs' });
     }
   }
 }
