@@ -2,11 +2,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSchema, ResolverInstances, schemaText } from './api/create-schema.js';
+import { FEATURES } from './features.js';
 import { PROJECT_ROOT } from './paths.js';
-import { RESOLVERS } from './resolvers.js';
 
 const path = join(PROJECT_ROOT, 'server', 'schema.graphql');
-const text = schemaText(createSchema(RESOLVERS, new ResolverInstances([])));
+const text = schemaText(createSchema(await FEATURES.resolvers(), new ResolverInstances([])));
 if (!process.argv.includes('--check')) {
   writeFileSync(path, text);
 } else if (readFileSync(path, 'utf8') !== text) {

@@ -15,7 +15,11 @@ export interface AuditFilter {
 const CURSOR = /^audit:([1-9]\d{0,17})$/;
 
 export class AuditService {
-  constructor(private readonly dataSource: DataSource) {}
+  /** @param projectId finds a project's row id by its name */
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly projectId: (name: string) => Promise<string | undefined>,
+  ) {}
 
   /** Newest first. @throws DomainError INVALID, NOT_FOUND for a project that does not exist */
   async list({ object, project, actor }: AuditFilter, { first, after }: PageArgs): Promise<Page<AuditEntryEntity>> {
@@ -29,17 +33,17 @@ export class AuditService {
     const problem = actor == null ? undefined : unstorable(actor);
     if (problem) throw new DomainError('INVALID', `actor ${problem}`, ['actor']);
     if (actor != null) query.andWhere('a.actor = :actor', { actor });
-    if (project != null) query.andWhere('a.project_id = :projectId', { projectId: await this.projectId(project) });
+    if (project != null) query.andWhere('a.project_id = :projectId', { projectId: await this.expectProject(project) });
     if (after != null) query.andWhere('a.sequence < :after', { after: readCursor(after) });
     const rows = await query.getMany();
     const shown = rows.slice(0, first);
     return { rows: shown, cursors: shown.map((row) => Buffer.from(`audit:${row.sequence}`).toString('base64url')), hasNextPage: rows.length > first };
   }
 
-  private async projectId(name: string): Promise<string> {
-    const rows: { id: string }[] = unstorable(name) ? [] : await this.dataSource.query('SELECT id FROM project WHERE name = $1', [name]);
-    if (!rows[0]) throw new DomainError('NOT_FOUND', `project "${name.slice(0, 80)}" does not exist`, ['project']);
-    return rows[0].id;
+  private async expectProject(name: string): Promise<string> {
+    const id = await this.projectId(name);
+    if (id === undefined) throw new DomainError('NOT_FOUND', `project "${name.slice(0, 80)}" does not exist`, ['project']);
+    return id;
   }
 }
 

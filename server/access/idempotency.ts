@@ -1,6 +1,7 @@
 /** Mutations that may be repeated: the first makes the object, its repetitions answer with the same one. */
 import { createHash } from 'node:crypto';
-import type { EntityManager } from 'typeorm';
+import type { DataSource } from 'typeorm';
+import type { Fence } from '../database/leadership.js';
 import { unstorable } from '../database/storable-text.js';
 import type { Change } from '../database/unit-of-work.js';
 import { DomainError } from '../errors.js';
@@ -8,6 +9,7 @@ import { IdempotencyRecordEntity } from './access.entities.js';
 import { canonicalJson } from './canonical-json.js';
 
 const MAX_KEY_LENGTH = 200;
+const KEPT_MS = 7 * 86_400_000;
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 
 export interface IdempotentCall {
@@ -58,10 +60,17 @@ export async function idempotent(change: Change, { operation, key, input }: Idem
   return objectId;
 }
 
-/** Forgets the keys of calls made before `before`. @returns how many */
-export async function pruneIdempotencyRecords(manager: EntityManager, before: Date): Promise<number> {
-  const rows: unknown[] = await manager.query('WITH gone AS (DELETE FROM idempotency_record WHERE created_at < $1 RETURNING 1) SELECT 1 FROM gone', [before]);
-  return rows.length;
+/**
+ * Forgets the keys of calls made more than a week ago.
+ * @returns how many
+ * @throws NotLeaderError when another server leads
+ */
+export async function pruneIdempotencyRecords(dataSource: DataSource, fence: Fence, now: Date): Promise<number> {
+  return dataSource.transaction(async (manager) => {
+    await fence.check(manager);
+    const [, forgotten]: [unknown, number] = await manager.query('DELETE FROM idempotency_record WHERE created_at < $1', [new Date(now.getTime() - KEPT_MS)]);
+    return forgotten;
+  });
 }
 
 function digest(input: object): string {

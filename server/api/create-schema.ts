@@ -2,6 +2,7 @@
 import 'reflect-metadata';
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql';
 import { buildSchemaSync, type NonEmptyArray } from 'type-graphql';
+import { NodeResolver } from './node.resolver.js';
 
 export type ResolverClass = abstract new (...args: never[]) => object;
 
@@ -13,7 +14,7 @@ export class ResolverInstances {
     this.byClass = new Map(instances.map((instance) => [instance.constructor, instance]));
   }
 
-  /** @throws Error for a class that app.ts made no instance of */
+  /** @throws Error for a class without an instance */
   get<T extends object>(resolver: abstract new (...args: never[]) => T): T {
     const instance = this.byClass.get(resolver);
     if (!instance) throw new Error(`no instance of ${resolver.name} was given to the API`);
@@ -31,9 +32,10 @@ const unused = (): never => {
   throw new Error('subscriptions read the event feed (events/follow-feed.ts), not a pubSub');
 };
 
+/** @param classes of all features; the API's own is added */
 export function createSchema(classes: readonly ResolverClass[], instances: ResolverInstances): GraphQLSchema {
   return buildSchemaSync({
-    resolvers: classes as unknown as NonEmptyArray<new () => object>,
+    resolvers: [NodeResolver, ...classes] as unknown as NonEmptyArray<new () => object>,
     container: { get: (resolver: abstract new (...args: never[]) => object) => instances.get(resolver) },
     validate: false,
     // type-graphql asks for one even where every subscription has its own `subscribe`.

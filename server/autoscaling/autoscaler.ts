@@ -8,7 +8,6 @@ import { RouteEntity } from '../routing/routing.entities.js';
 import type { MetricWindows } from '../metering/metric-windows.js';
 import { LeaderLoop } from '../leader-loop.js';
 import { ScalingDecisionEntity, type ScalingPolicyEntity } from './autoscaling.entities.js';
-import { pruneDecisions } from './decision-retention.js';
 import { decide, type Decision } from './decide.js';
 import { loadRange, observeLoad, type LoadedVersion } from './load.js';
 import { livePolicy, lockDeployment, replicasOf, type ScalingPolicyService } from './scaling-policy.service.js';
@@ -20,43 +19,31 @@ export interface AutoscalerDependencies {
   readonly windows: MetricWindows;
   readonly policies: ScalingPolicyService;
   readonly log: Logger;
-  readonly clock?: () => Date;
 }
 
 const EVERY = '*/5 * * * * *';
-const PRUNE = '47 3 * * * *';
 
 export class Autoscaler {
   private readonly passes: LeaderLoop;
-  private readonly prunes: LeaderLoop;
 
   constructor(private readonly parts: AutoscalerDependencies) {
-    const { log, work, clock = () => new Date() } = parts;
     this.passes = new LeaderLoop({
       name: 'autoscaler',
       every: EVERY,
       run: (fence, signal) => this.evaluateAll(fence, signal),
       failure: 'the scaling policies could not be listed; the next try is in a few seconds',
-      log,
-    });
-    this.prunes = new LeaderLoop({
-      name: 'removal of old scaling decisions',
-      every: PRUNE,
-      run: (fence) => pruneDecisions(work.dataSource, fence, clock()),
-      failure: 'old scaling decisions could not be removed; the next try is in an hour',
-      log,
+      log: parts.log,
     });
   }
 
   /** Evaluates every policy every few seconds until `signal` aborts. */
   lead(fence: Fence, signal: AbortSignal): void {
     this.passes.lead(fence, signal);
-    this.prunes.lead(fence, signal);
   }
 
-  /** Waits for what is under way. */
-  async idle(): Promise<void> {
-    await Promise.all([this.passes.idle(), this.prunes.idle()]);
+  /** Waits for the pass under way. */
+  idle(): Promise<void> {
+    return this.passes.idle();
   }
 
   /** One look at every policy: one that fails does not hold up the others. @throws NotLeaderError */

@@ -1,8 +1,9 @@
-/** The feature as app.ts puts it together. */
+/** The feature as features.ts lists it. */
 import type { ResolverClass } from '../api/create-schema.js';
 import type { Autoscaling } from '../autoscaling/autoscaling.js';
 import type { UnitOfWork } from '../database/unit-of-work.js';
 import type { Deployments } from '../deployments/deployments.js';
+import type { RunningFeature } from '../feature.js';
 import type { Monitoring } from '../monitoring/monitoring.js';
 import type { Registry } from '../registry/registry.js';
 import { ConfigurationResolver } from './configuration.resolver.js';
@@ -17,9 +18,8 @@ export interface ConfigurationOptions {
   readonly autoscaling: Pick<Autoscaling, 'service'>;
 }
 
-export interface Configuration {
+export interface Configuration extends RunningFeature {
   readonly service: ConfigurationService;
-  readonly resolvers: readonly object[];
 }
 
 /** Every class of the feature with resolvers; `createConfiguration` gives an instance of each. */

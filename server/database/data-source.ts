@@ -1,45 +1,11 @@
 import 'reflect-metadata';
 import { DataSource } from 'typeorm';
-import { ApiTokenEntity, AuditEntryEntity, IdempotencyRecordEntity } from '../access/access.entities.js';
-import { ScalingDecisionEntity, ScalingPolicyEntity } from '../autoscaling/autoscaling.entities.js';
-import { DeploymentEntity, LeadershipEntity, ReplicaEntity, RevisionEntity, RolloutEntity } from '../deployments/deployment.entities.js';
-import { GatewayEntity, RouteEntity, RouteTableEntity } from '../routing/routing.entities.js';
-import { EventEntity, EventFeedEntity } from '../events/event.entities.js';
-import { AlertEntity, AlertRuleEntity, MonitorEntity, MonitorRunEntity } from '../monitoring/monitoring.entities.js';
-import { MetricWindowEntity } from '../metering/metric-window.entities.js';
-import { ArtifactEntity, ModelEntity, ProjectEntity, VersionEntity, VersionFileEntity } from '../registry/registry.entities.js';
 import { migrations } from '../../migrations/index.js';
 import { KEEP_ALIVE } from './limited-client.js';
 import { SnakeNaming } from './naming.js';
 import { reasonOfFailure, ServerConnection, STATEMENT_TIMEOUT_MS } from './server-connection.js';
 
-export const ENTITIES = [
-  ApiTokenEntity,
-  AuditEntryEntity,
-  IdempotencyRecordEntity,
-  ProjectEntity,
-  ModelEntity,
-  ArtifactEntity,
-  VersionEntity,
-  VersionFileEntity,
-  EventEntity,
-  EventFeedEntity,
-  DeploymentEntity,
-  RevisionEntity,
-  RolloutEntity,
-  ReplicaEntity,
-  RouteEntity,
-  RouteTableEntity,
-  GatewayEntity,
-  LeadershipEntity,
-  MetricWindowEntity,
-  MonitorEntity,
-  MonitorRunEntity,
-  AlertRuleEntity,
-  AlertEntity,
-  ScalingPolicyEntity,
-  ScalingDecisionEntity,
-];
+export type EntityClass = new () => object;
 
 /** Key of the advisory lock under which migrations run, so that two servers may start at once. */
 const MIGRATION_LOCK = 0x50494c4f;
@@ -48,12 +14,12 @@ const CONNECT_MS = 10_000;
 /** A server that was stopped in the midst of a change holds its rows for so long; whoever takes over from it waits for them. */
 const IDLE_IN_TRANSACTION_MS = 8_000;
 
-/** A data source that is not connected yet. */
-export function createDataSource(url: string, poolSize = 20): DataSource {
+/** A data source that is not connected yet. @param entities what it can read and write */
+export function createDataSource(url: string, entities: readonly EntityClass[], poolSize = 20): DataSource {
   return new DataSource({
     type: 'postgres',
     url,
-    entities: ENTITIES,
+    entities: [...entities],
     migrations,
     migrationsTableName: 'migration',
     namingStrategy: new SnakeNaming(),

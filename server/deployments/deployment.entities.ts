@@ -1,4 +1,4 @@
-import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, Unique, type Relation } from 'typeorm';
+import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, Unique, type Relation } from 'typeorm';
 import { bigintColumn, timestampColumn } from '../database/columns.js';
 import { ProjectEntity, VersionEntity } from '../registry/registry.entities.js';
 
@@ -148,18 +148,4 @@ export class ReplicaEntity {
   @Column(timestampColumn) createdAt!: Date;
   @Column({ ...timestampColumn, nullable: true }) readyAt!: Date | null;
   @Column({ ...timestampColumn, nullable: true }) stoppedAt!: Date | null;
-}
-
-/** Who leads: one row. Every write of the leader checks the epoch in its own transaction. */
-@Entity('leadership')
-@Check('leadership_one_row', 'id = 1')
-export class LeadershipEntity {
-  @PrimaryColumn('int') id!: number;
-  /** The index makes it a key: FOR KEY SHARE, which the leader's writes take, then conflicts with a new epoch and not with a heartbeat. */
-  @Index({ unique: true }) @Column(bigintColumn) epoch!: number;
-  @Column('text', { nullable: true }) holder!: string | null;
-  @Column({ ...timestampColumn, nullable: true }) heartbeatAt!: Date | null;
-  /** Host and home of the local engine: a server elsewhere would see no replica and start doubles. */
-  @Column('text', { nullable: true }) host!: string | null;
-  @Column('text', { nullable: true }) home!: string | null;
 }

@@ -1,11 +1,11 @@
-/** The feature as app.ts puts it together. */
+/** The feature as features.ts lists it. */
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 import type { ResolverClass } from '../api/create-schema.js';
-import type { NodeSource } from '../api/node.resolver.js';
 import type { UnitOfWork } from '../database/unit-of-work.js';
-import type { DeploymentService } from '../deployments/deployment.service.js';
-import { ProjectService } from '../registry/project.service.js';
+import type { Deployments } from '../deployments/deployments.js';
+import type { RunningFeature } from '../feature.js';
+import type { Registry } from '../registry/registry.js';
 import { AlertOfEventResolver, AlertResolver, AlertRuleResolver, DeploymentAlertsResolver, MonitorRulesResolver } from './alert.resolver.js';
 import { MetricWindows } from '../metering/metric-windows.js';
 import { DeploymentMetricsResolver, TargetMetricsOfTargetResolver, TargetMetricsResolver } from './metrics.resolver.js';
@@ -18,19 +18,17 @@ import { MonitorUpdates } from './monitor-updates.js';
 export interface MonitoringOptions {
   readonly dataSource: DataSource;
   readonly work: UnitOfWork;
-  readonly deployments: DeploymentService;
+  readonly registry: Pick<Registry, 'projects'>;
+  readonly deployments: Pick<Deployments, 'service'>;
   readonly log: Logger;
   readonly clock?: () => Date;
 }
 
-export interface Monitoring {
+export interface Monitoring extends RunningFeature {
   readonly service: MonitorService;
   readonly updates: MonitorUpdates;
   readonly runner: MonitorRunner;
-  /** Its `lead` runs in the leader alone. */
   readonly scheduler: MonitorScheduler;
-  readonly resolvers: readonly object[];
-  readonly nodes: readonly NodeSource[];
 }
 
 /** Every class of the feature with resolvers; `createMonitoring` gives an instance of each. */
@@ -48,14 +46,21 @@ export const MONITORING_RESOLVERS: readonly ResolverClass[] = [
   TargetMetricsResolver,
 ];
 
-export function createMonitoring({ dataSource, work, deployments, log, clock = () => new Date() }: MonitoringOptions): Monitoring {
+export function createMonitoring({
+  dataSource,
+  work,
+  registry,
+  deployments: { service: deployments },
+  log,
+  clock = () => new Date(),
+}: MonitoringOptions): Monitoring {
   const windows = new MetricWindows();
   const runner = new MonitorRunner(work, windows, clock);
   const service = new MonitorService(work, deployments, runner, () => scheduler.changed());
   const scheduler = new MonitorScheduler({ work, runner, monitors: service, log, clock });
   const updates = new MonitorUpdates(work, () => scheduler.changed());
   const monitor = new MonitorResolver(dataSource, service, updates);
-  const alert = new AlertResolver(dataSource, service, deployments, new ProjectService(work));
+  const alert = new AlertResolver(dataSource, service, deployments, registry.projects);
   const rule = new AlertRuleResolver(dataSource, service, updates);
   const metrics = new DeploymentMetricsResolver(dataSource, windows, clock);
   return {
@@ -63,6 +68,8 @@ export function createMonitoring({ dataSource, work, deployments, log, clock = (
     updates,
     runner,
     scheduler,
+    lead: (fence, signal) => scheduler.lead(fence, signal),
+    idle: () => scheduler.idle(),
     nodes: [...monitor.nodes, ...alert.nodes, ...rule.nodes],
     resolvers: [
       monitor,

@@ -24,12 +24,18 @@ export interface UpdateProjectRequest {
   readonly expectedGeneration?: number | null | undefined;
 }
 
+/** Called in the transaction that makes the project. @throws DomainError for a name that is refused */
+export type NameCheck = (manager: EntityManager, name: string) => Promise<void>;
+
 export class ProjectService {
-  /** @param checkFree refuses names that others stand in the way of, in the transaction that makes the project */
-  constructor(
-    private readonly work: UnitOfWork,
-    private readonly checkFree: (manager: EntityManager, name: string) => Promise<void> = async () => undefined,
-  ) {}
+  private readonly nameChecks: NameCheck[] = [];
+
+  constructor(private readonly work: UnitOfWork) {}
+
+  /** Lets a later feature refuse names that something of its own stands in the way of. */
+  addNameCheck(check: NameCheck): void {
+    this.nameChecks.push(check);
+  }
 
   /** @throws DomainError NOT_FOUND */
   async get(id: string): Promise<ProjectEntity> {
@@ -66,7 +72,7 @@ export class ProjectService {
     const { idempotencyKey: key, ...input } = request;
     const id = await this.work.run(actor, (change) =>
       idempotent(change, { operation: 'createProject', key, input }, async () => {
-        await this.checkFree(change.manager, request.name);
+        for (const check of this.nameChecks) await check(change.manager, request.name);
         const made = await this.insert(change, request);
         if (!made) throw new DomainError('ALREADY_EXISTS', `project "${request.name}" exists already`, ['name']);
         return made;

@@ -1,14 +1,13 @@
-/** The feature as app.ts puts it together. */
+/** The feature as features.ts lists it. */
 import { join } from 'node:path';
-import type { FastifyPluginAsync } from 'fastify';
 import type { Logger } from 'pino';
-import type { DataSource, EntityManager } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { absoluteModules, loadCatalog, type RuntimeCatalog } from '../../runtimes/catalog.js';
 import { artifactUpload } from '../api/artifact-upload.js';
 import type { ResolverClass } from '../api/create-schema.js';
-import type { NodeSource } from '../api/node.resolver.js';
 import type { Config } from '../config.js';
 import type { UnitOfWork } from '../database/unit-of-work.js';
+import type { RunningFeature } from '../feature.js';
 import type { ArtifactStore } from './artifact-store.js';
 import { ArtifactResolver, VersionFileResolver } from './artifact.resolver.js';
 import { ArtifactService } from './artifact.service.js';
@@ -30,11 +29,9 @@ export interface RegistryOptions {
   /** Default: `validateVersion`. */
   readonly validate?: ValidatorOptions['validate'];
   readonly scanMs?: number;
-  /** Refuses names of projects that deployments stand in the way of, in the transaction that makes the project. */
-  readonly checkProjectName?: (manager: EntityManager, name: string) => Promise<void>;
 }
 
-export interface Registry {
+export interface Registry extends RunningFeature {
   readonly dataSource: DataSource;
   readonly store: ArtifactStore;
   readonly catalog: RuntimeCatalog;
@@ -46,9 +43,6 @@ export interface Registry {
   readonly artifacts: ArtifactService;
   /** To be started once events can be written, and stopped before the database is let go. */
   readonly validator: VersionValidator;
-  readonly resolvers: readonly object[];
-  readonly nodes: readonly NodeSource[];
-  readonly routes: readonly FastifyPluginAsync[];
 }
 
 /** Every class of the feature with resolvers; `createRegistry` gives an instance of each. */
@@ -63,15 +57,7 @@ export const REGISTRY_RESOLVERS: readonly ResolverClass[] = [
 ];
 
 /** @throws PluginError for a configured runtime plugin that cannot be used */
-export async function createRegistry({
-  config,
-  dataSource,
-  work,
-  log,
-  validate = validateVersion,
-  scanMs,
-  checkProjectName,
-}: RegistryOptions): Promise<Registry> {
+export async function createRegistry({ config, dataSource, work, log, validate = validateVersion, scanMs }: RegistryOptions): Promise<Registry> {
   const catalog = await loadCatalog(config.runtimes);
   const modules = absoluteModules(config.runtimes);
   const store = await FileArtifactStore.at(join(config.home, 'artifacts'));
@@ -87,7 +73,7 @@ export async function createRegistry({
     memoryBytes: config.validationMemoryBytes,
     ...(scanMs !== undefined && { scanMs }),
   });
-  const projects = new ProjectService(work, checkProjectName);
+  const projects = new ProjectService(work);
   const models = new ModelService(work, projects);
   const versions = new VersionService(work, models, store, catalog, () => validator.wake());
   const artifacts = new ArtifactService(work, store, config.maxArtifactBytes);
@@ -116,5 +102,9 @@ export async function createRegistry({
     ],
     nodes: [project.nodes, model.nodes, version.nodes, artifact.nodes],
     routes: [artifactUpload({ artifacts, log })],
+    beforeApi: () => projects.ensureDefault('system:start'),
+    afterApi: () => validator.start(),
+    // What is VALIDATING stays so: the next start takes it up again.
+    stop: () => validator.stop(),
   };
 }

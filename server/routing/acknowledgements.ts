@@ -49,3 +49,14 @@ export async function acknowledgements(database: Queries<Row[]>, aliveMs: number
   );
   return rows.map((row) => ({ acknowledgedVersion: Number(row.version), inFlight: row.in_flight }));
 }
+
+/** Removes the rows of gateways that ended. @returns the ids of those whose rows were there */
+export async function removeGateways(database: Queries<{ id: string }[]>, ids: readonly string[]): Promise<string[]> {
+  const rows = await database.query('WITH gone AS (DELETE FROM gateway WHERE id = ANY($1) RETURNING id) SELECT id FROM gone', [ids]);
+  return rows.map(({ id }) => id);
+}
+
+/** Removes the rows of gateways that were not heard of since `before`. */
+export async function removeSilentGateways(database: Queries<unknown>, before: Date): Promise<void> {
+  await database.query('DELETE FROM gateway WHERE heartbeat_at < $1', [before]);
+}

@@ -1,6 +1,7 @@
 /** What a newcomer sees: the samples registered and deployed, and one real prediction of each. */
 import type { App } from '../app.js';
 import { DeploymentEntity } from '../deployments/deployment.entities.js';
+import type { Features } from '../features.js';
 import { announced } from '../lifecycle/announced.js';
 import { DEFAULT_PROJECT } from '../registry/project.service.js';
 import { registerSamples, SAMPLES_ACTOR, type RegisteredSample } from './register-samples.js';
@@ -10,7 +11,9 @@ const READY_MS = 60_000;
 
 /** Registers and deploys the samples where the database holds nothing else, and tells what they predict. */
 export async function showSamples(app: App, say: (line: string) => void, signal: AbortSignal): Promise<void> {
-  const samples = await announced(say, 'Registering the sample models, and trying each of them…', () => registerSamples(app.registry, VALIDATION_MS, signal));
+  const samples = await announced(say, 'Registering the sample models, and trying each of them…', () =>
+    registerSamples(app.features.registry, VALIDATION_MS, signal),
+  );
   for (const registered of samples ?? []) {
     say(await announced(say, `Deploying the sample ${registered.sample.name}…`, () => showSample(app, registered, signal)));
   }
@@ -21,16 +24,16 @@ async function showSample(app: App, { sample, version }: RegisteredSample, signa
   if (version.state === 'REJECTED') return `${name}: version ${version.number} was REJECTED: ${version.reason}`;
   const deployment = await deploy(app, name, version.id);
   if (!deployment) return `${name}: not deployed any more; deploy it with the mutation "deploy".`;
-  const phase = await settled(app, deployment, signal);
+  const phase = await settled(app.features, deployment, signal);
   if (phase !== 'READY') return `${name}: ${phase}; the query "deployment" says why.`;
   const row = rows[0]!;
   const start = performance.now();
-  const { outputs } = await app.inference.infer({ model: name, inputs: row.inputs, outputs: undefined });
+  const { outputs } = await app.features.deployments.inference.infer({ model: name, inputs: row.inputs, outputs: undefined });
   return `${name}: predicted ${read(outputs)}, actual ${row.label} (${(performance.now() - start).toFixed(1)} ms)`;
 }
 
 /** Answers the deployment's id; undefined where it was deleted by somebody since: it does not come back by itself. */
-async function deploy({ dataSource, deployments, registry }: App, name: string, versionId: string): Promise<string | undefined> {
+async function deploy({ dataSource, features: { deployments, registry } }: App, name: string, versionId: string): Promise<string | undefined> {
   const present = await deployments.service.byName(DEFAULT_PROJECT, name);
   if (present) return present.id;
   const { id: projectId } = await registry.projects.expect(DEFAULT_PROJECT);
@@ -47,9 +50,9 @@ async function deploy({ dataSource, deployments, registry }: App, name: string, 
 }
 
 /** The phase that the deployment comes to rest in, or has after a minute. @throws the signal's reason */
-export async function settled({ events, deployments }: Pick<App, 'events' | 'deployments'>, id: string, signal: AbortSignal): Promise<string> {
+export async function settled({ events, deployments }: Pick<Features, 'events' | 'deployments'>, id: string, signal: AbortSignal): Promise<string> {
   const until = AbortSignal.any([signal, AbortSignal.timeout(READY_MS)]);
-  const steps = await events.open({ topic: 'deployment', subjectId: id }, until);
+  const steps = await events.feed.open({ topic: 'deployment', subjectId: id }, until);
   // What happened before the feed was opened shows in the deployment itself.
   for (let phase = (await deployments.service.get({ id })).phase; ;) {
     signal.throwIfAborted();

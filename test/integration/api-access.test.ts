@@ -5,6 +5,7 @@ import { WebSocket } from 'ws';
 import { TokenService } from '../../server/access/token.service.js';
 import { toNodeId } from '../../server/api/node-id.js';
 import { createDataSource } from '../../server/database/data-source.js';
+import { ENTITIES } from '../../server/features.js';
 import { UnitOfWork } from '../../server/database/unit-of-work.js';
 import { startTestApi, type TestApi } from '../support/api.js';
 import { countStatements } from '../support/count-statements.js';
@@ -269,7 +270,7 @@ test('a revoked token loses its open WebSocket', async () => {
 
 test('checks of one token are one query until it may have changed', async () => {
   // Connections of its own: beside this, the server checks the tokens of open WebSockets.
-  const dataSource = await createDataSource(api.database.url, 2).initialize();
+  const dataSource = await createDataSource(api.database.url, ENTITIES, 2).initialize();
   const tokens = new TokenService(new UnitOfWork(dataSource, api.notifier));
   const checks = async (verify: () => Promise<unknown>): Promise<number> => {
     const { statements } = await countStatements(dataSource, verify, true);

@@ -4,7 +4,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readNodeId, toNodeId } from '../../server/api/node-id.js';
 import { DeploymentEntity, ReplicaEntity } from '../../server/deployments/deployment.entities.js';
 import { createDeployments, type Deployments } from '../../server/deployments/deployments.js';
-import { InferenceService } from '../../server/deployments/inference.service.js';
 import type { ReplicaEngine } from '../../server/engines/engine.js';
 import { startTestApi, type TestApi } from '../support/api.js';
 import { countStatements } from '../support/count-statements.js';
@@ -31,12 +30,10 @@ beforeAll(async () => {
   api = await startTestApi({
     features: async ({ work, log }) => {
       registry = await createTestRegistry({ work, log, validate: async () => READY });
-      const nowhere = new InferenceService(
-        () => ({ host: '127.0.0.1', port: 1 }),
-        () => undefined,
-      );
-      deployments = createDeployments({ ...registry, work, engine: noEngine, inference: nowhere, log });
-      return { resolvers: [...registry.resolvers, ...deployments.resolvers], nodes: [...registry.nodes, ...deployments.nodes] };
+      const { dataSource } = work;
+      const nowhere = { access: { adminTokenPath: '' }, gatewayAddress: () => ({ host: '127.0.0.1', port: 1 }) };
+      deployments = createDeployments({ dataSource, work, log, registry, openEngine: () => noEngine, ...nowhere });
+      return [registry, deployments];
     },
   });
   model = await registry.newModel();

@@ -252,10 +252,10 @@ describe('a deployment', () => {
       t.database.dataSource.query(
         `SELECT (SELECT array_agg(xmin::text ORDER BY id) FROM deployment) d, (SELECT array_agg(xmin::text ORDER BY id) FROM replica) r, (SELECT max(sequence) FROM event) e, (SELECT version FROM route_table) v`,
       );
-    await t.app.deployments.reconciler.settled(20_000);
+    await t.app.features.deployments.reconciler.settled(20_000);
     const before = await state();
     const [row] = (await t.database.dataSource.query(`SELECT id FROM deployment WHERE name = 'digits'`)) as { id: string }[];
-    for (let i = 0; i < 5; i++) t.app.deployments.reconciler.enqueue(row!.id);
+    for (let i = 0; i < 5; i++) t.app.features.deployments.reconciler.enqueue(row!.id);
     await delay(500);
     expect(await state()).toEqual(before);
   });

@@ -13,6 +13,7 @@ import { embeddedPostgresPaths } from '../../server/database/embedded-postgres-p
 import { processesOf } from '../../server/database/embedded-postgres-process.js';
 import { EmbeddedPostgres, type EmbeddedPostgresOptions, stopEmbeddedPostgres } from '../../server/database/embedded-postgres.js';
 import { createDataSource, migrate } from '../../server/database/data-source.js';
+import { ENTITIES } from '../../server/features.js';
 import { PROJECT_ROOT } from '../../server/paths.js';
 import type { DomainError } from '../../server/errors.js';
 import { prepareData } from '../support/prepared-home.js';
@@ -86,7 +87,7 @@ describe('the embedded PostgreSQL', () => {
     expect(await query(postgres.url, 'SHOW listen_addresses')).toBe('');
     expect(statSync(new URL(postgres.url).searchParams.get('host')!).mode & 0o777).toBe(0o700);
     expect(statSync(join(home, 'postgres')).mode & 0o777).toBe(0o700);
-    const dataSource = await createDataSource(postgres.url).initialize();
+    const dataSource = await createDataSource(postgres.url, ENTITIES).initialize();
     await migrate(dataSource);
     expect(await dataSource.query('SELECT count(*)::int AS n FROM project')).toEqual([{ n: expect.any(Number) as number }]);
     await dataSource.destroy();

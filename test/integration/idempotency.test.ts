@@ -6,6 +6,7 @@ import { Notifier } from '../../server/database/notifications.js';
 import { UnitOfWork } from '../../server/database/unit-of-work.js';
 import { DomainError } from '../../server/errors.js';
 import { ProjectEntity } from '../../server/registry/registry.entities.js';
+import { openFence } from '../support/api.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 
@@ -107,8 +108,9 @@ test('keys of different actors do not meet, and malformed keys are INVALID', asy
 
 test('old keys are forgotten', async () => {
   const first = await make({ key: 'f' });
-  expect(await pruneIdempotencyRecords(db.dataSource.manager, new Date(0))).toBe(0);
-  expect(await pruneIdempotencyRecords(db.dataSource.manager, new Date(Date.now() + 1000))).toBeGreaterThan(0);
+  const inAWeek = Date.now() + 7 * 86_400_000;
+  expect(await pruneIdempotencyRecords(db.dataSource, openFence, new Date(inAWeek - 60_000))).toBe(0);
+  expect(await pruneIdempotencyRecords(db.dataSource, openFence, new Date(inAWeek + 1000))).toBeGreaterThan(0);
   expect(await make({ key: 'f' })).not.toBe(first);
 });
 

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { formatGraphQLError, noteErrors, toClientError } from '../../server/api/format-error.js';
 import { aboutToCommit, outcomeOf, type Commit } from '../../server/database/commit-outcome.js';
 import { createDataSource } from '../../server/database/data-source.js';
+import { ENTITIES } from '../../server/features.js';
 import { Notifier } from '../../server/database/notifications.js';
 import { readBack } from '../../server/database/read-back.js';
 import { ConnectionLostError } from '../../server/database/server-connection.js';
@@ -28,7 +29,7 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 beforeEach(async () => {
   postgres = await startCommitCuttingPostgres(database.url);
-  dataSource = await createDataSource(postgres.url, 3).initialize();
+  dataSource = await createDataSource(postgres.url, ENTITIES, 3).initialize();
 });
 afterEach(async () => {
   postgres.back();

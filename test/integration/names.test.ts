@@ -181,7 +181,7 @@ describe("a name that would read as another project's deployment is a CONFLICT",
 
 describe('made at once', () => {
   // What is made here need not be served.
-  beforeAll(() => t.app.deployments.reconciler.pause());
+  beforeAll(() => t.app.features.deployments.reconciler.pause());
 
   /** Statements that wait for an advisory lock in this database. */
   const waiting = async (): Promise<number> => {

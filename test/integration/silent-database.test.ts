@@ -4,6 +4,7 @@ import type { DataSource } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { toClientError } from '../../server/api/format-error.js';
 import { createDataSource } from '../../server/database/data-source.js';
+import { ENTITIES } from '../../server/features.js';
 import { Notifier } from '../../server/database/notifications.js';
 import { UnitOfWork } from '../../server/database/unit-of-work.js';
 import { ProjectEntity } from '../../server/registry/registry.entities.js';
@@ -20,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 beforeEach(async () => {
   postgres = await startFreezablePostgres(database.url);
-  dataSource = await createDataSource(postgres.url, 1).initialize();
+  dataSource = await createDataSource(postgres.url, ENTITIES, 1).initialize();
 });
 afterEach(async () => {
   vi.useRealTimers();

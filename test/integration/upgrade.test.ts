@@ -10,6 +10,7 @@ import { schemaSql } from '../../migrations/schema-sql.js';
 import { createApp, type App } from '../../server/app.js';
 import { readConfig } from '../../server/config.js';
 import { createDataSource, migrate } from '../../server/database/data-source.js';
+import { ENTITIES } from '../../server/features.js';
 import { openDatabase } from '../../server/database/database.js';
 import { prepareHome } from '../../server/lifecycle/home-session.js';
 import { PROJECT_ROOT } from '../../server/paths.js';
@@ -60,7 +61,7 @@ describe('the migrations', () => {
   let after: Rows;
   beforeAll(async () => {
     database = await loadPrevious();
-    dataSource = await createDataSource(database.url, 2).initialize();
+    dataSource = await createDataSource(database.url, ENTITIES, 2).initialize();
     before = await rowsOf(dataSource);
     await migrate(dataSource);
     after = await rowsOf(dataSource);

@@ -2,26 +2,23 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { FastifyPluginAsync } from 'fastify';
 import { type Client, type ClientOptions, createClient } from 'graphql-ws';
 import { pino, type Logger } from 'pino';
 import { WebSocket } from 'ws';
-import { AuditResolver } from '../../server/access/audit.resolver.js';
-import { AuditService } from '../../server/access/audit.service.js';
-import { TokenResolver } from '../../server/access/token.resolver.js';
-import { TokenService } from '../../server/access/token.service.js';
-import { createSchema, type ResolverClass, ResolverInstances } from '../../server/api/create-schema.js';
-import { type ApiOptions, type ApiServer, startApi } from '../../server/api/http-server.js';
+import { createAccess } from '../../server/access/access.js';
+import type { TokenService } from '../../server/access/token.service.js';
+import type { ResolverClass } from '../../server/api/create-schema.js';
+import { startFeatureApi } from '../../server/api/feature-api.js';
+import type { ApiOptions, ApiServer } from '../../server/api/http-server.js';
 import type { Limits } from '../../server/api/limits.js';
-import { NodeResolver, type NodeSource } from '../../server/api/node.resolver.js';
 import { databaseReadiness } from '../../server/api/readiness.js';
 import type { Fence } from '../../server/database/leadership.js';
 import { Listener, Notifier } from '../../server/database/notifications.js';
 import { UnitOfWork } from '../../server/database/unit-of-work.js';
-import { EventFeed } from '../../server/events/event-feed.js';
-import { EventResolver } from '../../server/events/event.resolver.js';
-import { Sequencer } from '../../server/events/sequencer.js';
-import { NOTIFICATION } from '../../server/database/notification-names.js';
+import type { EventFeed } from '../../server/events/event-feed.js';
+import { createEvents } from '../../server/events/events.js';
+import type { RunningFeature } from '../../server/feature.js';
+import { ProjectService } from '../../server/registry/project.service.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 
 /** What features are made of. */
@@ -34,12 +31,8 @@ export interface TestParts {
   readonly log: Logger;
 }
 
-/** What a test adds to the API: instances of resolver classes, the sources of their nodes, routes. */
-export interface TestFeatures {
-  readonly resolvers?: readonly object[];
-  readonly nodes?: readonly NodeSource[];
-  readonly routes?: readonly FastifyPluginAsync[];
-}
+/** What a test adds to the API: a feature of its own, or some of the server's. */
+export type TestFeatures = Partial<RunningFeature> | readonly RunningFeature[];
 
 export interface TestApiOptions {
   readonly features?: (parts: TestParts) => TestFeatures | Promise<TestFeatures>;
@@ -92,45 +85,33 @@ export async function startTestApi({
   const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line) as Record<string, unknown>) });
   const notifier = new Notifier((sql, parameters) => database.dataSource.query(sql, parameters));
   const work = new UnitOfWork(database.dataSource, notifier);
-  const tokens = new TokenService(work);
-  const feed = new EventFeed(database.dataSource);
-  const parts: TestParts = { database, notifier, work, tokens, feed, log };
-  const added = (await features?.(parts)) ?? {};
-  const tokenResolver = new TokenResolver(tokens);
-  const projectId = async (name: string): Promise<string | undefined> => {
-    const rows: { id: string }[] = await database.dataSource.query('SELECT id FROM project WHERE name = $1', [name]);
-    return rows[0]?.id;
+  const projects = new ProjectService(work);
+  const core = {
+    config: { home },
+    dataSource: database.dataSource,
+    notifier,
+    work,
+    log,
+    projectId: async (name: string) => (await projects.byName(name))?.id,
   };
-  const resolvers = [
-    tokenResolver,
-    new AuditResolver(new AuditService(database.dataSource)),
-    new EventResolver(feed, projectId),
-    new NodeResolver([tokenResolver.nodes, ...(added.nodes ?? [])]),
-    ...(added.resolvers ?? []),
-  ];
-  const instances = new ResolverInstances(resolvers);
-  const schema = createSchema(
-    resolvers.map((resolver) => resolver.constructor as ResolverClass),
-    instances,
-  );
-  const token = (await readFile(await tokens.ensureAdminToken(home), 'utf8')).trim();
+  const events = createEvents({ ...core, sequencer: { pollMs: 200 } });
+  const access = await createAccess(core);
+  const { tokens } = access;
+  const { feed } = events;
+  const parts: TestParts = { database, notifier, work, tokens, feed, log };
+  const added = (await features?.(parts)) ?? [];
+  const running: RunningFeature[] = [events, access, ...('length' in added ? added : [{ resolvers: [], ...added }])];
+  const token = (await readFile(access.adminTokenPath, 'utf8')).trim();
   await feed.start();
-  const sequencer = new Sequencer(database.dataSource, notifier, log, { pollMs: 200 });
   const stopped = new AbortController();
-  sequencer.lead(openFence, stopped.signal);
-  const listener = new Listener([NOTIFICATION.EVENTS, NOTIFICATION.UNSEQUENCED, NOTIFICATION.ROUTES], {
-    url: database.url,
-    applicationName: 'pilothouse-test',
-    onWake: (channel) => {
-      if (channel === NOTIFICATION.EVENTS) void feed.wake();
-      else if (channel === NOTIFICATION.UNSEQUENCED) sequencer.wake();
-      else tokens.invalidate();
-    },
-  });
+  void events.lead?.(openFence, stopped.signal);
+  const wakes: NonNullable<RunningFeature['wakes']> = { ...events.wakes, ...access.wakes };
+  const onWake = (channel: string): void => void wakes[channel]?.();
+  const listener = new Listener(Object.keys(wakes), { url: database.url, applicationName: 'pilothouse-test', onWake });
   await listener.start(false);
-  const server = await startApi({
-    schema,
-    instances,
+  const server = await startFeatureApi({
+    features: running,
+    resolvers: running.flatMap((feature) => feature.resolvers.map((resolver) => resolver.constructor as ResolverClass)),
     tokens,
     events: feed,
     ready: databaseReadiness(database.dataSource),
@@ -138,7 +119,6 @@ export async function startTestApi({
     host,
     port: 0,
     corsOrigins,
-    routes: added.routes ?? [],
     ...(limits ? { limits } : {}),
     ...(connections ? { connections } : {}),
     ...(timeouts ? { timeouts } : {}),
@@ -178,7 +158,7 @@ export async function startTestApi({
       for (const client of clients) await client.dispose();
       await server.close();
       stopped.abort();
-      await sequencer.idle();
+      await events.idle?.();
       await listener.close();
       await notifier.close();
       if (!given) await database.drop();

@@ -43,7 +43,7 @@ export async function startTestApp(environment: NodeJS.ProcessEnv = {}): Promise
   const config = readConfig({ PILOTHOUSE_HOME: home, DATABASE_URL: database.url, ...ports, ...environment });
   const start = (): Promise<App> => createApp({ config, log, database: openDatabase(config, { log }) });
   let app = await start();
-  const token = (await readFile(app.adminTokenPath, 'utf8')).trim();
+  const token = (await readFile(app.features.access.adminTokenPath, 'utf8')).trim();
   const headers = { authorization: `Bearer ${token}` };
   const digits = await readFile(join(PROJECT_ROOT, 'server', 'samples', 'digits', 'digits.onnx'));
   const pixels = (JSON.parse(await readFile(join(PROJECT_ROOT, 'server', 'samples', 'digits', 'lineage.json'), 'utf8')) as { samples: { values: number[] }[] })

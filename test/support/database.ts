@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import type { DataSource } from 'typeorm';
 import { createDataSource, migrate } from '../../server/database/data-source.js';
+import { ENTITIES } from '../../server/features.js';
 
 export interface TestDatabase {
   readonly url: string;
@@ -23,7 +24,7 @@ export async function createEmptyDatabase(): Promise<{ readonly url: string; dro
 /** A migrated database of its own. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   const { url, drop } = await createEmptyDatabase();
-  const dataSource = createDataSource(url, 5);
+  const dataSource = createDataSource(url, ENTITIES, 5);
   await dataSource.initialize();
   await migrate(dataSource);
   return {

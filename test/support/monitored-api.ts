@@ -20,9 +20,7 @@ export async function startMonitoredApi(): Promise<MonitoredApi> {
   const api = await startTestApi({
     features: async ({ database, notifier }) => {
       world = await MonitoredWorld.create({ database, notifier });
-      const features = [world.registry, world.deployments, world.monitoring, world.autoscaling];
-      const others = [createConfiguration(world), createExplanation(world)];
-      return { resolvers: [...features.flatMap((f) => f.resolvers), ...others.flatMap((f) => f.resolvers)], nodes: features.flatMap((f) => f.nodes) };
+      return [world.registry, world.deployments, world.monitoring, world.autoscaling, createConfiguration(world), createExplanation(world)];
     },
   });
   return {

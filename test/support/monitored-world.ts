@@ -83,9 +83,10 @@ export class MonitoredWorld {
     const config = { home, runtimes: [], tfjsNodeCache: undefined, maxArtifactBytes: 1_000_000, validationTimeoutMs: 1_000, validationMemoryBytes: 1_000_000 };
     const registry = await createRegistry({ config, dataSource, work, log });
     // Nothing here reconciles or infers: replicas and gateways are rows.
-    const deployments = createDeployments({ ...registry, dataSource, work, engine: undefined as never, inference: undefined as never, log });
-    const monitoring = createMonitoring({ dataSource, work, deployments: deployments.service, log, clock });
-    const autoscaling = createAutoscaling({ dataSource, work, deployments: deployments.service, log });
+    const nowhere = { access: { adminTokenPath: '' }, gatewayAddress: () => ({ host: '127.0.0.1', port: 1 }), openEngine: () => undefined as never };
+    const deployments = createDeployments({ dataSource, work, log, registry, ...nowhere });
+    const monitoring = createMonitoring({ dataSource, work, registry, deployments, log, clock });
+    const autoscaling = createAutoscaling({ dataSource, work, deployments, log });
     const [projectId, modelId] = [randomUUID(), randomUUID()];
     const world: MonitoredWorld = new MonitoredWorld(database, work, registry, deployments, monitoring, autoscaling, projectId, modelId, async () => {
       await notifier.close();

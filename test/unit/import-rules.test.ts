@@ -223,6 +223,13 @@ describe('what a process loads, through everything it imports', () => {
     expect([...files].filter((file) => /^server\/(access|registry|deployments|monitoring|autoscaling|api|events|engines)\//.test(file))).toEqual([]);
   });
 
+  test('the app loads no GraphQL and no resolver before the gateway is on its way', async () => {
+    const { files, packages } = await loads('server/app.ts');
+    expect(files).toContain('server/features.ts');
+    expect([...packages].filter((name) => /graphql|apollo|as-integrations|dataloader|fastify/.test(name))).toEqual([]);
+    expect([...files].filter((file) => /\.(resolver|service|types)\.ts$/.test(file))).toEqual([]);
+  });
+
   test('a replica loads no library of a model before it knows which one it needs', async () => {
     expect([...(await loads('runtimes/host/main.ts')).packages].filter((name) => /onnxruntime|tensorflow/.test(name))).toEqual([]);
   });

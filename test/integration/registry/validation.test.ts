@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { AuditEntryEntity } from '../../../server/access/access.entities.js';
 import { toNodeId } from '../../../server/api/node-id.js';
 import { createDataSource } from '../../../server/database/data-source.js';
+import { ENTITIES } from '../../../server/features.js';
 import { Notifier } from '../../../server/database/notifications.js';
 import { UnitOfWork } from '../../../server/database/unit-of-work.js';
 import { EventEntity } from '../../../server/events/event.entities.js';
@@ -193,7 +194,7 @@ test('what a server did not finish is taken up by the next start, and a stopped 
 
 test('a server that was killed in the middle: its session ends with it, and another server takes over', async () => {
   // A data source of its own, whose backends are ended as a kill ends them.
-  const dataSource = createDataSource(database.url, 3);
+  const dataSource = createDataSource(database.url, ENTITIES, 3);
   await dataSource.initialize();
   const killed = await createTestRegistry({ work: new UnitOfWork(dataSource, new Notifier(async () => undefined)), home, validate: endless });
   const survivor = await server(async () => READY, 50);

@@ -14,7 +14,7 @@ beforeEach(async () => {
 afterEach(() => postgres.close());
 
 test("the server's statement fails", async () => {
-  await expect(createDataSource(postgres.url).initialize()).rejects.toThrow(/terminat|not queryable/);
+  await expect(createDataSource(postgres.url, []).initialize()).rejects.toThrow(/terminat|not queryable/);
   expect(postgres.connections).toBeGreaterThan(1);
 });
 

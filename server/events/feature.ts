@@ -1,0 +1,10 @@
+import { EventEntity, EventFeedEntity } from './event.entities.js';
+
+/** The durable feed. */
+export const events = {
+  entities: [EventEntity, EventFeedEntity],
+  load: async () => {
+    const { createEvents, EVENT_RESOLVERS } = await import('./events.js');
+    return { resolvers: EVENT_RESOLVERS, create: createEvents };
+  },
+};
