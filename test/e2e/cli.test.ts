@@ -120,18 +120,6 @@ describe('the tour', () => {
     expect((await json<{ action: string }[]>('audit', '--limit', '5')).map(({ action }) => action)).toContain('revokeToken');
   });
 
-  it('writes typed modules, and says when they are not up to date', async () => {
-    const path = join(server.home, 'reader.ts');
-    expect((await run('generate', 'typescript', 'reader', '-o', path)).code).toBe(0);
-    expect(readFileSync(path, 'utf8')).toMatch(/export async function reader\(client: PilothouseClient, inputs: ReaderInputs\)/);
-    expect((await run('generate', 'typescript', 'reader', '-o', path, '--check')).code).toBe(0);
-    writeFileSync(path, 'export const old = 1;\n');
-    expect(await run('generate', 'typescript', 'reader', '-o', path, '--check')).toMatchObject({
-      code: 1,
-      err: expect.stringMatching(/reader.ts is not up to date: line 1/),
-    });
-  });
-
   it('applies files: a dry run, the change field by field, and nothing the second time', async () => {
     const folder = join(server.home, 'files');
     mkdirSync(folder);

@@ -3,10 +3,10 @@ import { readFile, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { VersionDetailFragment } from '../../typescript/src/generated/operations.js';
 import { addCommand, addGroup } from '../command.js';
-import { EXIT, CommandError } from '../exit-codes.js';
+import { EXIT, CommandError, wrongUse } from '../exit-codes.js';
 import { pythonModule } from '../generate/python.js';
 import { typescriptModule } from '../generate/typescript.js';
-import type { GeneratedModel } from '../generate/model.js';
+import { differences, readSignatures, type GeneratedModel } from '../generate/model.js';
 import { findDeployment, findVersion, versionName } from '../references.js';
 import type { Session } from '../session.js';
 
@@ -28,7 +28,7 @@ export function addGenerateCommands(program: Command): void {
       options: (command) =>
         command
           .option('-o, --out <file>', 'file to write; standard output by default')
-          .option('--check', 'write nothing; exit 1 where the file is not up to date'),
+          .option('--check', 'write nothing; exit 1 where the file is not up to date, and name the fields that differ'),
       run: (session, names, options) => generate(session, names, options, write),
     });
 }
@@ -39,18 +39,17 @@ async function generate(
   { out, check }: GenerateOptions,
   write: (models: readonly GeneratedModel[]) => string,
 ): Promise<void> {
+  if (check && out === undefined) throw wrongUse('--check compares with a file; name it with --out');
   const models: GeneratedModel[] = [];
   for (const name of names) models.push(await modelOf(session, name));
   const text = write(models);
   if (check && out !== undefined) {
     const before = await readFile(out, 'utf8');
     if (before === text) return session.output.result({ path: out, upToDate: true }, () => session.output.line(`${out} is up to date`));
-    const old = before.split('\n');
-    const line = text.split('\n').findIndex((each, i) => each !== old[i]);
-    throw new CommandError(
-      EXIT.failed,
-      `${out} is not up to date: line ${line + 1} would be "${(text.split('\n')[line] ?? '').trim()}"; write it again with "pilothouse generate"`,
-    );
+    const signatures = readSignatures(before);
+    const changed = signatures ? differences(signatures, models) : [];
+    const reason = changed.length > 0 ? changed.join('; ') : 'it was edited, or written by another version of pilothouse';
+    throw new CommandError(EXIT.failed, `${out} is not up to date: ${reason}; write it again with "pilothouse generate"`);
   }
   if (out === undefined) return session.output.text(text);
   await writeFile(out, text);
@@ -62,5 +61,5 @@ async function modelOf(session: Session, text: string): Promise<GeneratedModel> 
   const target = deployment.targets.find(({ weight }) => weight > 0) ?? deployment.targets[0]!;
   const version: VersionDetailFragment = await findVersion(session, `${deployment.project.name}/${versionName(target.version)}`);
   if (!version.signature) throw new CommandError(EXIT.failed, `${versionName(version)} has no signature`);
-  return { endpoint: deployment.endpoint, version: versionName(version), ...version.signature };
+  return { project: deployment.project.name, name: deployment.name, endpoint: deployment.endpoint, ...version.signature };
 }

@@ -9,6 +9,7 @@ export type { AuditEntry, ConfigurationChange, ConfigurationDocument } from './p
 export type { FileProgress, ModelSummary, NewVersion } from './registry.js';
 export type { ConnectOptions, Document, ListOptions, RequestOptions, WaitOptions } from './requests.js';
 export type { FollowOptions } from './subscription.js';
+export { typedInput, typedOutputs, type TypedInput } from './typed-models.js';
 export type { UploadedArtifact, UploadOptions } from './upload.js';
 export type { Datatype, Tensor, TensorData } from '../../../runtimes/tensor.js';
 export * as operations from './generated/operations.js';
