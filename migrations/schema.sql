@@ -37,6 +37,35 @@ CREATE TABLE alert_rule (
 );
 CREATE UNIQUE INDEX alert_rule_name ON public.alert_rule USING btree (monitor_id, name) WHERE (deleted_at IS NULL);
 
+CREATE TABLE alias (
+  id uuid NOT NULL,
+  model_id uuid NOT NULL,
+  name text NOT NULL,
+  version_id uuid NOT NULL,
+  move_count integer NOT NULL,
+  moved_by text NOT NULL,
+  moved_at timestamp(3) with time zone NOT NULL,
+  CONSTRAINT "PK_b1848d04b41d10a5712fc2e673c" PRIMARY KEY (id),
+  CONSTRAINT "UQ_0307d922919dbb407cc905433da" UNIQUE (model_id, name),
+  CONSTRAINT "FK_07dca467570bc1042d51c9e11ed" FOREIGN KEY (model_id) REFERENCES model(id),
+  CONSTRAINT "FK_964c12ff12631adc99dbe09ce7a" FOREIGN KEY (version_id) REFERENCES version(id)
+);
+CREATE INDEX "IDX_964c12ff12631adc99dbe09ce7" ON public.alias USING btree (version_id);
+
+CREATE TABLE alias_move (
+  id uuid NOT NULL,
+  alias_id uuid NOT NULL,
+  number integer NOT NULL,
+  from_version_id uuid,
+  to_version_id uuid NOT NULL,
+  actor text NOT NULL,
+  reason text DEFAULT ''::text NOT NULL,
+  at timestamp(3) with time zone NOT NULL,
+  CONSTRAINT "PK_a8ba8c769f74b09c3b60b8a2da3" PRIMARY KEY (id),
+  CONSTRAINT "UQ_2dd56c466d08be4e119674c0f0d" UNIQUE (alias_id, number),
+  CONSTRAINT "FK_f3a8818bc97fe946be3fd8e29da" FOREIGN KEY (alias_id) REFERENCES alias(id)
+);
+
 CREATE TABLE api_token (
   id uuid NOT NULL,
   name text NOT NULL,

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { addGlobalOptions } from './command.js';
 import { addAccessCommands } from './commands/access.js';
+import { addAliasCommands } from './commands/aliases.js';
 import { addCompletionCommand } from './commands/completion.js';
 import { addConfigurationCommands } from './commands/configuration.js';
 import { addDeployCommands } from './commands/deploy.js';
@@ -38,6 +39,7 @@ export function buildProgram(machine: Machine): Command {
   addServerCommands(program);
   addPushCommand(program);
   addLookCommands(program);
+  addAliasCommands(program);
   addDeployCommands(program);
   addDeploymentCommands(program);
   addExplainCommands(program);

@@ -1,4 +1,4 @@
-/** `model:3`, `project/model:3`, `model`: which version is meant. `project/NAME`: which deployment. */
+/** `model:3`, `model@champion`, `project/model:3`, `model`: which version is meant. `project/NAME`: which deployment. */
 import * as operations from '../typescript/src/generated/operations.js';
 import type { DeploymentDetailFragment, VersionDetailFragment } from '../typescript/src/generated/operations.js';
 import { notFound, wrongUse } from './exit-codes.js';
@@ -9,9 +9,10 @@ export interface Name {
   readonly name: string;
 }
 
+/** Without number and alias: the newest READY version. */
 export interface Reference extends Name {
-  /** Left out: the newest READY version. */
   readonly number?: number;
+  readonly alias?: string;
 }
 
 export function parseName(text: string, project: string, what = 'name'): Name {
@@ -21,21 +22,24 @@ export function parseName(text: string, project: string, what = 'name'): Name {
 }
 
 export function parseReference(text: string, project: string): Reference {
-  if (text.includes('@')) throw wrongUse(`"${text}" names an alias, and this server has none; give a number, such as ${text.split('@')[0]}:1`);
-  const match = /^([^:]+)(?::(.*))?$/.exec(text);
-  if (!match || (match[2] !== undefined && !/^[1-9]\d*$/.test(match[2])))
-    throw wrongUse(`"${text}" is not a version; give MODEL:NUMBER, such as reader:3, or MODEL for its newest`);
-  const { project: found, name } = parseName(match[1]!, project, 'version');
-  return { project: found, name, ...(match[2] !== undefined && { number: Number(match[2]) }) };
+  const [, path, number, alias] = /^([^:@]+)(?::([1-9]\d*)|@([^:@/]+))?$/.exec(text) ?? [];
+  if (path === undefined)
+    throw wrongUse(`"${text}" is not a version; give MODEL:NUMBER, such as reader:3, MODEL@ALIAS, such as reader@champion, or MODEL for its newest`);
+  return { ...parseName(path, project, 'version'), ...(number !== undefined && { number: Number(number) }), ...(alias !== undefined && { alias }) };
 }
 
-const described = ({ project, name, number }: Reference): string =>
-  `${project === 'default' ? '' : `${project}/`}${name}${number === undefined ? '' : `:${number}`}`;
+const described = ({ project, name, number, alias }: Reference): string =>
+  `${project === 'default' ? '' : `${project}/`}${name}${number === undefined ? '' : `:${number}`}${alias === undefined ? '' : `@${alias}`}`;
 
 /** @throws CommandError not found */
 export async function findVersion(session: Session, text: string): Promise<VersionDetailFragment> {
   const reference = parseReference(text, session.project);
-  const { project, name } = reference;
+  const { project, name, alias } = reference;
+  if (alias !== undefined) {
+    const { version } = await session.client.request(operations.VersionByAliasDocument, { model: name, project, alias });
+    if (version) return version;
+    throw notFound(`there is no alias ${described(reference)}; "pilothouse alias list ${described({ project, name })}" lists those that there are`);
+  }
   const number = reference.number ?? (await newestReady(session, reference));
   const { version } = await session.client.request(operations.VersionDocument, { model: name, project, number });
   if (!version) throw notFound(`there is no version ${described({ project, name, number })}; "pilothouse versions ${described({ project, name })}" lists them`);

@@ -82,12 +82,15 @@ export class ConfigurationService {
     }
     for (const { index, object } of inOrder(wanted)) {
       const before = stored.get(keyOf(object));
-      const own = changesOf(object, before);
-      if (own.length === 0) continue;
-      await this.writer.write(actor, object, before, reason).catch((error: unknown) => {
+      try {
+        const numbered = await this.writer.withoutAliases(object);
+        const own = changesOf(numbered, before);
+        if (own.length === 0) continue;
+        await this.writer.write(actor, numbered, before, reason);
+        changes.push(...own);
+      } catch (error) {
         throw error instanceof DomainError ? located(error, index, object) : error;
-      });
-      changes.push(...own);
+      }
     }
     return changes;
   }

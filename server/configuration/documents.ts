@@ -7,7 +7,9 @@ const description = z.string().optional().describe('Text for people, at most 10,
 
 const target = z
   .strictObject({
-    version: z.string().describe('A version of a model in the project, such as `churn:3`.'),
+    version: z
+      .string()
+      .describe('A version of a model in the project, such as `churn:3`, or `churn@champion` for the one that an alias names when it is applied.'),
     weight: z.int().optional().describe('Its share of the traffic, relative to the sum of the weights. Default 100, and 0 for a shadow.'),
     shadowPercent: z.number().default(0).describe('Makes the target a shadow: it gets a copy of this percentage of the requests.'),
   })

@@ -82,6 +82,24 @@ export class ConfigurationWriter {
     await this.services.deployments.deploy(actor, { project, name, spec, reason, input: {} });
   }
 
+  /** The object with numbers in place of aliases: that is what is stored, and what it is compared with. @throws DomainError */
+  async withoutAliases(object: ConfigurationObject): Promise<ConfigurationObject> {
+    const targets = object.fields['targets'] as readonly DocumentTarget[] | undefined;
+    if (!targets?.some(({ version }) => version.includes('@'))) return object;
+    const numbered: DocumentTarget[] = [];
+    for (const [i, target] of targets.entries()) numbered.push({ ...target, version: await this.numberOf(object.project, target.version, i) });
+    return { ...object, fields: { ...object.fields, targets: numbered } };
+  }
+
+  /** `churn:3` for `churn@champion`. */
+  private async numberOf(project: string, reference: string, index: number): Promise<string> {
+    const [, model, alias] = /^([^@]+)@([^@]+)$/.exec(reference) ?? [];
+    if (!model) return reference;
+    const found = await this.services.versions.byAlias(project, model, alias!);
+    if (!found) throw new DomainError('NOT_FOUND', `project "${project}" has no alias ${reference.slice(0, 80)}`, ['targets', String(index), 'version']);
+    return `${model}:${found.number}`;
+  }
+
   private async resolveTargets(project: string, targets: readonly DocumentTarget[]): Promise<TargetSpec[]> {
     const resolved: TargetSpec[] = [];
     // One after the other: a transaction has one connection.
@@ -91,10 +109,13 @@ export class ConfigurationWriter {
   }
 
   private async resolveVersion(project: string, reference: string, field: string[]): Promise<string> {
-    if (reference.includes('@'))
-      throw new DomainError('INVALID', `"${reference.slice(0, 80)}" names an alias; aliases do not exist yet, so name a version, such as churn:3`, field);
     const [, model, number] = /^([^:]+):([1-9]\d{0,8})$/.exec(reference) ?? [];
-    if (!model) throw new DomainError('INVALID', `"${reference.slice(0, 80)}" is not a version; write the model and the number, such as churn:3`, field);
+    if (!model)
+      throw new DomainError(
+        'INVALID',
+        `"${reference.slice(0, 80)}" is not a version; write the model and the number or an alias, such as churn:3 or churn@champion`,
+        field,
+      );
     const found = await this.services.versions.byName(project, model, Number(number));
     if (!found) throw new DomainError('NOT_FOUND', `project "${project}" has no version ${reference.slice(0, 80)}`, field);
     return found.id;

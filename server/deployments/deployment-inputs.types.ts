@@ -21,12 +21,13 @@ export function toRef({ id, project, name }: DeploymentRefInput, ...field: strin
 }
 
 @InputType({
-  description: "A version that gets a share of the traffic, or a copy of it. Name it by `versionId`, or by `model` and `version` in the deployment's project.",
+  description: "A version that gets a share of the traffic, or a copy of it. Name it by `versionId`, or by `model` and `version` or `alias` in the deployment's project.",
 })
 export class TargetInput {
   @Field(() => ID, { nullable: true, description: "The version's id." }) versionId?: string | null;
   @Field(() => String, { nullable: true, description: "The model's name." }) model?: string | null;
   @Field(() => Int, { nullable: true, description: "The version's number. The newest READY version if left out." }) version?: number | null;
+  @Field(() => String, { nullable: true, description: 'An alias of the model, in place of `version`: the version that it names now.' }) alias?: string | null;
   @Field(() => Int, {
     nullable: true,
     description: 'Its share of the traffic, relative to the sum of the weights, 0 to 10000. Default 100, and 0 for a shadow.',

@@ -163,13 +163,18 @@ export class DeploymentResolver {
     );
   }
 
-  private async resolveVersion(project: string, { versionId, model, version }: TargetInput, field: string[]): Promise<string> {
+  private async resolveVersion(project: string, { versionId, model, version, alias }: TargetInput, field: string[]): Promise<string> {
     if ((versionId == null) === (model == null)) throw new DomainError('INVALID', 'name a version either by `versionId` or by `model` and `version`', field);
     if (versionId != null) return this.expectSameProject(project, expectNodeId('Version', versionId, ...field, 'versionId'), [...field, 'versionId']);
-    const found = version == null ? await this.versions.latestReady(project, model!) : await this.versions.byName(project, model!, version);
+    if (version != null && alias != null) throw new DomainError('INVALID', 'name a version either by `version` or by `alias`', [...field, 'alias']);
+    const [found, what, named] =
+      version != null
+        ? [await this.versions.byName(project, model!, version), `version ${version}`, 'version']
+        : alias != null
+          ? [await this.versions.byAlias(project, model!, alias), `alias "${alias.slice(0, 80)}"`, 'alias']
+          : [await this.versions.latestReady(project, model!), 'READY version', 'model'];
     if (found) return found.id;
-    const what = version == null ? `model "${model}" has no READY version` : `model "${model}" has no version ${version}`;
-    throw new DomainError('NOT_FOUND', `${what} in project "${project}"`, [...field, version == null ? 'model' : 'version']);
+    throw new DomainError('NOT_FOUND', `model "${model}" has no ${what} in project "${project}"`, [...field, named]);
   }
 
   /** A project is a boundary: a version of another one is as good as absent. */

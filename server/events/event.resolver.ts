@@ -8,7 +8,7 @@ import { followFeed } from './follow-feed.js';
 import type { FeedFilter } from './event-store.js';
 import type { Topic } from './topics.js';
 
-export const EventTopicEnum = { DEPLOYMENT: 'deployment', VERSION: 'version', ALERT: 'alert' } as const satisfies Record<string, Topic>;
+export const EventTopicEnum = { DEPLOYMENT: 'deployment', VERSION: 'version', ALERT: 'alert', ALIAS: 'alias' } as const satisfies Record<string, Topic>;
 registerEnumType(EventTopicEnum, {
   name: 'EventTopic',
   description: 'The kind of object that an event is about.',
@@ -16,11 +16,12 @@ registerEnumType(EventTopicEnum, {
     DEPLOYMENT: { description: 'Deployments: each step.' },
     VERSION: { description: 'Versions: each step of their validation.' },
     ALERT: { description: 'Alerts: fired and resolved.' },
+    ALIAS: { description: 'Aliases: created and moved.' },
   },
 });
 
 const topicArg = { nullable: true, description: 'Only events of this topic.' };
-const subjectArg = { nullable: true, description: 'Only events of the object with this id: a deployment, a version or an alert.' };
+const subjectArg = { nullable: true, description: 'Only events of the object with this id: a deployment, a version, an alert or an alias.' };
 const projectArg = { nullable: true, description: 'Only events in the project of this name.' };
 
 interface Selection {

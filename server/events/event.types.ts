@@ -9,7 +9,7 @@ import type { FeedItem } from './event-feed.js';
 import type { FeedEvent } from './event-store.js';
 import { SUBJECT_TYPES, type Topic } from './topics.js';
 
-const TYPE_NAMES: Record<Topic, string> = { deployment: 'DeploymentEvent', version: 'VersionEvent', alert: 'AlertEvent' };
+const TYPE_NAMES: Record<Topic, string> = { deployment: 'DeploymentEvent', version: 'VersionEvent', alert: 'AlertEvent', alias: 'AliasEvent' };
 
 @InterfaceType('Event', {
   description: 'One entry of the durable, ordered feed that every subscription reads.',
@@ -38,7 +38,15 @@ export class VersionEventType extends EventType {}
 @ObjectType('AlertEvent', { implements: EventType, description: 'An alert fired or was resolved.' })
 export class AlertEventType extends EventType {}
 
-const CLASSES: Record<Topic, new () => EventType> = { deployment: DeploymentEventType, version: VersionEventType, alert: AlertEventType };
+@ObjectType('AliasEvent', { implements: EventType, description: 'An alias was created or moved.' })
+export class AliasEventType extends EventType {}
+
+const CLASSES: Record<Topic, new () => EventType> = {
+  deployment: DeploymentEventType,
+  version: VersionEventType,
+  alert: AlertEventType,
+  alias: AliasEventType,
+};
 
 /** Which subscriptions take. */
 @ArgsType()

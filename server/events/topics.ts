@@ -3,6 +3,7 @@ export interface Topics {
   deployment: DeploymentEventPayload;
   version: VersionEventPayload;
   alert: AlertEventPayload;
+  alias: AliasEventPayload;
 }
 
 export type Topic = keyof Topics;
@@ -33,5 +34,14 @@ export interface AlertEventPayload {
   readonly message: string;
 }
 
+export interface AliasEventPayload {
+  readonly modelId: string;
+  readonly name: string;
+  /** Numbers of the versions that it named before and names now; null where it is new. */
+  readonly from: number | null;
+  readonly to: number;
+  readonly message: string;
+}
+
 /** GraphQL type of the aggregate (`subjectId`) that the events of a topic belong to. */
-export const SUBJECT_TYPES: Record<Topic, string> = { deployment: 'Deployment', version: 'Version', alert: 'Alert' };
+export const SUBJECT_TYPES: Record<Topic, string> = { deployment: 'Deployment', version: 'Version', alert: 'Alert', alias: 'Alias' };

@@ -14,7 +14,7 @@ Commands
   version   the version; also --version, -v
 
   server        login, logout, whoami, context, status
-  models        push, models, versions, show, log, project
+  models        push, models, versions, show, log, alias, project
   deployments   deploy, plan, rollback, scale, delete, deployments, events, history, metrics, why, logs
   inference     infer, generate
   watching      monitors, monitor, alerts, policy, scaling

@@ -8,6 +8,8 @@ import type { ResolverClass } from '../api/create-schema.js';
 import type { Config } from '../config.js';
 import type { UnitOfWork } from '../database/unit-of-work.js';
 import type { RunningFeature } from '../feature.js';
+import { AliasMoveResolver, AliasResolver, ModelAliasesResolver, VersionAliasesResolver } from './alias.resolver.js';
+import { AliasService } from './alias.service.js';
 import type { ArtifactStore } from './artifact-store.js';
 import { ArtifactResolver, VersionFileResolver } from './artifact.resolver.js';
 import { ArtifactService } from './artifact.service.js';
@@ -54,6 +56,10 @@ export const REGISTRY_RESOLVERS: readonly ResolverClass[] = [
   VersionEventResolver,
   VersionFileResolver,
   ArtifactResolver,
+  AliasResolver,
+  AliasMoveResolver,
+  ModelAliasesResolver,
+  VersionAliasesResolver,
 ];
 
 /** @throws PluginError for a configured runtime plugin that cannot be used */
@@ -81,6 +87,8 @@ export async function createRegistry({ config, dataSource, work, log, validate =
   const model = new ModelResolver(dataSource, models, projects, versions);
   const version = new VersionResolver(dataSource, versions, models);
   const artifact = new ArtifactResolver(artifacts, versions);
+  const aliases = new AliasService(work, models);
+  const alias = new AliasResolver(dataSource, aliases);
   return {
     dataSource,
     store,
@@ -99,8 +107,12 @@ export async function createRegistry({ config, dataSource, work, log, validate =
       new VersionEventResolver(dataSource),
       artifact,
       new VersionFileResolver(artifacts),
+      alias,
+      new AliasMoveResolver(dataSource),
+      new ModelAliasesResolver(aliases),
+      new VersionAliasesResolver(aliases),
     ],
-    nodes: [project.nodes, model.nodes, version.nodes, artifact.nodes],
+    nodes: [project.nodes, model.nodes, version.nodes, artifact.nodes, alias.nodes],
     routes: [artifactUpload({ artifacts, log })],
     beforeApi: () => projects.ensureDefault('system:start'),
     afterApi: () => validator.start(),

@@ -6,6 +6,7 @@ import { type Connection, ConnectionArgs, payload, toConnection } from '../api/c
 import { expectNodeId } from '../api/node-id.js';
 import type { NodeSource } from '../api/node.resolver.js';
 import { pageBelow, rowsById } from '../api/row-loaders.js';
+import { DomainError } from '../errors.js';
 import type { FeedItem } from '../events/event-feed.js';
 import { AfterArgs, VersionEventType, toEventType } from '../events/event.types.js';
 import { followFeed } from '../events/follow-feed.js';
@@ -46,13 +47,15 @@ export class VersionResolver {
     return toConnection(await this.service.page(id, args, state ?? undefined), toVersion);
   }
 
-  @Query(() => VersionType, { nullable: true, description: 'A version by its number. Null if there is none.' })
+  @Query(() => VersionType, { nullable: true, description: 'A version by its number, or by an alias of its model. Null if there is none.' })
   async version(
     @Arg('model', () => String, { description: "The model's name." }) model: string,
-    @Arg('number', () => Int, { description: "The version's number in the model." }) number: number,
+    @Arg('number', () => Int, { nullable: true, description: "The version's number in the model." }) number: number | null | undefined,
     @Arg('project', () => String, { defaultValue: 'default', description: "The project's name." }) project: string,
+    @Arg('alias', () => String, { nullable: true, description: 'An alias of the model, in place of the number.' }) alias?: string | null,
   ): Promise<VersionType | null> {
-    const row = await this.service.byName(project, model, number);
+    if ((number == null) === (alias == null)) throw new DomainError('INVALID', 'name a version either by `number` or by `alias`', ['number']);
+    const row = number != null ? await this.service.byName(project, model, number) : await this.service.byAlias(project, model, alias!);
     return row ? toVersion(row) : null;
   }
 

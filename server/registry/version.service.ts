@@ -9,6 +9,7 @@ import { DomainError } from '../errors.js';
 import type { RuntimeOptions } from '../../runtimes/contract.js';
 import type { Signature } from '../../runtimes/tensor.js';
 import type { RuntimeCatalog } from '../../runtimes/catalog.js';
+import { AliasEntity } from './alias.entities.js';
 import type { ArtifactStore } from './artifact-store.js';
 import type { Digest } from './digest.js';
 import type { ModelService } from './model.service.js';
@@ -71,6 +72,12 @@ export class VersionService {
 
   async byName(project: string, model: string, number: number): Promise<VersionEntity | undefined> {
     return (await this.inModel(project, model)?.andWhere('v.number = :number', { number }).getOne()) ?? undefined;
+  }
+
+  /** The version that an alias names now. */
+  async byAlias(project: string, model: string, alias: string): Promise<VersionEntity | undefined> {
+    const named = this.inModel(project, model)?.innerJoin(AliasEntity, 'a', 'a.versionId = v.id AND a.name = :alias', { alias });
+    return (await named?.getOne()) ?? undefined;
   }
 
   /** The READY version of highest number. */

@@ -78,6 +78,21 @@ describe('the tour', () => {
     expect(await json('logs', 'reader', '--after', lines.at(-1)!.cursor)).toEqual([]);
   });
 
+  it('moves an alias, keeps its history, and takes it wherever a version is named', async () => {
+    expect((await run('alias', 'set', 'reader', 'champion', '1', '--if', 'none')).out).toBe('reader@champion is reader:1\n');
+    expect((await run('push', 'reader', MODEL, '-m', 'second', '--alias', 'champion')).out).toMatch(/^reader:2\n[\s\S]*\nreader@champion is reader:2\n$/);
+    expect(await json('alias', 'log', 'reader', 'champion')).toMatchObject([
+      { number: 2, from: { number: 1 }, to: { number: 2 }, actor: 'token:admin', reason: 'second' },
+      { number: 1, from: null, to: { number: 1 } },
+    ]);
+    expect(await json('alias', 'list')).toMatchObject([{ name: 'champion', version: { number: 2 } }]);
+    expect(await json('show', 'reader@champion')).toMatchObject({ number: 2, aliases: ['champion'] });
+    expect(await json('plan', 'reader', 'reader@champion')).toMatchObject({ changes: [{ field: 'targets', before: 'reader:1', after: 'reader:2' }] });
+    const path = join(server.home, 'alias.yaml');
+    writeFileSync(path, 'kind: Deployment\nname: reader\ntargets:\n  - version: reader@champion\n');
+    expect((await run('apply', '-f', path, '--dry-run')).out).toBe('would update Deployment reader\n    targets: reader:1=100 -> reader:2=100\n');
+  });
+
   it('infers with the sample, with JSON, and with files', async () => {
     expect((await run('infer', 'reader', '--sample')).out).toMatch(/probabilities +FP32 +\[1, 10\]/);
     const row = JSON.stringify([Array.from({ length: 64 }, (_, i) => i % 16)]);
@@ -187,7 +202,13 @@ const WRONG: readonly [string, number, RegExp][] = [
   ['show nothing-here', 3, /there is no deployment and no model "nothing-here"/],
   ['show reader:99', 3, /there is no version reader:99/],
   ['show reader:x', 2, /"reader:x" is not a version/],
-  ['show reader@champion', 2, /names an alias, and this server has none/],
+  ['show reader@nothing', 3, /there is no alias reader@nothing; "pilothouse alias list reader" lists/],
+  ['alias set reader champion 99', 3, /model "reader" has no version 99/],
+  ['alias set reader Champion 1', 2, /"Champion" cannot be a name/],
+  ['alias set reader champion 1 --if 1x', 2, /--if "1x" is not a whole number/],
+  ['alias set reader champion 1 --if 7', 6, /expectedVersion is 7, but reader@champion is version 2/],
+  ['alias log reader nothing', 3, /has no alias "nothing"/],
+  ['push reader package.json --alias a --no-wait', 2, /--alias names a READY version/],
   ['show a/b/c', 2, /"a\/b\/c" is not a name/],
   ['show --model nothing', 3, /there is no model "nothing"/],
   ['versions nothing', 3, /nothing/],

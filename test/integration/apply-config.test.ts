@@ -110,7 +110,16 @@ test('every malformed document is named', async () => {
   const unknown = await apply([{ ...churn, targets: [{ version: 'model:99' }] }]);
   expect(unknown.userErrors).toMatchObject([{ code: 'NOT_FOUND', field: ['input', 'documents', '0', 'targets', '0', 'version'] }]);
   const alias = await apply([{ ...churn, targets: [{ version: 'model@champion' }] }]);
-  expect(alias.userErrors[0]!.message).toContain('aliases do not exist yet');
+  expect(alias.userErrors).toMatchObject([{ code: 'NOT_FOUND', field: ['input', 'documents', '0', 'targets', '0', 'version'] }]);
+});
+
+test('a version may be named by an alias: what the alias names is deployed, and is a change only once', async () => {
+  const { userErrors } = await server.mutate('setAlias', 'alias { name }', { model: 'model', name: 'champion', version: 1 });
+  expect(userErrors).toEqual([]);
+  const byAlias = { kind: 'Deployment', name: 'by-alias', targets: [{ version: 'model@champion' }] };
+  expect((await apply([byAlias])).changes).toMatchObject([{ field: 'targets', after: [{ version: 'model:1', weight: 100 }] }]);
+  expect(await apply([byAlias])).toEqual({ changes: [], userErrors: [] });
+  await server.mutate('deleteDeployment', 'deployment { phase }', { deployment: { name: 'by-alias' } });
 });
 
 test('prune deletes what no document describes, and nothing is deleted without it', async () => {

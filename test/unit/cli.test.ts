@@ -51,7 +51,9 @@ it('what a server says cannot command the terminal', () => {
 it('reads references', () => {
   expect(parseReference('reader:3', 'default')).toEqual({ project: 'default', name: 'reader', number: 3 });
   expect(parseReference('vision/reader', 'default')).toEqual({ project: 'vision', name: 'reader' });
-  for (const wrong of ['reader:0', 'reader:', ':3', 'a/b/c', 'reader@champion']) expect(() => parseReference(wrong, 'default'), wrong).toThrow();
+  expect(parseReference('vision/reader@champion', 'default')).toEqual({ project: 'vision', name: 'reader', alias: 'champion' });
+  for (const wrong of ['reader:0', 'reader:', ':3', 'a/b/c', 'reader@', '@champion', 'reader@a:3', 'reader:3@a', 'reader@a/b'])
+    expect(() => parseReference(wrong, 'default'), wrong).toThrow();
 });
 
 it('refuses a .npy file that is cut off', () => {

@@ -70,7 +70,7 @@ export function addLookCommands(program: Command): void {
     },
   });
   addCommand<{ model?: boolean }>(program, 'show <name>', {
-    does: 'show a deployment, or a version as MODEL:NUMBER or MODEL',
+    does: 'show a deployment, or a version as MODEL:NUMBER, MODEL@ALIAS or MODEL',
     examples: ['show digits', 'show reader:1 --json'],
     options: (command) => command.option('--model', 'show the model of this name'),
     run: show,
@@ -173,6 +173,7 @@ function showVersion(session: Session, version: VersionDetailFragment): void {
       ...findings(version),
       ['files', version.files.map(({ path, sizeBytes }) => `${path} (${bytes(sizeBytes)})`).join(', ')],
       ['digest', version.digest],
+      ['aliases', version.aliases.join(', ')],
       ['made from', version.parent && `${version.model.name}:${version.parent.number}`],
       ['metrics', namedValues(lineage.metrics)],
       ['parameters', namedValues(lineage.hyperparameters)],

@@ -14,6 +14,7 @@ import { parseName } from '../references.js';
 import type { Session } from '../session.js';
 import { integer, pair, repeated, scalar } from '../values.js';
 import { persist } from '../waiting.js';
+import { aliasText, setAlias } from './aliases.js';
 import { findings } from './look.js';
 import { parseSample } from './sample-file.js';
 import { parseSignature } from './signature-file.js';
@@ -30,6 +31,7 @@ interface PushOptions {
   readonly signature?: string;
   readonly parent?: number;
   readonly message?: string;
+  readonly alias?: string;
   readonly again?: boolean;
   readonly wait: boolean;
 }
@@ -54,6 +56,7 @@ export function addPushCommand(program: Command): void {
         .option('--signature <file>', 'JSON file with inputs and outputs, for files that do not say them')
         .option('--parent <number>', 'version that it was made from', (text) => integer(text, '--parent', 1))
         .option('-m, --message <text>', 'description')
+        .option('--alias <name>', 'alias that names the version once it is READY')
         .option('--again', 'make another version of the same files with the same description')
         .option('--no-wait', 'do not wait for the validation'),
     run: push,
@@ -62,6 +65,8 @@ export function addPushCommand(program: Command): void {
 
 async function push(session: Session, [modelText, ...paths]: readonly string[], options: PushOptions): Promise<void> {
   const { client, output } = session;
+  if (options.alias !== undefined && !options.wait)
+    throw wrongUse('--alias names a READY version; leave --no-wait out, or set it later with "pilothouse alias set"');
   const { project, name: model } = parseName(modelText!, session.project, 'model');
   const lineage = await readLineage(options);
   const sample = options.sample === undefined ? undefined : parseSample(await readFile(options.sample, 'utf8'), options.sample);
@@ -99,9 +104,12 @@ async function push(session: Session, [modelText, ...paths]: readonly string[], 
   const label = `${model}:${created.number}`;
   output.step(`${label}: ${created.state}`);
   const version = options.wait ? await waitForVersion(session, created, label) : created;
+  const alias =
+    options.alias === undefined ? undefined : await setAlias(session, { project, name: model }, options.alias, created.number, { message: options.message });
   output.result(version, () => {
     output.line(label);
     if (version.state === 'READY') output.facts(findings(version));
+    if (alias) output.line(aliasText(alias));
   });
 }
 

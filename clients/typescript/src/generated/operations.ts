@@ -441,6 +441,24 @@ export type ScalingAction =
   /** The number of replicas goes up. */
   | 'SCALE_UP';
 
+/** Creates an alias, or moves it to another version. */
+export type SetAliasInput = {
+  /** Number of the version that the caller believes it to name; 0 for "does not exist". Another one is a CONFLICT. */
+  readonly expectedVersion?: number | null | undefined;
+  /** A repetition with the same key answers the same and does nothing. */
+  readonly idempotencyKey?: string | null | undefined;
+  /** The model's name. */
+  readonly model: string;
+  /** The alias: 1 to 63 of a-z, 0-9 and "-"; it begins and ends with a letter or digit. */
+  readonly name: string;
+  /** The project's name. */
+  readonly project?: string;
+  /** Why, for its history. */
+  readonly reason?: string;
+  /** Number of the version that it names from now on. The version must be READY. */
+  readonly version: number;
+};
+
 /** Creates or replaces a deployment's scaling policy. A number of replicas outside its limits is corrected at once. */
 export type SetScalingPolicyInput = {
   /** Which deployment. */
@@ -486,8 +504,10 @@ export type SourceInput = {
   readonly uri: string;
 };
 
-/** A version that gets a share of the traffic, or a copy of it. Name it by `versionId`, or by `model` and `version` in the deployment's project. */
+/** A version that gets a share of the traffic, or a copy of it. Name it by `versionId`, or by `model` and `version` or `alias` in the deployment's project. */
 export type TargetInput = {
+  /** An alias of the model, in place of `version`: the version that it names now. */
+  readonly alias?: string | null | undefined;
   /** The model's name. */
   readonly model?: string | null | undefined;
   /** Makes the target a shadow: it gets a copy of this percentage of the requests, 0 to 100, and callers do not get its answers. A shadow has weight 0. */
@@ -602,6 +622,52 @@ export type AuditEntriesQueryVariables = Exact<{
 
 
 export type AuditEntriesQuery = { readonly auditEntries: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly at: string, readonly actor: string, readonly action: string, readonly objectType: string, readonly objectId: string, readonly detail: Readonly<Record<string, unknown>> }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
+export type AliasFieldsFragment = { readonly id: string, readonly name: string, readonly movedBy: string, readonly movedAt: string, readonly version: { readonly number: number, readonly state: VersionState }, readonly model: { readonly name: string, readonly project: { readonly name: string } } };
+
+export type AliasesQueryVariables = Exact<{
+  project: string;
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type AliasesQuery = { readonly models: { readonly nodes: ReadonlyArray<{ readonly name: string, readonly aliases: ReadonlyArray<{ readonly id: string, readonly name: string, readonly movedBy: string, readonly movedAt: string, readonly version: { readonly number: number, readonly state: VersionState }, readonly model: { readonly name: string, readonly project: { readonly name: string } } }> }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
+export type AliasesOfModelQueryVariables = Exact<{
+  name: string;
+  project: string;
+}>;
+
+
+export type AliasesOfModelQuery = { readonly model: { readonly aliases: ReadonlyArray<{ readonly id: string, readonly name: string, readonly movedBy: string, readonly movedAt: string, readonly version: { readonly number: number, readonly state: VersionState }, readonly model: { readonly name: string, readonly project: { readonly name: string } } }> } | null };
+
+export type AliasMovesQueryVariables = Exact<{
+  model: string;
+  name: string;
+  project: string;
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type AliasMovesQuery = { readonly alias: { readonly moves: { readonly nodes: ReadonlyArray<{ readonly number: number, readonly actor: string, readonly reason: string, readonly at: string, readonly from: { readonly number: number } | null, readonly to: { readonly number: number } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } } | null };
+
+export type VersionByAliasQueryVariables = Exact<{
+  model: string;
+  project: string;
+  alias: string;
+}>;
+
+
+export type VersionByAliasQuery = { readonly version: { readonly aliases: ReadonlyArray<string>, readonly createdBy: string, readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly runtimeOptions: Readonly<Record<string, unknown>>, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly parent: { readonly number: number } | null, readonly lineage: { readonly hyperparameters: Readonly<Record<string, unknown>> | null, readonly metrics: Readonly<Record<string, unknown>> | null, readonly dataset: { readonly name: string, readonly uri: string | null, readonly digest: string | null } | null, readonly source: { readonly uri: string, readonly revision: string | null } | null }, readonly files: ReadonlyArray<{ readonly path: string, readonly digest: string, readonly sizeBytes: string }>, readonly sample: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number>, readonly data: unknown }> | null, readonly deployments: ReadonlyArray<{ readonly name: string, readonly phase: DeploymentPhase }>, readonly model: { readonly name: string, readonly project: { readonly name: string } }, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null } | null };
+
+export type SetAliasMutationVariables = Exact<{
+  input: SetAliasInput;
+}>;
+
+
+export type SetAliasMutation = { readonly setAlias: { readonly alias: { readonly id: string, readonly name: string, readonly movedBy: string, readonly movedAt: string, readonly version: { readonly number: number, readonly state: VersionState }, readonly model: { readonly name: string, readonly project: { readonly name: string } } } | null, readonly userErrors: ReadonlyArray<{ readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> }> } };
 
 export type UserErrorFieldsFragment = { readonly code: ErrorCode, readonly message: string, readonly field: ReadonlyArray<string> };
 
@@ -731,7 +797,7 @@ export type LineageFieldsFragment = { readonly hyperparameters: Readonly<Record<
 
 export type VersionSummaryFragment = { readonly id: string, readonly number: number, readonly state: VersionState, readonly format: string, readonly runtime: string, readonly digest: string, readonly description: string, readonly createdAt: string, readonly createdBy: string, readonly reason: string | null, readonly lineage: { readonly hyperparameters: Readonly<Record<string, unknown>> | null, readonly metrics: Readonly<Record<string, unknown>> | null, readonly dataset: { readonly name: string, readonly uri: string | null, readonly digest: string | null } | null, readonly source: { readonly uri: string, readonly revision: string | null } | null }, readonly model: { readonly name: string, readonly project: { readonly name: string } } };
 
-export type VersionDetailFragment = { readonly createdBy: string, readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly runtimeOptions: Readonly<Record<string, unknown>>, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly parent: { readonly number: number } | null, readonly lineage: { readonly hyperparameters: Readonly<Record<string, unknown>> | null, readonly metrics: Readonly<Record<string, unknown>> | null, readonly dataset: { readonly name: string, readonly uri: string | null, readonly digest: string | null } | null, readonly source: { readonly uri: string, readonly revision: string | null } | null }, readonly files: ReadonlyArray<{ readonly path: string, readonly digest: string, readonly sizeBytes: string }>, readonly sample: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number>, readonly data: unknown }> | null, readonly deployments: ReadonlyArray<{ readonly name: string, readonly phase: DeploymentPhase }>, readonly model: { readonly name: string, readonly project: { readonly name: string } }, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null };
+export type VersionDetailFragment = { readonly aliases: ReadonlyArray<string>, readonly createdBy: string, readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly runtimeOptions: Readonly<Record<string, unknown>>, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly parent: { readonly number: number } | null, readonly lineage: { readonly hyperparameters: Readonly<Record<string, unknown>> | null, readonly metrics: Readonly<Record<string, unknown>> | null, readonly dataset: { readonly name: string, readonly uri: string | null, readonly digest: string | null } | null, readonly source: { readonly uri: string, readonly revision: string | null } | null }, readonly files: ReadonlyArray<{ readonly path: string, readonly digest: string, readonly sizeBytes: string }>, readonly sample: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number>, readonly data: unknown }> | null, readonly deployments: ReadonlyArray<{ readonly name: string, readonly phase: DeploymentPhase }>, readonly model: { readonly name: string, readonly project: { readonly name: string } }, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null };
 
 export type DeploymentDetailFragment = { readonly createdBy: string, readonly id: string, readonly name: string, readonly endpoint: string, readonly generation: number, readonly observedGeneration: number, readonly phase: DeploymentPhase, readonly scaledReplicas: number | null, readonly createdAt: string, readonly updatedAt: string, readonly project: { readonly name: string }, readonly replicas: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly state: ReplicaState, readonly pid: number | null, readonly backend: string | null, readonly readyAt: string | null, readonly reason: string | null, readonly version: { readonly number: number } }> }, readonly scalingPolicy: { readonly minReplicas: number, readonly maxReplicas: number, readonly targetInFlight: number, readonly windowMs: number, readonly scaleDownWindowMs: number, readonly generation: number } | null, readonly conditions: ReadonlyArray<{ readonly type: ConditionType, readonly status: ConditionStatus, readonly reason: string, readonly message: string, readonly lastTransitionAt: string }>, readonly spec: { readonly replicas: number, readonly timeoutMs: number, readonly maxConcurrency: number, readonly maxQueue: number, readonly batching: BatchingMode, readonly maxBatchSize: number, readonly maxDelayMs: number, readonly stickyHeader: string | null, readonly threads: number, readonly memoryLimitBytes: string | null }, readonly targets: ReadonlyArray<{ readonly weight: number, readonly shadowPercent: number, readonly batching: { readonly enabled: boolean, readonly reason: string, readonly maxBatchSize: number | null, readonly maxDelayMs: number | null }, readonly version: { readonly id: string, readonly number: number, readonly state: VersionState, readonly model: { readonly id: string, readonly name: string } } }> };
 
@@ -783,7 +849,7 @@ export type VersionQueryVariables = Exact<{
 }>;
 
 
-export type VersionQuery = { readonly version: { readonly createdBy: string, readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly runtimeOptions: Readonly<Record<string, unknown>>, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly parent: { readonly number: number } | null, readonly lineage: { readonly hyperparameters: Readonly<Record<string, unknown>> | null, readonly metrics: Readonly<Record<string, unknown>> | null, readonly dataset: { readonly name: string, readonly uri: string | null, readonly digest: string | null } | null, readonly source: { readonly uri: string, readonly revision: string | null } | null }, readonly files: ReadonlyArray<{ readonly path: string, readonly digest: string, readonly sizeBytes: string }>, readonly sample: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number>, readonly data: unknown }> | null, readonly deployments: ReadonlyArray<{ readonly name: string, readonly phase: DeploymentPhase }>, readonly model: { readonly name: string, readonly project: { readonly name: string } }, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null } | null };
+export type VersionQuery = { readonly version: { readonly aliases: ReadonlyArray<string>, readonly createdBy: string, readonly id: string, readonly number: number, readonly state: VersionState, readonly reason: string | null, readonly logTail: string | null, readonly description: string, readonly format: string, readonly runtime: string, readonly digest: string, readonly runtimeOptions: Readonly<Record<string, unknown>>, readonly loadMs: number | null, readonly memoryBytes: string | null, readonly createdAt: string, readonly validatedAt: string | null, readonly parent: { readonly number: number } | null, readonly lineage: { readonly hyperparameters: Readonly<Record<string, unknown>> | null, readonly metrics: Readonly<Record<string, unknown>> | null, readonly dataset: { readonly name: string, readonly uri: string | null, readonly digest: string | null } | null, readonly source: { readonly uri: string, readonly revision: string | null } | null }, readonly files: ReadonlyArray<{ readonly path: string, readonly digest: string, readonly sizeBytes: string }>, readonly sample: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number>, readonly data: unknown }> | null, readonly deployments: ReadonlyArray<{ readonly name: string, readonly phase: DeploymentPhase }>, readonly model: { readonly name: string, readonly project: { readonly name: string } }, readonly signature: { readonly inputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }>, readonly outputs: ReadonlyArray<{ readonly name: string, readonly datatype: string, readonly shape: ReadonlyArray<number> | null }> } | null, readonly backend: { readonly name: string, readonly library: string | null } | null, readonly rowIndependence: { readonly verdict: RowIndependenceVerdict, readonly reason: string } | null } | null };
 
 export type DeploymentsQueryVariables = Exact<{
   project?: string | null | undefined;
@@ -1060,6 +1126,24 @@ export const TokenFieldsFragmentDoc = new TypedDocumentString(`
   revokedAt
 }
     `, {"fragmentName":"TokenFields"}) as unknown as TypedDocumentString<TokenFieldsFragment, unknown>;
+export const AliasFieldsFragmentDoc = new TypedDocumentString(`
+    fragment AliasFields on Alias {
+  id
+  name
+  movedBy
+  movedAt
+  version {
+    number
+    state
+  }
+  model {
+    name
+    project {
+      name
+    }
+  }
+}
+    `, {"fragmentName":"AliasFields"}) as unknown as TypedDocumentString<AliasFieldsFragment, unknown>;
 export const UserErrorFieldsFragmentDoc = new TypedDocumentString(`
     fragment UserErrorFields on UserError {
   code
@@ -1180,6 +1264,7 @@ export const VersionFieldsFragmentDoc = new TypedDocumentString(`
 export const VersionDetailFragmentDoc = new TypedDocumentString(`
     fragment VersionDetail on Version {
   ...VersionFields
+  aliases
   createdBy
   parent {
     number
@@ -1565,6 +1650,204 @@ export const AuditEntriesDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<AuditEntriesQuery, AuditEntriesQueryVariables>;
+export const AliasesDocument = new TypedDocumentString(`
+    query Aliases($project: String!, $first: Int!, $after: String) {
+  models(project: $project, first: $first, after: $after) {
+    nodes {
+      name
+      aliases {
+        ...AliasFields
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    fragment AliasFields on Alias {
+  id
+  name
+  movedBy
+  movedAt
+  version {
+    number
+    state
+  }
+  model {
+    name
+    project {
+      name
+    }
+  }
+}`) as unknown as TypedDocumentString<AliasesQuery, AliasesQueryVariables>;
+export const AliasesOfModelDocument = new TypedDocumentString(`
+    query AliasesOfModel($name: String!, $project: String!) {
+  model(name: $name, project: $project) {
+    aliases {
+      ...AliasFields
+    }
+  }
+}
+    fragment AliasFields on Alias {
+  id
+  name
+  movedBy
+  movedAt
+  version {
+    number
+    state
+  }
+  model {
+    name
+    project {
+      name
+    }
+  }
+}`) as unknown as TypedDocumentString<AliasesOfModelQuery, AliasesOfModelQueryVariables>;
+export const AliasMovesDocument = new TypedDocumentString(`
+    query AliasMoves($model: String!, $name: String!, $project: String!, $first: Int!, $after: String) {
+  alias(model: $model, name: $name, project: $project) {
+    moves(first: $first, after: $after) {
+      nodes {
+        number
+        actor
+        reason
+        at
+        from {
+          number
+        }
+        to {
+          number
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AliasMovesQuery, AliasMovesQueryVariables>;
+export const VersionByAliasDocument = new TypedDocumentString(`
+    query VersionByAlias($model: String!, $project: String!, $alias: String!) {
+  version(model: $model, project: $project, alias: $alias) {
+    ...VersionDetail
+  }
+}
+    fragment LineageFields on Lineage {
+  dataset {
+    name
+    uri
+    digest
+  }
+  hyperparameters
+  metrics
+  source {
+    uri
+    revision
+  }
+}
+fragment VersionDetail on Version {
+  ...VersionFields
+  aliases
+  createdBy
+  parent {
+    number
+  }
+  lineage {
+    ...LineageFields
+  }
+  files {
+    path
+    digest
+    sizeBytes
+  }
+  sample {
+    name
+    datatype
+    shape
+    data
+  }
+  deployments {
+    name
+    phase
+  }
+  model {
+    name
+    project {
+      name
+    }
+  }
+}
+fragment VersionFields on Version {
+  id
+  number
+  state
+  reason
+  logTail
+  description
+  format
+  runtime
+  digest
+  signature {
+    inputs {
+      name
+      datatype
+      shape
+    }
+    outputs {
+      name
+      datatype
+      shape
+    }
+  }
+  runtimeOptions
+  backend {
+    name
+    library
+  }
+  rowIndependence {
+    verdict
+    reason
+  }
+  loadMs
+  memoryBytes
+  createdAt
+  validatedAt
+}`) as unknown as TypedDocumentString<VersionByAliasQuery, VersionByAliasQueryVariables>;
+export const SetAliasDocument = new TypedDocumentString(`
+    mutation SetAlias($input: SetAliasInput!) {
+  setAlias(input: $input) {
+    alias {
+      ...AliasFields
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment AliasFields on Alias {
+  id
+  name
+  movedBy
+  movedAt
+  version {
+    number
+    state
+  }
+  model {
+    name
+    project {
+      name
+    }
+  }
+}
+fragment UserErrorFields on UserError {
+  code
+  message
+  field
+}`) as unknown as TypedDocumentString<SetAliasMutation, SetAliasMutationVariables>;
 export const EventCursorDocument = new TypedDocumentString(`
     query EventCursor {
   eventCursor
@@ -2316,6 +2599,7 @@ export const VersionDocument = new TypedDocumentString(`
 }
 fragment VersionDetail on Version {
   ...VersionFields
+  aliases
   createdBy
   parent {
     number

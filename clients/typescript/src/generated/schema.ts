@@ -142,6 +142,91 @@ export type AlertState =
   /** The condition ended, or its rule, monitor or deployment was deleted. `resolvedReason` says which. */
   | 'RESOLVED';
 
+/** A name of a version that can be moved to another version of its model. */
+export type Alias = Node & {
+  /** Opaque and stable. */
+  readonly id: Scalars['ID']['output'];
+  /** The model it belongs to. */
+  readonly model: Model;
+  /** When it was moved last. */
+  readonly movedAt: Scalars['DateTimeISO']['output'];
+  /** Who moved it last. */
+  readonly movedBy: Scalars['String']['output'];
+  /** Its history, newest first. */
+  readonly moves: AliasMoveConnection;
+  /** Unique in its model: `champion`. */
+  readonly name: Scalars['String']['output'];
+  /** The version that it names. */
+  readonly version: Version;
+};
+
+
+/** A name of a version that can be moved to another version of its model. */
+export type AliasMovesArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  first?: Scalars['Int']['input'];
+};
+
+/** An alias was created or moved. */
+export type AliasEvent = Event & {
+  /** Who made the change: `token:<name>` for a caller, `system:<part>` for Pilothouse itself. */
+  readonly actor: Scalars['String']['output'];
+  /** When the change was made. */
+  readonly at: Scalars['DateTimeISO']['output'];
+  /** Give this cursor as `after` to continue after this event. */
+  readonly cursor: Scalars['String']['output'];
+  /** What happened, as text for people. */
+  readonly message: Scalars['String']['output'];
+  /** Data of the event. Its fields depend on the topic. */
+  readonly payload: Scalars['JSONObject']['output'];
+  /** Id of the object that the event is about. `node(id)` takes it. */
+  readonly subjectId: Scalars['ID']['output'];
+  /** The kind of the event, such as `REPLICA_READY`. */
+  readonly type: Scalars['String']['output'];
+};
+
+/** One move of an alias. */
+export type AliasMove = {
+  /** Who moved it. */
+  readonly actor: Scalars['String']['output'];
+  /** When. */
+  readonly at: Scalars['DateTimeISO']['output'];
+  /** The version that it named before; null for the first move. */
+  readonly from?: Maybe<Version>;
+  /** Its number in the alias, from 1 on without a gap. */
+  readonly number: Scalars['Int']['output'];
+  /** Why; may be empty. */
+  readonly reason: Scalars['String']['output'];
+  /** The version that it named from then on. */
+  readonly to: Version;
+};
+
+/** A page of AliasMove objects. */
+export type AliasMoveConnection = {
+  /** The objects, each with its cursor. */
+  readonly edges: ReadonlyArray<AliasMoveEdge>;
+  /** The objects themselves. */
+  readonly nodes: ReadonlyArray<AliasMove>;
+  /** Position of this page. */
+  readonly pageInfo: PageInfo;
+};
+
+/** A AliasMove in a connection. */
+export type AliasMoveEdge = {
+  /** Give this cursor as `after` to get the objects after this one. */
+  readonly cursor: Scalars['String']['output'];
+  /** The AliasMove. */
+  readonly node: AliasMove;
+};
+
+/** What a mutation made of an alias. */
+export type AliasPayload = {
+  /** The alias as it is now; null when nothing was changed. */
+  readonly alias?: Maybe<Alias>;
+  /** Why nothing was changed; empty when the mutation did what it was asked. */
+  readonly userErrors: ReadonlyArray<UserError>;
+};
+
 /** Changes the configuration to match documents. */
 export type ApplyConfigInput = {
   /** Documents of `pilothouse.yaml`, at most 1,000. A field that is left out keeps its value. A new object gets the default. */
@@ -878,6 +963,8 @@ export type EventEdge = {
 export type EventTopic =
   /** Alerts: fired and resolved. */
   | 'ALERT'
+  /** Aliases: created and moved. */
+  | 'ALIAS'
   /** Deployments: each step. */
   | 'DEPLOYMENT'
   /** Versions: each step of their validation. */
@@ -966,6 +1053,8 @@ export type LogPage = {
 
 /** A named series of versions in a project. */
 export type Model = Node & {
+  /** Its aliases, by name; at most 100. */
+  readonly aliases: ReadonlyArray<Alias>;
   /** When it was created. */
   readonly createdAt: Scalars['DateTimeISO']['output'];
   /** Who created it. */
@@ -1190,6 +1279,8 @@ export type Mutation = {
   readonly runMonitor: MonitorRunPayload;
   /** Changes the number of replicas of each target. */
   readonly scale: DeploymentPayload;
+  /** Creates an alias, or moves it to another version. Deployments keep the version that they were deployed with. */
+  readonly setAlias: AliasPayload;
   /** Creates or replaces a deployment's scaling policy. A number of replicas outside its limits is corrected at once. */
   readonly setScalingPolicy: ScalingPolicyPayload;
   /** Changes an alert rule. A field that is left out keeps its value. */
@@ -1285,6 +1376,11 @@ export type MutationRunMonitorArgs = {
 
 export type MutationScaleArgs = {
   input: ScaleInput;
+};
+
+
+export type MutationSetAliasArgs = {
+  input: SetAliasInput;
 };
 
 
@@ -1393,6 +1489,8 @@ export type ProjectPayload = {
 export type Query = {
   /** Alerts, the one that fired last first. */
   readonly alerts: AlertConnection;
+  /** An alias by its name; null where there is none. */
+  readonly alias?: Maybe<Alias>;
   /** An artifact by its digest. Null if no such file was uploaded. */
   readonly artifact?: Maybe<Artifact>;
   /** The audit log, newest first. */
@@ -1425,7 +1523,7 @@ export type Query = {
   readonly projects: ProjectConnection;
   /** All tokens, including revoked ones, newest first. */
   readonly tokens: TokenConnection;
-  /** A version by its number. Null if there is none. */
+  /** A version by its number, or by an alias of its model. Null if there is none. */
   readonly version?: Maybe<Version>;
   /** The versions of a model, newest first. */
   readonly versions: VersionConnection;
@@ -1441,6 +1539,13 @@ export type QueryAlertsArgs = {
   deployment?: InputMaybe<DeploymentRefInput>;
   first?: Scalars['Int']['input'];
   state?: InputMaybe<AlertState>;
+};
+
+
+export type QueryAliasArgs = {
+  model: Scalars['String']['input'];
+  name: Scalars['String']['input'];
+  project?: Scalars['String']['input'];
 };
 
 
@@ -1544,8 +1649,9 @@ export type QueryTokensArgs = {
 
 
 export type QueryVersionArgs = {
+  alias?: InputMaybe<Scalars['String']['input']>;
   model: Scalars['String']['input'];
-  number: Scalars['Int']['input'];
+  number?: InputMaybe<Scalars['Int']['input']>;
   project?: Scalars['String']['input'];
 };
 
@@ -1974,6 +2080,24 @@ export type ServingVersion = {
   readonly weight: Scalars['Int']['output'];
 };
 
+/** Creates an alias, or moves it to another version. */
+export type SetAliasInput = {
+  /** Number of the version that the caller believes it to name; 0 for "does not exist". Another one is a CONFLICT. */
+  readonly expectedVersion?: InputMaybe<Scalars['Int']['input']>;
+  /** A repetition with the same key answers the same and does nothing. */
+  readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+  /** The model's name. */
+  readonly model: Scalars['String']['input'];
+  /** The alias: 1 to 63 of a-z, 0-9 and "-"; it begins and ends with a letter or digit. */
+  readonly name: Scalars['String']['input'];
+  /** The project's name. */
+  readonly project?: Scalars['String']['input'];
+  /** Why, for its history. */
+  readonly reason?: Scalars['String']['input'];
+  /** Number of the version that it names from now on. The version must be READY. */
+  readonly version: Scalars['Int']['input'];
+};
+
 /** Creates or replaces a deployment's scaling policy. A number of replicas outside its limits is corrected at once. */
 export type SetScalingPolicyInput = {
   /** Which deployment. */
@@ -2119,8 +2243,10 @@ export type TargetBatching = {
   readonly reason: Scalars['String']['output'];
 };
 
-/** A version that gets a share of the traffic, or a copy of it. Name it by `versionId`, or by `model` and `version` in the deployment's project. */
+/** A version that gets a share of the traffic, or a copy of it. Name it by `versionId`, or by `model` and `version` or `alias` in the deployment's project. */
 export type TargetInput = {
+  /** An alias of the model, in place of `version`: the version that it names now. */
+  readonly alias?: InputMaybe<Scalars['String']['input']>;
   /** The model's name. */
   readonly model?: InputMaybe<Scalars['String']['input']>;
   /** Makes the target a shadow: it gets a copy of this percentage of the requests, 0 to 100, and callers do not get its answers. A shadow has weight 0. */
@@ -2327,6 +2453,8 @@ export type UserError = {
 
 /** An immutable version of a model. */
 export type Version = Node & {
+  /** Names of the aliases that name it now. */
+  readonly aliases: ReadonlyArray<Scalars['String']['output']>;
   /** The backend that validated the version. Replicas use only this backend, and fail if it is not available. Null unless READY, and for versions validated before Pilothouse recorded it; replicas of those use the fastest available backend. */
   readonly backend?: Maybe<Backend>;
   /** The versions that were made from it, newest first. */

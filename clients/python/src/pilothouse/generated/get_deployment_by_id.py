@@ -25,6 +25,7 @@ class GetDeploymentByIdNodeNode(BaseModel):
     typename__: Literal[
         "Alert",
         "AlertRule",
+        "Alias",
         "Artifact",
         "Model",
         "Monitor",

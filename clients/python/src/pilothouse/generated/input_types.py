@@ -193,8 +193,10 @@ class SourceInput(BaseModel):
 
 
 class TargetInput(BaseModel):
-    """One version that gets a share of the traffic, or a copy of it: by `versionId`, or by `model` and `version` in the deployment's project."""
+    """One version that gets a share of the traffic, or a copy of it: by `versionId`, or by `model` and `version` or `alias` in the deployment's project."""
 
+    alias: Optional[str] = None
+    "An alias of the model, in place of `version`: the version that it names now."
     model: Optional[str] = None
     "The model's name."
     shadow_percent: float = Field(alias="shadowPercent", default=0)
