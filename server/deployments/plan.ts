@@ -218,10 +218,10 @@ export function isRouted(world: World, wanted: WantedGeneration): boolean {
   return world.route?.generation === wanted.generation && world.gateways.length > 0 && world.gateways.every((g) => g.acknowledgedVersion >= world.routeVersion);
 }
 
-function surplusReason(world: World, replica: ReplicaView): string {
-  const wanted = [...world.desired.targets, ...(world.routed?.targets ?? [])];
-  if (wanted.some((t) => isAlike(t, replica))) return 'fewer replicas are wanted';
-  return `generation ${world.desired.generation} does not want it`;
+function surplusReason({ desired, routed, rollout }: World, replica: ReplicaView): string {
+  const isOf = (wanted: WantedGeneration | null): boolean => wanted?.targets.some((target) => isAlike(target, replica)) ?? false;
+  if (!isOf(desired)) return `generation ${desired.generation} does not want it`;
+  return rollout.state === 'FAILED' && !isOf(routed) ? `the rollout of generation ${desired.generation} failed` : 'fewer replicas are wanted';
 }
 
 /** READY before the rest, older before newer: what serves longest is kept. */
