@@ -21,7 +21,8 @@ export function toRef({ id, project, name }: DeploymentRefInput, ...field: strin
 }
 
 @InputType({
-  description: "A version that gets a share of the traffic, or a copy of it. Name it by `versionId`, or by `model` and `version` or `alias` in the deployment's project.",
+  description:
+    "A version that gets a share of the traffic, or a copy of it. Name it by `versionId`, or by `model` and `version` or `alias` in the deployment's project.",
 })
 export class TargetInput {
   @Field(() => ID, { nullable: true, description: "The version's id." }) versionId?: string | null;
