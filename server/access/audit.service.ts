@@ -3,7 +3,7 @@ import type { DataSource } from 'typeorm';
 import { MAX_PAGE, type Page, type PageArgs } from '../database/pagination.js';
 import { unstorable } from '../database/storable-text.js';
 import { DomainError } from '../errors.js';
-import { AuditEntryEntity } from './access.entities.js';
+import { AuditEntryEntity } from '../database/change.entities.js';
 
 export interface AuditFilter {
   readonly object?: { readonly type: string; readonly id: string } | undefined;

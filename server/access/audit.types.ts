@@ -3,7 +3,7 @@ import { ArgsType, Field, ID, ObjectType } from 'type-graphql';
 import { ConnectionArgs, connectionType } from '../api/conventions.types.js';
 import { toNodeId } from '../api/node-id.js';
 import { JsonObjectScalar } from '../api/scalars.js';
-import type { AuditEntryEntity } from './access.entities.js';
+import type { AuditEntryEntity } from '../database/change.entities.js';
 
 @ObjectType('AuditEntry', {
   description: 'One recorded change: who did what to which object. It is written in the transaction of the change and never altered.',

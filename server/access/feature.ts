@@ -1,4 +1,5 @@
-import { ApiTokenEntity, AuditEntryEntity, IdempotencyRecordEntity } from './access.entities.js';
+import { AuditEntryEntity } from '../database/change.entities.js';
+import { ApiTokenEntity, IdempotencyRecordEntity } from './access.entities.js';
 
 /** Tokens, the audit log, idempotency keys. */
 export const access = {

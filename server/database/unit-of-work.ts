@@ -4,9 +4,8 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
-import { AuditEntryEntity } from '../access/access.entities.js';
-import { EventEntity } from '../events/event.entities.js';
 import type { Topic, Topics } from '../events/topics.js';
+import { AuditEntryEntity, EventEntity } from './change.entities.js';
 import { NOTIFICATION } from './notification-names.js';
 import { aboutToCommit, outcomeOf, type Commit, type WrittenRow } from './commit-outcome.js';
 import type { Notifier } from './notifications.js';

@@ -1,4 +1,5 @@
-import { EventEntity, EventFeedEntity } from './event.entities.js';
+import { EventEntity } from '../database/change.entities.js';
+import { EventFeedEntity } from './event.entities.js';
 
 /** The durable feed. */
 export const events = {

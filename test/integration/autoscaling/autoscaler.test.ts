@@ -1,11 +1,10 @@
 /** Scaling policies on a real database, from windows as gateways write them; time is the test's. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AuditEntryEntity } from '../../../server/access/access.entities.js';
+import { AuditEntryEntity, EventEntity } from '../../../server/database/change.entities.js';
 import { ScalingDecisionEntity } from '../../../server/autoscaling/autoscaling.entities.js';
 import { pruneDecisions } from '../../../server/autoscaling/decision-retention.js';
 import type { SetScalingPolicyRequest } from '../../../server/autoscaling/scaling-policy.service.js';
 import { NotLeaderError } from '../../../server/database/leadership.js';
-import { EventEntity } from '../../../server/events/event.entities.js';
 import { countStatements } from '../../support/count-statements.js';
 import { eventually } from '../../support/eventually.js';
 import { ACTOR, leads, lost, MonitoredWorld, type TestDeployment } from '../../support/monitored-world.js';

@@ -2,8 +2,7 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NotLeaderError } from '../../../server/database/leadership.js';
-import { EventEntity } from '../../../server/events/event.entities.js';
-import { AuditEntryEntity } from '../../../server/access/access.entities.js';
+import { AuditEntryEntity, EventEntity } from '../../../server/database/change.entities.js';
 import { MonitorScheduler } from '../../../server/monitoring/monitor-scheduler.js';
 import { AlertEntity, MonitorEntity, MonitorRunEntity } from '../../../server/monitoring/monitoring.entities.js';
 import type { CreateAlertRuleRequest, CreateMonitorRequest } from '../../../server/monitoring/monitor.service.js';

@@ -5,7 +5,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { artifactUpload } from '../../../server/api/artifact-upload.js';
+import { artifactUpload } from '../../../server/registry/artifact-upload.js';
 import { ArtifactService } from '../../../server/registry/artifact.service.js';
 import { artifactId, sha256 } from '../../../server/registry/digest.js';
 import { FileArtifactStore } from '../../../server/registry/file-artifact-store.js';

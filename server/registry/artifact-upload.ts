@@ -6,9 +6,9 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyError, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { DomainError } from '../errors.js';
-import type { ArtifactService } from '../registry/artifact.service.js';
-import { expectDigest } from '../registry/digest.js';
-import { discard } from './discard.js';
+import type { ArtifactService } from './artifact.service.js';
+import { expectDigest } from './digest.js';
+import { discard } from '../api/discard.js';
 
 export interface ArtifactUploadOptions {
   readonly artifacts: ArtifactService;
