@@ -1,8 +1,8 @@
 /** What every command works with: its flags, the server, and what it prints. */
-import { PilothouseClient, type Document } from '../typescript/src/client.js';
 import { findServer, type Connection } from './connection.js';
-import { EXIT, CommandError, isUnreachable } from './exit-codes.js';
+import { EXIT, CommandError } from './exit-codes.js';
 import type { Output } from './output.js';
+import { TrackedClient } from './tracked-client.js';
 
 export interface GlobalOptions {
   readonly url?: string;
@@ -14,30 +14,21 @@ export interface GlobalOptions {
   readonly debug?: boolean;
 }
 
-/** Knows whether the server has ever answered, and whether it answers now. Every request ends with the command's own deadline. */
-export class TrackedClient extends PilothouseClient {
-  reached = false;
-  away = false;
-  deadline: AbortSignal | undefined;
+/** How long a command waits where --timeout does not say. */
+const DEFAULT_TIMEOUT_MS = 600_000;
 
-  override async request<R, V>(document: Document<R, V>, variables?: V, signal?: AbortSignal): Promise<R> {
-    try {
-      const result = await super.request(document, variables, signal ?? this.deadline);
-      this.reached = true;
-      this.away = false;
-      return result;
-    } catch (error) {
-      this.away = isUnreachable(error);
-      if (!this.away) this.reached = true;
-      throw error;
-    }
-  }
+interface FollowPatience {
+  readonly patienceMs: number;
+  readonly onBreak: (reason: string) => void;
+  readonly signal?: AbortSignal;
 }
 
 export class Session {
   private found: Connection | undefined;
   private opened: TrackedClient | undefined;
   private timer: NodeJS.Timeout | undefined;
+  /** What the server has confirmed so far, for the message of a timeout: `reader:3 was made`. */
+  confirmed = '';
 
   constructor(
     readonly options: GlobalOptions,
@@ -51,7 +42,7 @@ export class Session {
 
   get client(): TrackedClient {
     if (!this.opened) {
-      this.opened = new TrackedClient(this.connection);
+      this.opened = new TrackedClient(this.connection, { deadline: () => this.deadline(), note: (text) => this.output.note(text) });
       if (this.options.timeout !== undefined) this.startTimeout(this.options.timeout);
     }
     return this.opened;
@@ -61,10 +52,16 @@ export class Session {
     return this.options.project ?? 'default';
   }
 
+  /** How to follow a stream: until --timeout, and over a server that goes away for that long. */
+  get following(): FollowPatience {
+    const { deadline: signal, onBreak } = this.client;
+    const { timeout } = this.options;
+    return { patienceMs: timeout ?? 60_000, onBreak, ...(timeout !== undefined && signal && { signal }) };
+  }
+
   /** The signal that ends the command's work when --timeout passes. */
-  deadline(defaultMs: number): AbortSignal {
-    const { client } = this;
-    return client.deadline ?? this.startTimeout(defaultMs);
+  deadline(): AbortSignal {
+    return this.client.deadline ?? this.startTimeout(DEFAULT_TIMEOUT_MS);
   }
 
   async close(): Promise<void> {
@@ -73,18 +70,21 @@ export class Session {
   }
 
   private startTimeout(timeoutMs: number): AbortSignal {
-    const client = this.opened!;
     const controller = new AbortController();
-    client.deadline = controller.signal;
+    this.opened!.deadline = controller.signal;
     this.timer = setTimeout(() => {
-      const seconds = Math.round(timeoutMs / 100) / 10;
-      const unreachable = client.away || !client.reached;
-      controller.abort(
-        unreachable
-          ? new CommandError(EXIT.unreachable, `${client.url} could not be reached within ${seconds} s; the command may have taken effect`)
-          : new CommandError(EXIT.timeout, `not finished after ${seconds} s (--timeout); the server goes on with it`),
-      );
+      void this.timeoutError(timeoutMs).then((error) => controller.abort(error));
     }, timeoutMs);
     return controller.signal;
+  }
+
+  private async timeoutError(timeoutMs: number): Promise<CommandError> {
+    const seconds = `${Math.round(timeoutMs / 100) / 10} s`;
+    const known = this.confirmed && `; ${this.confirmed}`;
+    if (await this.client.answers()) return new CommandError(EXIT.timeout, `not finished after ${seconds} (--timeout)${known}; the server goes on with it`);
+    return new CommandError(
+      EXIT.unreachable,
+      `${this.client.url} could not be reached within ${seconds}${known || '; the command may have taken effect'}; repeat the command once the server is back`,
+    );
   }
 }

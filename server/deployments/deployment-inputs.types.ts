@@ -42,6 +42,8 @@ export class TargetInput {
   shadowPercent!: number;
 }
 
+const KEY = { nullable: true, description: 'A repeated call with the same key returns the same answer and does nothing.' };
+
 @InputType({ description: 'Creates a deployment, or changes its spec. A field that is left out keeps its value; a new deployment gets the default.' })
 export class DeployInput {
   @Field(() => String, { defaultValue: 'default', description: "The project's name." }) project!: string;
@@ -90,8 +92,7 @@ export class DeployInput {
     description: 'The generation that the caller read, or 0 for "does not exist". Any other current generation gives CONFLICT.',
   })
   expectedGeneration?: number | null;
-  @Field(() => String, { nullable: true, description: 'A repeated call with the same key returns the same answer and does nothing.' }) idempotencyKey?:
-    string | null;
+  @Field(() => String, KEY) idempotencyKey?: string | null;
 }
 
 @InputType({ description: 'Changes the number of replicas.' })
@@ -101,6 +102,7 @@ export class ScaleInput {
   @Field(() => String, { defaultValue: '', description: 'Reason for the change, stored with the revision.' }) reason!: string;
   @Field(() => Int, { nullable: true, description: 'The generation that the caller read. Any other current generation gives CONFLICT.' }) expectedGeneration?:
     number | null;
+  @Field(() => String, KEY) idempotencyKey?: string | null;
 }
 
 @InputType({ description: 'Restores the spec of an earlier revision, as a new revision.' })
@@ -111,6 +113,7 @@ export class RollbackInput {
   @Field(() => String, { defaultValue: '', description: 'Reason for the change, stored with the revision.' }) reason!: string;
   @Field(() => Int, { nullable: true, description: 'The generation that the caller read. Any other current generation gives CONFLICT.' }) expectedGeneration?:
     number | null;
+  @Field(() => String, KEY) idempotencyKey?: string | null;
 }
 
 @InputType({ description: 'Deletes a deployment: its route is removed, and its replicas drain and stop.' })
@@ -119,6 +122,7 @@ export class DeleteDeploymentInput {
   @Field(() => String, { defaultValue: '', description: 'Reason for the change, stored with the audit entry.' }) reason!: string;
   @Field(() => Int, { nullable: true, description: 'The generation that the caller read. Any other current generation gives CONFLICT.' }) expectedGeneration?:
     number | null;
+  @Field(() => String, KEY) idempotencyKey?: string | null;
 }
 
 @ObjectType('DeploymentPayload', { description: 'What a mutation made of a deployment.' })

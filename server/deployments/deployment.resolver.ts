@@ -93,11 +93,17 @@ export class DeploymentResolver {
     @Arg('input', () => ScaleInput, { description: 'The deployment, and the number of replicas.' }) input: ScaleInput,
     @Ctx() { actor, events }: ApiContext,
   ): Promise<DeploymentPayload> {
-    const { replicas, expectedGeneration } = input;
+    const { replicas, expectedGeneration, idempotencyKey } = input;
     return payload(async () => {
       const head = await events.head();
       return this.answer(
-        await this.service.scale(actor, { ref: toRef(input.deployment, 'deployment'), replicas, reason: checkReason(input.reason), expectedGeneration }),
+        await this.service.scale(actor, {
+          ref: toRef(input.deployment, 'deployment'),
+          replicas,
+          reason: checkReason(input.reason),
+          expectedGeneration,
+          idempotencyKey,
+        }),
         events,
         head,
       );
@@ -109,11 +115,17 @@ export class DeploymentResolver {
     @Arg('input', () => RollbackInput, { description: 'The deployment, and the revision to go back to.' }) input: RollbackInput,
     @Ctx() { actor, events }: ApiContext,
   ): Promise<DeploymentPayload> {
-    const { toRevision, expectedGeneration } = input;
+    const { toRevision, expectedGeneration, idempotencyKey } = input;
     return payload(async () => {
       const head = await events.head();
       return this.answer(
-        await this.service.rollback(actor, { ref: toRef(input.deployment, 'deployment'), toRevision, reason: checkReason(input.reason), expectedGeneration }),
+        await this.service.rollback(actor, {
+          ref: toRef(input.deployment, 'deployment'),
+          toRevision,
+          reason: checkReason(input.reason),
+          expectedGeneration,
+          idempotencyKey,
+        }),
         events,
         head,
       );
@@ -125,11 +137,11 @@ export class DeploymentResolver {
     @Arg('input', () => DeleteDeploymentInput, { description: 'The deployment to delete.' }) input: DeleteDeploymentInput,
     @Ctx() { actor, events }: ApiContext,
   ): Promise<DeploymentPayload> {
-    const { expectedGeneration } = input;
+    const { expectedGeneration, idempotencyKey } = input;
     return payload(async () => {
       const head = await events.head();
       return this.answer(
-        await this.service.delete(actor, { ref: toRef(input.deployment, 'deployment'), reason: checkReason(input.reason), expectedGeneration }),
+        await this.service.delete(actor, { ref: toRef(input.deployment, 'deployment'), reason: checkReason(input.reason), expectedGeneration, idempotencyKey }),
         events,
         head,
       );

@@ -34,6 +34,7 @@ export interface ChangeRequest {
   readonly ref: DeploymentRef;
   readonly reason: string;
   readonly expectedGeneration?: number | null | undefined;
+  readonly idempotencyKey?: string | null | undefined;
 }
 
 export class DeploymentService {
@@ -98,7 +99,7 @@ export class DeploymentService {
 
   /** Changes the number of replicas of each target. */
   async scale(actor: Actor, request: ChangeRequest & { replicas: number }): Promise<DeploymentEntity> {
-    return this.change(actor, request, async (change, deployment) => {
+    return this.change(actor, 'scale', request, async (change, deployment) => {
       if (deployment.scaledReplicas !== null) {
         throw new DomainError(
           'FAILED_PRECONDITION',
@@ -113,7 +114,7 @@ export class DeploymentService {
 
   /** Makes a new revision with the spec of an earlier one; of the one before, where none is named. */
   async rollback(actor: Actor, request: ChangeRequest & { toRevision?: number | null | undefined }): Promise<DeploymentEntity> {
-    return this.change(actor, request, async (change, deployment) => {
+    return this.change(actor, 'rollback', request, async (change, deployment) => {
       const number = request.toRevision ?? (await previousRevision(change, deployment));
       const revision = await change.manager.findOneBy(RevisionEntity, { deploymentId: deployment.id, number });
       if (!revision) throw new DomainError('NOT_FOUND', `"${deployment.name}" has no revision ${number}; it has 1 to ${deployment.generation}`, ['toRevision']);
@@ -125,7 +126,7 @@ export class DeploymentService {
 
   /** Withdraws the route, drains and stops every replica, then frees the name. */
   async delete(actor: Actor, request: ChangeRequest): Promise<DeploymentEntity> {
-    return this.change(actor, request, async (change, deployment) => {
+    return this.change(actor, 'deleteDeployment', request, async (change, deployment) => {
       await change.manager.update(
         DeploymentEntity,
         { id: deployment.id },
@@ -188,15 +189,24 @@ export class DeploymentService {
     return this.work.manager.createQueryBuilder(DeploymentEntity, 'd').innerJoin('d.project', 'p').where('p.name = :project AND d.name = :name', ref);
   }
 
-  private async change(actor: Actor, request: ChangeRequest, work: (change: Change, deployment: DeploymentEntity) => Promise<void>): Promise<DeploymentEntity> {
-    const { id } = await this.get(request.ref);
-    await this.work.run(actor, async (change) => {
-      const deployment = await change.manager.findOneOrFail(DeploymentEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
-      expectLive(deployment);
-      checkGeneration(deployment, request.expectedGeneration);
-      await work(change, deployment);
-      change.afterCommit(() => this.wake(id));
-    });
+  private async change(
+    actor: Actor,
+    operation: string,
+    request: ChangeRequest,
+    work: (change: Change, deployment: DeploymentEntity) => Promise<void>,
+  ): Promise<DeploymentEntity> {
+    // With a key, by a name whose deployment is gone: a repeated deletion is told of the one that it deleted.
+    const { id } = request.idempotencyKey == null ? await this.get(request.ref) : await this.getEvenDeleted(request.ref);
+    await this.work.run(actor, (change) =>
+      idempotent(change, { operation, key: request.idempotencyKey, input: request }, async () => {
+        const deployment = await change.manager.findOneOrFail(DeploymentEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
+        expectLive(deployment);
+        checkGeneration(deployment, request.expectedGeneration);
+        await work(change, deployment);
+        change.afterCommit(() => this.wake(id));
+        return id;
+      }),
+    );
     return readBack(() => this.get({ id }));
   }
 

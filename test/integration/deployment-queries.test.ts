@@ -177,6 +177,29 @@ test('of two changes that read the same generation, one is a CONFLICT', async ()
   expect(answers.flatMap((answer) => answer.userErrors).map((error) => error.code)).toEqual(['CONFLICT', 'CONFLICT']);
 });
 
+test('scale, rollback and delete with the same key are done once', async () => {
+  const id = (await deploy({ name: 'keyed' })).deployment!.id;
+  await deploy({ name: 'keyed', replicas: 2 });
+  const change = async (mutation: string, type: string, input: object): Promise<Payload> =>
+    (
+      await ask<Record<string, Payload>>(
+        `mutation ($input: ${type}!) { ${mutation}(input: $input) { deployment { id generation } userErrors { code message field } } }`,
+        { input: { deployment: { id }, ...input } },
+      )
+    )[mutation]!;
+  for (const [mutation, type, input, generation] of [
+    ['scale', 'ScaleInput', { replicas: 3, idempotencyKey: 'keyed-scale' }, 3],
+    ['rollback', 'RollbackInput', { expectedGeneration: 3, idempotencyKey: 'keyed-rollback' }, 4],
+    ['deleteDeployment', 'DeleteDeploymentInput', { idempotencyKey: 'keyed-delete' }, 4],
+  ] as const) {
+    const answers = [await change(mutation, type, input), await change(mutation, type, input)];
+    expect(answers).toEqual(Array(2).fill({ deployment: { id, generation }, userErrors: [] }));
+    const other = await change(mutation, type, { ...input, reason: 'another' });
+    expect(other.userErrors).toMatchObject([{ code: 'CONFLICT', field: ['input', 'idempotencyKey'] }]);
+  }
+  expect((await change('deleteDeployment', 'DeleteDeploymentInput', {})).userErrors).toMatchObject([{ code: 'FAILED_PRECONDITION' }]);
+});
+
 test('a spec that changes nothing makes no revision', async () => {
   await deploy({ name: 'same', replicas: 2 });
   expect((await deploy({ name: 'same', replicas: 2 })).deployment!.generation).toBe(1);

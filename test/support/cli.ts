@@ -9,11 +9,14 @@ export interface CommandResult {
   readonly err: string;
 }
 
-export function pilothouse(
-  home: string,
-  words: readonly string[],
-  { input = '', env = {} }: { input?: string; env?: NodeJS.ProcessEnv } = {},
-): Promise<CommandResult> {
+export interface CommandOptions {
+  readonly input?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Is called with what was printed so far, on standard output and standard error, whenever there is more; and with a function that ends the command. */
+  readonly printed?: (out: string, err: string, end: () => void) => void;
+}
+
+export function pilothouse(home: string, words: readonly string[], { input = '', env = {}, printed }: CommandOptions = {}): Promise<CommandResult> {
   const { DATABASE_URL: _1, PILOTHOUSE_URL: _2, PILOTHOUSE_TOKEN: _3, ...inherited } = process.env;
   const environment = { ...inherited, PILOTHOUSE_HOME: home, XDG_CONFIG_HOME: join(home, 'config'), ...env };
   return new Promise((resolve) => {
@@ -21,5 +24,10 @@ export function pilothouse(
       resolve({ code: error ? Number(error.code ?? -1) : 0, out, err }),
     );
     child.stdin!.end(input);
+    if (!printed) return;
+    let [out, err] = ['', ''];
+    const tell = (): void => printed(out, err, () => child.kill('SIGTERM'));
+    child.stdout!.on('data', (chunk) => ((out += String(chunk)), tell()));
+    child.stderr!.on('data', (chunk) => ((err += String(chunk)), tell()));
   });
 }

@@ -19,6 +19,8 @@ export interface RunningProgram {
   output(): string;
   /** Sends the signal and waits for the end. @returns the exit code, or the signal's name */
   stop(signal?: NodeJS.Signals): Promise<number | string>;
+  /** Starts it again after `stop`, over the same home and at the same address. */
+  restart(): Promise<RunningProgram>;
   /** Processes that name the home in environment, command line or working folder, each as `pid command`. */
   processes(): string[];
   /** Sockets and pid files below the home. */
@@ -29,8 +31,10 @@ export interface RunningProgram {
 
 type Endpoints = Readonly<Record<'control' | 'http' | 'grpc', string>>;
 
-export async function startProgram(environment: NodeJS.ProcessEnv = {}): Promise<RunningProgram> {
-  const home = mkdtempSync(join(tmpdir(), 'pilothouse-e2e-'));
+export const startProgram = (environment: NodeJS.ProcessEnv = {}): Promise<RunningProgram> =>
+  startIn(mkdtempSync(join(tmpdir(), 'pilothouse-e2e-')), environment);
+
+async function startIn(home: string, environment: NodeJS.ProcessEnv): Promise<RunningProgram> {
   const env = { ...process.env, PILOTHOUSE_HOME: home, PILOTHOUSE_PORT: '0', PILOTHOUSE_HTTP_PORT: '0', PILOTHOUSE_GRPC_PORT: '0', ...environment };
   const child = spawn(process.execPath, [program('server/main')], { cwd: PROJECT_ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let printed = '';
@@ -71,6 +75,7 @@ export async function startProgram(environment: NodeJS.ProcessEnv = {}): Promise
     pid: child.pid!,
     output: () => printed,
     stop: (signal = 'SIGTERM') => end(child, ended, signal),
+    restart: () => startIn(home, { ...environment, PILOTHOUSE_PORT: new URL(url).port }),
     processes: () => processesOf(home),
     files: () => filesBelow(home).filter((path) => path.endsWith('.pid') || path.endsWith('(socket)')),
     clean,

@@ -10,7 +10,6 @@ import { readPages } from '../pages.js';
 import { parseName, type Name } from '../references.js';
 import type { Session } from '../session.js';
 import { integer } from '../values.js';
-import { persist } from '../waiting.js';
 import { limitOption } from './look.js';
 
 type Alias = operations.AliasFieldsFragment;
@@ -81,7 +80,7 @@ export async function setAlias(
   { expectedVersion = null, message = '' }: { expectedVersion?: number | null; message?: string | undefined } = {},
 ): Promise<Alias> {
   const input = { project, model, name, version, expectedVersion, reason: message, idempotencyKey: randomUUID() };
-  const { setAlias: answer } = await persist(session, (signal) => session.client.request(operations.SetAliasDocument, { input }, signal));
+  const { setAlias: answer } = await session.client.persist((signal) => session.client.request(operations.SetAliasDocument, { input }, signal));
   if (answer.userErrors.length > 0) throw fromUserErrors(answer.userErrors);
   return answer.alias!;
 }

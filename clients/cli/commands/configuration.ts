@@ -8,7 +8,6 @@ import { readDocuments, writeDocuments, type ConfigurationDocument } from '../co
 import type { Output } from '../output.js';
 import type { Session } from '../session.js';
 import { repeated } from '../values.js';
-import { persist } from '../waiting.js';
 
 type Applied = operations.ApplyConfigMutation['applyConfig'];
 type Change = NonNullable<Applied['changes']>[number];
@@ -52,7 +51,7 @@ async function apply(session: Session, _: readonly string[], { file, dryRun = fa
   // A wrong token or address is told at once; from then on, a server that goes away is waited for.
   await session.client.request(operations.ViewerDocument, {});
   let attempts = 0;
-  const { applyConfig } = await persist(session, (signal) => {
+  const { applyConfig } = await session.client.persist((signal) => {
     attempts++;
     return session.client.request(operations.ApplyConfigDocument, { input }, signal);
   });

@@ -10,7 +10,7 @@ import { EXIT, CommandError, wrongUse } from '../exit-codes.js';
 import { findDeployment, findVersion, parseName, targetsText, versionName } from '../references.js';
 import type { Session } from '../session.js';
 import { duration, integer } from '../values.js';
-import { persist, waitForChange } from '../waiting.js';
+import { confirmed, waitForChange } from '../waiting.js';
 
 interface DeployOptions {
   readonly replicas?: number;
@@ -57,9 +57,9 @@ export function addDeployCommands(program: Command): void {
         .option('--no-wait', 'do not wait until it serves'),
     run: async (session, [text], { to, message, wait }) => {
       const { id, generation } = await findDeployment(session, text!);
-      // With the generation that was read, a repetition after a lost answer cannot go back twice.
-      const input = { reason: message ?? '', expectedGeneration: generation, ...(to !== undefined && { toRevision: to }) };
-      const change = await session.client.rollback({ id }, input);
+      // A repetition after a lost answer must not go back twice, and nobody may have changed it meanwhile.
+      const input = { reason: message ?? '', expectedGeneration: generation, idempotencyKey: randomUUID(), ...(to !== undefined && { toRevision: to }) };
+      const change = await session.client.persist(() => session.client.rollback({ id }, input));
       await finish(session, change, wait);
     },
   });
@@ -117,12 +117,13 @@ async function deploy(session: Session, [text, ...texts]: readonly string[], opt
     reason: options.message ?? '',
     idempotencyKey: randomUUID(),
   };
-  const change = await persist(session, () => session.client.deploy(input));
+  const change = await session.client.persist(() => session.client.deploy(input));
   await finish(session, change, options.wait);
 }
 
 async function finish(session: Session, change: DeploymentChange, wait: boolean): Promise<void> {
   const { output } = session;
+  session.confirmed = confirmed(change);
   let deployment: Deployment = change.deployment;
   if (wait) {
     try {

@@ -1,4 +1,5 @@
 /** Looking at deployments: `deployments`, `events`, `history`, `metrics`, `delete`. */
+import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import * as operations from '../../typescript/src/generated/operations.js';
 import { addCommand } from '../command.js';
@@ -113,7 +114,9 @@ export function addDeploymentCommands(program: Command): void {
     options: (command) => command.option('-m, --message <text>', 'why, for the audit').option('--no-wait', 'do not wait until it is gone'),
     run: async (session, [text], { wait, message }) => {
       const { id, name } = await findDeployment(session, text!);
-      const change = await session.client.deleteDeployment({ id }, { reason: message ?? '' });
+      const input = { reason: message ?? '', idempotencyKey: randomUUID() };
+      const change = await session.client.persist(() => session.client.deleteDeployment({ id }, input));
+      session.confirmed = `the deletion of ${name} was accepted`;
       const deployment = wait ? await waitForChange(session, change) : change.deployment;
       session.output.result(deployment, () => session.output.line(`${name} ${deployment.phase}`));
     },
@@ -142,8 +145,7 @@ async function events(session: Session, [text]: readonly string[], options: Limi
     );
   }
   const { id } = await findDeployment(session, text!);
-  const follow = { after: before, ...(session.client.deadline && { signal: session.client.deadline }), patienceMs: session.options.timeout ?? 60_000 };
-  for await (const event of session.client.follow({ id }, follow))
+  for await (const event of session.client.follow({ id }, { ...session.following, after: before }))
     session.output.item(event, `${time(event.at)} ${event.phase} ${event.type} ${event.message}`);
-  session.client.deadline?.throwIfAborted();
+  session.following.signal?.throwIfAborted();
 }

@@ -55,10 +55,9 @@ async function logs(session: Session, [text]: readonly string[], { limit, follow
       page.lines.length === 0 ? output.note('the replicas have logged nothing') : page.lines.forEach((line) => output.line(lineText(line))),
     );
   for (const line of page.lines) output.item(line, lineText(line));
-  const patience = { patienceMs: session.options.timeout ?? 60_000, ...(client.deadline && { signal: client.deadline }) };
-  const own = { ...patience, ...(filter !== undefined && { filter }), after: page.endCursor };
+  const own = { ...session.following, ...(filter !== undefined && { filter }), after: page.endCursor };
   for await (const line of client.followLogs('deployment' in of ? of.deployment : of, own)) output.item(line, lineText(line));
-  client.deadline?.throwIfAborted();
+  session.following.signal?.throwIfAborted();
 }
 
 const hasCode = (error: unknown, code: string): boolean => error instanceof PilothouseError && error.code === code;

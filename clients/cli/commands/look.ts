@@ -1,4 +1,5 @@
 /** Looking at models and versions: `models`, `versions`, `show`, `log`, and `project`. */
+import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import * as operations from '../../typescript/src/generated/operations.js';
 import type { VersionDetailFragment } from '../../typescript/src/generated/operations.js';
@@ -96,7 +97,8 @@ export function addLookCommands(program: Command): void {
     examples: ['project create vision', 'project create vision -m "cameras and scanners"'],
     options: (command) => command.option('-m, --message <text>', 'description'),
     run: async (session, [name], { message }) => {
-      const project = await session.client.createProject({ name: name!, description: message ?? '' });
+      const input = { name: name!, description: message ?? '', idempotencyKey: randomUUID() };
+      const project = await session.client.persist(() => session.client.createProject(input));
       session.output.result(project, () => session.output.line(`created the project ${project.name}`));
     },
   });

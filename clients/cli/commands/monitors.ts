@@ -157,13 +157,9 @@ async function alerts(session: Session, [text]: readonly string[], options: Limi
   if (options.watch) {
     const { eventCursor: after } = await client.request(operations.EventCursorDocument, {});
     const variables = { deployment: id, project: session.options.project ?? null };
-    for await (const event of client.followAlerts(variables, {
-      after,
-      patienceMs: session.options.timeout ?? 60_000,
-      ...(client.deadline && { signal: client.deadline }),
-    }))
+    for await (const event of client.followAlerts(variables, { ...session.following, after }))
       output.item(event, `${time(event.at)} ${event.type} ${event.message}`);
-    return client.deadline?.throwIfAborted();
+    return session.following.signal?.throwIfAborted();
   }
   const list = await readPages(
     options.limit,

@@ -1,5 +1,5 @@
 /** `push`: files become a version, and the command waits for what validation says. */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
@@ -13,7 +13,6 @@ import { bytes } from '../output.js';
 import { parseName } from '../references.js';
 import type { Session } from '../session.js';
 import { integer, pair, repeated, scalar } from '../values.js';
-import { persist } from '../waiting.js';
 import { aliasText, setAlias } from './aliases.js';
 import { findings } from './look.js';
 import { parseSample } from './sample-file.js';
@@ -77,10 +76,11 @@ async function push(session: Session, [modelText, ...paths]: readonly string[], 
   await makeModel(session, project, model);
   const files: { path: string; digest: string }[] = [];
   for (const { path, source } of sources) {
-    const { digest } = await persist(session, (signal) =>
+    const { digest } = await client.persist((signal) =>
       client.uploadArtifact(source, { signal, seen: (sent, total) => output.progress(`${path}: ${bytes(sent)} of ${bytes(total)}`) }),
     );
     files.push({ path, digest });
+    session.confirmed = `${files.length} of ${sources.length} files were sent`;
   }
   const input = {
     project,
@@ -95,13 +95,14 @@ async function push(session: Session, [modelText, ...paths]: readonly string[], 
     ...(signature && { signature }),
   };
   // The same files with the same words are the same version: whoever repeats an interrupted push does not get two.
-  const idempotencyKey = options.again ? crypto.randomUUID() : `push-${createHash('sha256').update(JSON.stringify(input)).digest('hex')}`;
-  const { createVersion } = await persist(session, (signal) =>
-    client.request(operations.CreateVersionDocument, { input: { ...input, idempotencyKey } }, signal),
-  );
-  if (createVersion.userErrors.length > 0) throw fromUserErrors(createVersion.userErrors);
-  const created = createVersion.version!;
+  const idempotencyKey = options.again ? randomUUID() : `push-${createHash('sha256').update(JSON.stringify(input)).digest('hex')}`;
+  const created = await client.persist(async (signal) => {
+    const { createVersion } = await client.request(operations.CreateVersionDocument, { input: { ...input, idempotencyKey } }, signal);
+    if (createVersion.userErrors.length > 0) throw fromUserErrors(createVersion.userErrors);
+    return createVersion.version!;
+  });
   const label = `${model}:${created.number}`;
+  session.confirmed = `${label} was made`;
   output.step(`${label}: ${created.state}`);
   const version = options.wait ? await waitForVersion(session, created, label) : created;
   const alias =
@@ -117,7 +118,8 @@ async function makeModel(session: Session, project: string, name: string): Promi
   const { model } = await session.client.request(operations.ModelDocument, { project, name });
   if (model) return;
   try {
-    await session.client.createModel({ project, name });
+    const input = { project, name, idempotencyKey: randomUUID() };
+    await session.client.persist(() => session.client.createModel(input));
   } catch (error) {
     // Somebody else made it just now.
     if (!(error instanceof PilothouseError) || error.code !== 'ALREADY_EXISTS') throw error;
@@ -127,7 +129,7 @@ async function makeModel(session: Session, project: string, name: string): Promi
 async function waitForVersion(session: Session, created: Version, label: string): Promise<Version> {
   const { client, output } = session;
   try {
-    return await persist(session, (signal) => client.waitForVersion(created, { signal, patienceMs: Infinity }));
+    return await client.persist((signal) => client.waitForVersion(created, { signal, patienceMs: Infinity, onBreak: client.onBreak }));
   } catch (error) {
     if (!(error instanceof PilothouseError) || error.code !== 'FAILED_PRECONDITION') throw error;
     const version = await client.version(created.id);

@@ -1,4 +1,5 @@
 /** How many replicas: `scale`, `policy`, `scaling`. */
+import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import * as operations from '../../typescript/src/generated/operations.js';
 import { fromUserErrors } from '../../typescript/src/errors.js';
@@ -9,7 +10,7 @@ import { readPages } from '../pages.js';
 import { findDeployment, noDeployment, parseName } from '../references.js';
 import type { Session } from '../session.js';
 import { decimal, duration, integer } from '../values.js';
-import { persist, waitForChange } from '../waiting.js';
+import { confirmed, waitForChange } from '../waiting.js';
 import { limitOption } from './look.js';
 
 export function addScaleCommands(program: Command): void {
@@ -20,7 +21,9 @@ export function addScaleCommands(program: Command): void {
     run: async (session, [text, count], { wait, message }) => {
       const replicas = integer(count!, 'the number of replicas');
       const { id } = await findDeployment(session, text!);
-      const change = await persist(session, () => session.client.scale({ id }, replicas, { reason: message ?? '' }));
+      const input = { reason: message ?? '', idempotencyKey: randomUUID() };
+      const change = await session.client.persist(() => session.client.scale({ id }, replicas, input));
+      session.confirmed = confirmed(change);
       const deployment = wait ? await waitForChange(session, change) : change.deployment;
       session.output.result(deployment, () =>
         session.output.line(`${deployment.name} ${deployment.phase}: ${replicas} ${replicas === 1 ? 'replica' : 'replicas'}`),

@@ -1,5 +1,6 @@
 /** Which server, as whom: `login`, `logout`, `whoami`, `context`, `status`. */
 import type { Command } from 'commander';
+import { PilothouseClient } from '../../typescript/src/client.js';
 import * as operations from '../../typescript/src/generated/operations.js';
 import { addCommand, addGroup } from '../command.js';
 import { findServer } from '../connection.js';
@@ -84,8 +85,7 @@ async function login(session: Session, [url]: readonly string[], { name }: { nam
     token,
     ...(found.gatewayUrl !== undefined && { gatewayUrl: found.gatewayUrl }),
   };
-  const { TrackedClient } = await import('../session.js');
-  const { viewer } = await new TrackedClient(context).request(operations.ViewerDocument, {});
+  const { viewer } = await new PilothouseClient(context).request(operations.ViewerDocument, {});
   const others = readContexts(env).contexts.filter((each) => each.name !== context.name);
   writeContexts(env, { current: context.name, contexts: [...others, context] });
   session.output.result({ name: context.name, url: context.url, actor: viewer.actor }, () =>

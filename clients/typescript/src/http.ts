@@ -27,6 +27,15 @@ export async function exchange({ url, method, token, headers, body, signal }: Ex
   }
 }
 
+/** The body of an answer. @throws PilothouseError UNAVAILABLE where it breaks off */
+export async function readText(response: Response, what: string): Promise<string> {
+  try {
+    return await response.text();
+  } catch (cause) {
+    throw new PilothouseError('UNAVAILABLE', `${what}: the answer broke off: ${reasonOf(cause)}`, { cause });
+  }
+}
+
 /** fetch says "fetch failed", and why in its cause. */
 export function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;

@@ -2,7 +2,7 @@
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
 import { fromGraphQLErrors, fromUserErrors, PilothouseError, type GraphQLErrorJson, type UserError } from './errors.js';
 import * as operations from './generated/operations.js';
-import { exchange, fromResponse } from './http.js';
+import { exchange, fromResponse, readText } from './http.js';
 import type { Platform } from './platform.js';
 import { Subscriptions, type FollowOptions } from './subscription.js';
 
@@ -31,6 +31,8 @@ export interface ListOptions extends RequestOptions {
 export interface WaitOptions extends RequestOptions {
   /** How long the connection may be away at a time; 60,000 by default. */
   readonly patienceMs?: number;
+  /** Called with the reason when the connection breaks off, once until it stands again. */
+  readonly onBreak?: (reason: string) => void;
 }
 
 interface Page<T> {
@@ -134,8 +136,9 @@ export function stopped(signal: AbortSignal | undefined): unknown {
 
 async function readGraphQL<R>(response: Response): Promise<{ data?: R | null; errors?: readonly GraphQLErrorJson[] }> {
   if (!/json/.test(response.headers.get('content-type') ?? '')) throw await fromResponse(response, 'POST /graphql');
-  const answer = (await response.clone().json()) as { data?: R | null; errors?: readonly GraphQLErrorJson[] };
+  const whole = response.clone();
+  const answer = JSON.parse(await readText(response, 'POST /graphql')) as { data?: R | null; errors?: readonly GraphQLErrorJson[] };
   // Refused before it came to GraphQL: an error of plain HTTP.
-  if (!response.ok && !answer.errors) throw await fromResponse(response, 'POST /graphql');
+  if (!response.ok && !answer.errors) throw await fromResponse(whole, 'POST /graphql');
   return answer;
 }

@@ -9,6 +9,8 @@ export interface FollowOptions {
   readonly signal?: AbortSignal | undefined;
   /** How long the connection may be away at a time before it is given up; 60,000 by default. */
   readonly patienceMs?: number;
+  /** Called with the reason when the connection breaks off, once until it stands again. */
+  readonly onBreak?: (reason: string) => void;
 }
 
 /** Closing codes that another attempt would meet again. */
@@ -56,7 +58,7 @@ export class Subscriptions {
   async *follow<T, E>(
     source: (after: string) => Source,
     read: (data: T) => { cursor: string; value: E },
-    { after, signal, patienceMs = 60_000 }: FollowOptions & { after: string },
+    { after, signal, patienceMs = 60_000, onBreak }: FollowOptions & { after: string },
   ): AsyncGenerator<E, void, undefined> {
     let cursor = after;
     let awaySince: number | undefined;
@@ -81,7 +83,10 @@ export class Subscriptions {
       } catch (error) {
         if (signal?.aborted) return;
         const lost = asLoss(error);
-        if (awaySince === undefined || this.connectedAt > awaySince) awaySince = performance.now();
+        if (awaySince === undefined || this.connectedAt > awaySince) {
+          awaySince = performance.now();
+          onBreak?.(lost);
+        }
         if (performance.now() - awaySince > patienceMs)
           throw new PilothouseError('UNAVAILABLE', `the subscription's connection is away for ${patienceMs} ms: ${lost}`, { cause: error });
       } finally {

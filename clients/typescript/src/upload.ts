@@ -1,5 +1,5 @@
 /** Files on their way to the control plane: sent only where they are not there yet. */
-import { exchange, fromResponse } from './http.js';
+import { exchange, fromResponse, readText } from './http.js';
 import type { Platform, Progress, Source } from './platform.js';
 
 export interface UploadedArtifact {
@@ -25,6 +25,6 @@ export async function upload(platform: Platform, url: string, token: string, sou
   if (head.status !== 404) throw await fromResponse(head, `artifact ${digest}`);
   const response = await platform.put({ url: address, token, source, sizeBytes, signal, seen });
   if (!response.ok) throw await fromResponse(response, `upload of ${typeof source === 'string' ? source : `${sizeBytes} bytes`}`);
-  await response.arrayBuffer();
+  await readText(response, `upload of ${digest}`);
   return { digest, sizeBytes, uploaded: true };
 }

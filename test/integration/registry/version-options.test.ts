@@ -1,6 +1,6 @@
 /** Options and declared signatures: checked when a version is created, kept with it, and given to its runtime. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { AuditEntryEntity } from '../../../server/access/access.entities.js';
+import { AuditEntryEntity } from '../../../server/database/change.entities.js';
 import { startTestApi, type TestApi } from '../../support/api.js';
 import { eventually } from '../../support/eventually.js';
 import { createTestRegistry, type TestRegistry } from '../../support/registry.js';

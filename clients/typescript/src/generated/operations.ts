@@ -184,6 +184,8 @@ export type DeleteDeploymentInput = {
   readonly deployment: DeploymentRefInput;
   /** The generation that the caller read. Any other current generation gives CONFLICT. */
   readonly expectedGeneration?: number | null | undefined;
+  /** A repeated call with the same key returns the same answer and does nothing. */
+  readonly idempotencyKey?: string | null | undefined;
   /** Reason for the change, stored with the audit entry. */
   readonly reason?: string;
 };
@@ -372,6 +374,8 @@ export type RollbackInput = {
   readonly deployment: DeploymentRefInput;
   /** The generation that the caller read. Any other current generation gives CONFLICT. */
   readonly expectedGeneration?: number | null | undefined;
+  /** A repeated call with the same key returns the same answer and does nothing. */
+  readonly idempotencyKey?: string | null | undefined;
   /** Reason for the change, stored with the revision. */
   readonly reason?: string;
   /** Number of the revision to restore. If left out: the newest one that served before the current one. */
@@ -426,6 +430,8 @@ export type ScaleInput = {
   readonly deployment: DeploymentRefInput;
   /** The generation that the caller read. Any other current generation gives CONFLICT. */
   readonly expectedGeneration?: number | null | undefined;
+  /** A repeated call with the same key returns the same answer and does nothing. */
+  readonly idempotencyKey?: string | null | undefined;
   /** Reason for the change, stored with the revision. */
   readonly reason?: string;
   /** Replicas of each target, 1 to 64. */

@@ -541,6 +541,8 @@ export type DeleteDeploymentInput = {
   readonly deployment: DeploymentRefInput;
   /** The generation that the caller read. Any other current generation gives CONFLICT. */
   readonly expectedGeneration?: InputMaybe<Scalars['Int']['input']>;
+  /** A repeated call with the same key returns the same answer and does nothing. */
+  readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
   /** Reason for the change, stored with the audit entry. */
   readonly reason?: Scalars['String']['input'];
 };
@@ -1806,6 +1808,8 @@ export type RollbackInput = {
   readonly deployment: DeploymentRefInput;
   /** The generation that the caller read. Any other current generation gives CONFLICT. */
   readonly expectedGeneration?: InputMaybe<Scalars['Int']['input']>;
+  /** A repeated call with the same key returns the same answer and does nothing. */
+  readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
   /** Reason for the change, stored with the revision. */
   readonly reason?: Scalars['String']['input'];
   /** Number of the revision to restore. If left out: the newest one that served before the current one. */
@@ -1966,6 +1970,8 @@ export type ScaleInput = {
   readonly deployment: DeploymentRefInput;
   /** The generation that the caller read. Any other current generation gives CONFLICT. */
   readonly expectedGeneration?: InputMaybe<Scalars['Int']['input']>;
+  /** A repeated call with the same key returns the same answer and does nothing. */
+  readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
   /** Reason for the change, stored with the revision. */
   readonly reason?: Scalars['String']['input'];
   /** Replicas of each target, 1 to 64. */

@@ -68,6 +68,8 @@ class DeleteDeploymentInput(BaseModel):
     "Which deployment."
     expected_generation: Optional[int] = Field(alias="expectedGeneration", default=None)
     "The generation that the caller read. Another one is a CONFLICT."
+    idempotency_key: Optional[str] = Field(alias="idempotencyKey", default=None)
+    "A repetition with the same key answers the same and does nothing."
     reason: str = ""
     "Why, for the audit."
 
@@ -142,6 +144,8 @@ class RollbackInput(BaseModel):
     "Which deployment."
     expected_generation: Optional[int] = Field(alias="expectedGeneration", default=None)
     "The generation that the caller read. Another one is a CONFLICT."
+    idempotency_key: Optional[str] = Field(alias="idempotencyKey", default=None)
+    "A repetition with the same key answers the same and does nothing."
     reason: str = ""
     "Why, for the revision."
     to_revision: Optional[int] = Field(alias="toRevision", default=None)
@@ -168,6 +172,8 @@ class ScaleInput(BaseModel):
     "Which deployment."
     expected_generation: Optional[int] = Field(alias="expectedGeneration", default=None)
     "The generation that the caller read. Another one is a CONFLICT."
+    idempotency_key: Optional[str] = Field(alias="idempotencyKey", default=None)
+    "A repetition with the same key answers the same and does nothing."
     reason: str = ""
     "Why, for the revision."
     replicas: int
