@@ -1,4 +1,4 @@
-/** `infer`: one inference, from JSON, CSV or NumPy files, or with the version's own sample. */
+/** `infer`: one inference, from JSON, CSV, NumPy and image files, or with the version's own sample. */
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { parse as parseCsv } from 'csv-parse/sync';
@@ -7,14 +7,18 @@ import type { Datatype } from '../../../runtimes/tensor.js';
 import type { InputTensor } from '../../typescript/src/inference.js';
 import { addCommand } from '../command.js';
 import { wrongUse } from '../exit-codes.js';
+import { imageTensor, readPicture } from '../image.js';
 import { readNpy, readNpz } from '../npy.js';
 import { findDeployment, findVersion, versionName } from '../references.js';
 import type { Session } from '../session.js';
-import { pair, repeated } from '../values.js';
+import { decimal, oneOf, pair, repeated } from '../values.js';
 import { made } from './made-up-sample.js';
 
 interface InferOptions {
   readonly input?: readonly string[];
+  readonly image?: readonly string[];
+  readonly imageResize?: string;
+  readonly imageDivide?: number;
   readonly sample?: boolean;
   readonly output?: readonly string[];
 }
@@ -32,20 +36,24 @@ export function addInferCommand(program: Command): void {
     options: (command) =>
       command
         .option('--input <name=value>', 'JSON, or @file with .json, .csv, .npy or .npz; without a name for a model of one input; may be repeated', repeated)
+        .option('--image <name=file>', 'PNG or JPEG file; without a name for a model of one input; may be repeated', repeated)
+        .option('--image-resize <how>', 'bring images to the size that the input takes: nearest or bilinear')
+        .option('--image-divide <n>', 'divide the values of images, such as by 255', (text) => decimal(text, '--image-divide'))
         .option('--sample', "send the version's own sample")
         .option('--output <name>', 'only this output; may be repeated', repeated),
     run: infer,
   });
 }
 
-async function infer(session: Session, [text]: readonly string[], { input, sample, output }: InferOptions): Promise<void> {
-  if (sample === true && input) throw wrongUse('give --sample or --input, not both');
-  if (!sample && !input) throw wrongUse('no input was given; give --input NAME=JSON, --input NAME=@FILE or --sample');
+async function infer(session: Session, [text]: readonly string[], options: InferOptions): Promise<void> {
+  const { input, image, sample, output } = options;
+  if (sample === true && (input ?? image)) throw wrongUse(`give --sample or --${input ? 'input' : 'image'}, not both`);
+  if (!sample && !input && !image) throw wrongUse('no input was given; give --input NAME=JSON, --input NAME=@FILE, --image NAME=FILE or --sample');
   const deployment = await findDeployment(session, text!);
   const first = deployment.targets.find(({ weight }) => weight > 0) ?? deployment.targets[0]!;
   const version = await findVersion(session, `${deployment.project.name}/${versionName(first.version)}`);
   const specs = version.signature?.inputs ?? [];
-  const inputs = sample ? sampleOf(version.sample, specs) : await readInputs(input!, specs);
+  const inputs = sample ? sampleOf(version.sample, specs) : { ...(await readInputs(input ?? [], specs)), ...(await readImages(image ?? [], specs, options)) };
   const wanted = output && { outputs: output };
   const answer =
     session.connection.gatewayUrl === undefined
@@ -85,6 +93,30 @@ async function readInputs(texts: readonly string[], specs: readonly InputSpec[])
   return inputs;
 }
 
+async function readImages(texts: readonly string[], specs: readonly InputSpec[], options: InferOptions): Promise<Record<string, InputTensor>> {
+  const how = {
+    ...(options.imageResize !== undefined && { resize: oneOf(options.imageResize, ['NEAREST', 'BILINEAR'] as const, '--image-resize') }),
+    ...(options.imageDivide !== undefined && { divide: options.imageDivide }),
+  };
+  const inputs: Record<string, InputTensor> = {};
+  for (const text of texts) {
+    const [name, path] = text.includes('=') ? pair(text, '--image') : [undefined, text];
+    const spec = specOf(name, specs, '--image');
+    const picture = readPicture(await readFile(path), path);
+    inputs[spec.name] = { datatype: spec.datatype as Datatype, ...imageTensor(picture, spec, how, path) };
+  }
+  return inputs;
+}
+
+/** @throws CommandError where no input has the name, or no name is given and there are several */
+function specOf(name: string | undefined, specs: readonly InputSpec[], flag: string): InputSpec {
+  const names = specs.map((each) => each.name).join(', ');
+  if (name === undefined && specs.length !== 1) throw wrongUse(`the model has the inputs ${names}; say which one with ${flag} NAME=…`);
+  const spec = name === undefined ? specs[0] : specs.find((each) => each.name === name);
+  if (!spec) throw wrongUse(`the model has no input "${name}"; it has ${names}`);
+  return spec;
+}
+
 /** What a file holds: an array, or arrays by name. */
 async function readInputFile(path: string): Promise<unknown> {
   const bytes = await readFile(path);
@@ -114,15 +146,12 @@ function byName(value: unknown, name: string | undefined, specs: readonly InputS
   if (Array.isArray(list)) return Object.fromEntries((list as { name: string }[]).map((tensor) => [tensor.name, tensor as Loose]));
   const isTensor = Array.isArray(value) || (typeof value === 'object' && value !== null && 'data' in value);
   if (name === undefined && !isTensor && typeof value === 'object' && value !== null) return value as Record<string, Loose>;
-  if (name === undefined && specs.length !== 1)
-    throw wrongUse(`the model has the inputs ${specs.map((each) => each.name).join(', ')}; say which one with --input NAME=…`);
-  return { [name ?? specs[0]!.name]: isTensor ? (value as Loose) : [value] };
+  return { [specOf(name, specs, '--input').name]: isTensor ? (value as Loose) : [value] };
 }
 
 /** With the datatype of the signature, and as one row more where the model expects a batch. */
 function fitted(name: string, loose: Loose, specs: readonly InputSpec[]): InputTensor {
-  const spec = specs.find((each) => each.name === name);
-  if (!spec) throw wrongUse(`the model has no input "${name}"; it has ${specs.map((each) => each.name).join(', ')}`);
+  const spec = specOf(name, specs, '--input');
   const { data, shape, datatype } = Array.isArray(loose)
     ? { data: loose as readonly unknown[], shape: undefined, datatype: undefined }
     : (loose as InputTensor);
