@@ -190,6 +190,12 @@ const NO_FEATURE = noPackage(
   'The database, the engines, the lifecycle and the API lie below the features: of these they know types only.',
   true,
 );
+/** An entity's type may be known: it is what services answer with. */
+const NO_FOREIGN_ENTITY = noPackage(
+  `^\\.\\./(${features.join('|')})/.*\\.entities\\.js$`,
+  'A feature reaches another through its service: the rows of another feature are read by functions of that feature (`…-rows.ts`, `…-loader.ts`).',
+  true,
+);
 const NO_DEFAULT_EXPORT = {
   selector: 'ExportDefaultDeclaration',
   message: 'Named exports only: one name for one thing, in every file that uses it.',
@@ -263,6 +269,16 @@ export default tseslint.config(
     ignores: ['server/gateway/**', 'server/api/**', 'server/**/*.resolver.ts', 'server/**/*.types.ts'],
     rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns: [NO_TYPE_GRAPHQL] }] },
   },
+  // Foreign keys name the other feature's entity.
+  {
+    files: [`server/{${features.join(',')}}/**/*.ts`],
+    ignores: ['server/**/*.entities.ts', 'server/**/*.resolver.ts', 'server/**/*.types.ts'],
+    rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns: [NO_TYPE_GRAPHQL, NO_FOREIGN_ENTITY] }] },
+  },
+  {
+    files: [`server/{${features.join(',')}}/**/*.{resolver,types}.ts`],
+    rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns: [NO_FOREIGN_ENTITY] }] },
+  },
   {
     files: ['server/{database,engines,lifecycle}/**/*.ts'],
     rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns: [NO_TYPE_GRAPHQL, NO_FEATURE] }] },
@@ -315,7 +331,7 @@ export default tseslint.config(
   },
   {
     files: PURE.filter((file) => file.startsWith('server/')),
-    rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns: [NO_TYPE_GRAPHQL, NO_IO] }] },
+    rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns: [NO_TYPE_GRAPHQL, NO_IO, NO_FOREIGN_ENTITY] }] },
   },
   {
     files: ['test/**/*.ts'],

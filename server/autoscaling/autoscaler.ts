@@ -3,14 +3,16 @@ import type { Logger } from 'pino';
 import type { EntityManager } from 'typeorm';
 import { NotLeaderError, type Fence } from '../database/leadership.js';
 import type { UnitOfWork } from '../database/unit-of-work.js';
-import { type DeploymentEntity } from '../deployments/deployment.entities.js';
+import { lockDeployment } from '../deployments/deployment-rows.js';
+import type { DeploymentEntity } from '../deployments/deployment.entities.js';
 import { RouteEntity } from '../routing/routing.entities.js';
 import type { MetricWindows } from '../metering/metric-windows.js';
 import { LeaderLoop } from '../leader-loop.js';
-import { ScalingDecisionEntity, type ScalingPolicyEntity } from './autoscaling.entities.js';
+import { versionNames } from '../registry/registry-rows.js';
+import type { ScalingPolicyEntity } from './autoscaling.entities.js';
 import { decide, type Decision } from './decide.js';
 import { loadRange, observeLoad, type LoadedVersion } from './load.js';
-import { livePolicy, lockDeployment, replicasOf, type ScalingPolicyService } from './scaling-policy.service.js';
+import { lastDecision, livePolicy, replicasOf, type ScalingPolicyService } from './scaling-policy.service.js';
 
 export const AUTOSCALER_ACTOR = 'system:autoscaler';
 
@@ -90,10 +92,8 @@ export class Autoscaler {
     const route = await manager.findOneBy(RouteEntity, { deploymentId: deployment.id });
     const targets = route?.document.targets ?? deployment.spec.targets;
     const loaded = targets.filter((target) => target.weight > 0).map((target) => target.versionId);
-    const versions: LoadedVersion[] = await manager.query(
-      `SELECT v.id AS "versionId", v.number || ' of ' || m.name AS version FROM version v JOIN model m ON m.id = v.model_id WHERE v.id = ANY($1) ORDER BY m.name, v.number`,
-      [loaded],
-    );
+    const names = await versionNames(manager, loaded);
+    const versions: LoadedVersion[] = names.map(({ id, model, number }) => ({ versionId: id, version: `${number} of ${model}` }));
     const query = { ...policy, versions, nowMs: now.getTime() };
     const { fromMs, toMs } = loadRange(query);
     const rows = await windows.load(manager, deployment.id, new Date(fromMs), new Date(toMs));
@@ -102,12 +102,7 @@ export class Autoscaler {
 
   /** A HOLD is news only when another part of the rule holds than before. */
   private async isRepeated(manager: EntityManager, policy: ScalingPolicyEntity, decision: Decision): Promise<boolean> {
-    const last = await manager
-      .createQueryBuilder(ScalingDecisionEntity, 'd')
-      .where('d.policyId = :id', { id: policy.id })
-      .orderBy('d.at', 'DESC')
-      .limit(1)
-      .getOne();
+    const last = await lastDecision(manager, policy.id);
     return last?.action === 'HOLD' && last.inputs['rule'] === decision.rule && last.toReplicas === decision.to;
   }
 }

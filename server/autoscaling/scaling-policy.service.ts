@@ -4,7 +4,8 @@ import { In, type EntityManager } from 'typeorm';
 import { idempotent } from '../access/idempotency.js';
 import { readBack } from '../database/read-back.js';
 import type { Actor, Change, UnitOfWork } from '../database/unit-of-work.js';
-import { DeploymentEntity } from '../deployments/deployment.entities.js';
+import { lockDeployment } from '../deployments/deployment-rows.js';
+import type { DeploymentEntity } from '../deployments/deployment.entities.js';
 import type { DeploymentRef, DeploymentService } from '../deployments/deployment.service.js';
 import { expectLive } from '../deployments/live.js';
 import { DomainError } from '../errors.js';
@@ -33,10 +34,7 @@ export class ScalingPolicyService {
 
   /** The policies of deployments; deployments without one are left out. */
   ofDeployments(deploymentIds: readonly string[]): Promise<ScalingPolicyEntity[]> {
-    return this.manager
-      .createQueryBuilder(ScalingPolicyEntity, 'p')
-      .where('p.deploymentId = ANY(:ids) AND p.deletedAt IS NULL', { ids: [...deploymentIds] })
-      .getMany();
+    return livePolicies(this.manager, deploymentIds);
   }
 
   /**
@@ -50,6 +48,7 @@ export class ScalingPolicyService {
     const { id: deploymentId } = await this.deployments.get(request.deployment);
     const id = await this.work.run(actor, (change) =>
       idempotent(change, { operation: 'setScalingPolicy', key: request.idempotencyKey, input: request.input }, async () => {
+        // Everything about a deployment's scaling is decided under the lock of its row.
         const deployment = await lockDeployment(change.manager, deploymentId);
         expectLive(deployment);
         const before = await livePolicy(change.manager, deploymentId);
@@ -132,12 +131,19 @@ export class ScalingPolicyService {
 /** Replicas of each target that are asked for now. */
 export const replicasOf = (deployment: DeploymentEntity): number => deployment.scaledReplicas ?? deployment.spec.replicas;
 
-/** Everything about a deployment's scaling is decided under the lock of its row. */
-export const lockDeployment = (manager: EntityManager, id: string): Promise<DeploymentEntity> =>
-  manager.findOneOrFail(DeploymentEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
-
 export const livePolicy = (manager: EntityManager, deploymentId: string): Promise<ScalingPolicyEntity | null> =>
   manager.createQueryBuilder(ScalingPolicyEntity, 'p').where('p.deploymentId = :deploymentId AND p.deletedAt IS NULL', { deploymentId }).getOne();
+
+/** The policies of some deployments; deployments without one are left out. */
+export const livePolicies = (manager: EntityManager, deploymentIds: readonly string[]): Promise<ScalingPolicyEntity[]> =>
+  manager
+    .createQueryBuilder(ScalingPolicyEntity, 'p')
+    .where('p.deploymentId = ANY(:ids) AND p.deletedAt IS NULL', { ids: [...deploymentIds] })
+    .getMany();
+
+/** The newest entry of a policy's ledger. */
+export const lastDecision = (manager: EntityManager, policyId: string): Promise<ScalingDecisionEntity | null> =>
+  manager.createQueryBuilder(ScalingDecisionEntity, 'd').where('d.policyId = :policyId', { policyId }).orderBy('d.at', 'DESC').limit(1).getOne();
 
 /** 0 means "there is none". @throws DomainError CONFLICT */
 function expectGeneration(policy: ScalingPolicyEntity | null, expected: number | null | undefined): void {

@@ -5,7 +5,7 @@ import { type Connection, ConnectionArgs, payload, toConnection } from '../api/c
 import type { NodeSource } from '../api/node.resolver.js';
 import { pageBelow, rowsById } from '../api/row-loaders.js';
 import { readBack } from '../database/read-back.js';
-import { DeploymentEntity } from '../deployments/deployment.entities.js';
+import { loadDeployment } from '../deployments/deployment-loader.js';
 import { toRef } from '../deployments/deployment-inputs.types.js';
 import { toDeployment } from '../deployments/deployment.mappers.js';
 import type { DeploymentService } from '../deployments/deployment.service.js';
@@ -62,7 +62,7 @@ export class ScalingPolicyResolver {
 
   @FieldResolver(() => DeploymentType, { description: 'The deployment that it scales.' })
   async deployment(@Root() { deploymentRowId }: ScalingPolicyType, @Ctx() context: ApiContext): Promise<DeploymentType> {
-    return toDeployment((await rowsById(context, this.dataSource.manager, DeploymentEntity).load(deploymentRowId))!);
+    return loadDeployment(context, this.dataSource, deploymentRowId);
   }
 
   @FieldResolver(() => ScalingDecisionConnection, { description: 'Its decisions, newest first.' })
@@ -90,7 +90,7 @@ export class ScalingDecisionResolver {
 
   @FieldResolver(() => DeploymentType, { description: 'The deployment that it was made for.' })
   async deployment(@Root() { deploymentRowId }: ScalingDecisionType, @Ctx() context: ApiContext): Promise<DeploymentType> {
-    return toDeployment((await rowsById(context, this.dataSource.manager, DeploymentEntity).load(deploymentRowId))!);
+    return loadDeployment(context, this.dataSource, deploymentRowId);
   }
 }
 

@@ -8,9 +8,10 @@ import type { FeedItem } from '../events/event-feed.js';
 import { AfterArgs, DeploymentEventConnection, DeploymentEventType, EventsArgs, toEventConnection, toEventType } from '../events/event.types.js';
 import { followFeed } from '../events/follow-feed.js';
 import type { DeploymentEventPayload } from '../events/topics.js';
-import { DeploymentEntity, ReplicaEntity } from './deployment.entities.js';
+import { ReplicaEntity } from './deployment.entities.js';
+import { loadDeployment } from './deployment-loader.js';
 import { DeploymentRefInput, toRef } from './deployment-inputs.types.js';
-import { toDeployment, toReplica } from './deployment.mappers.js';
+import { toReplica } from './deployment.mappers.js';
 import type { DeploymentService } from './deployment.service.js';
 import { DeploymentPhaseEnum, DeploymentType, ReplicaType } from './deployment.types.js';
 
@@ -57,7 +58,7 @@ export class DeploymentEventsResolver {
 
   @FieldResolver(() => DeploymentType, { description: 'The deployment as it is now.' })
   async deployment(@Root() { event }: DeploymentEventType, @Ctx() context: ApiContext): Promise<DeploymentType> {
-    return toDeployment((await rowsById(context, this.dataSource.manager, DeploymentEntity).load(event.subjectId))!);
+    return loadDeployment(context, this.dataSource, event.subjectId);
   }
 
   @FieldResolver(() => ReplicaType, { nullable: true, description: 'The replica that the event is about, as it is now. Null if it is about no replica.' })

@@ -5,11 +5,11 @@ import type { ApiContext } from '../api/context.js';
 import { ConnectionArgs, toConnection, type Connection } from '../api/conventions.types.js';
 import { pageBelow, rowsById } from '../api/row-loaders.js';
 import { readNodeId } from '../api/node-id.js';
-import { ProjectEntity, VersionEntity } from '../registry/registry.entities.js';
-import { toProject, toVersion } from '../registry/registry.mappers.js';
+import { loadProject, loadProjectRow, loadVersion, loadVersionRow } from '../registry/registry-loaders.js';
 import { ProjectType, VersionType } from '../registry/registry.types.js';
 import { batchingOf } from './batching.js';
 import { DeploymentEntity, ReplicaEntity, RevisionEntity, RolloutEntity, type DeploymentSpec } from './deployment.entities.js';
+import { loadDeployment } from './deployment-loader.js';
 import { RouteEntity } from '../routing/routing.entities.js';
 import { toDeployment, toReplica, toRevision, toRollout, toRoute } from './deployment.mappers.js';
 import {
@@ -38,12 +38,12 @@ export class DeploymentFieldsResolver {
     description: 'Its model name at the gateway, such as `digits` in the project `default` and `vision.digits` in the project `vision`.',
   })
   async endpoint(@Root() { projectRowId, name }: DeploymentType, @Ctx() context: ApiContext): Promise<string> {
-    return modelNameOf((await rowsById(context, this.dataSource.manager, ProjectEntity).load(projectRowId))!.name, name);
+    return modelNameOf((await loadProjectRow(context, this.dataSource, projectRowId)).name, name);
   }
 
   @FieldResolver(() => ProjectType, { description: 'The project it belongs to.' })
   async project(@Root() { projectRowId }: DeploymentType, @Ctx() context: ApiContext): Promise<ProjectType> {
-    return toProject((await rowsById(context, this.dataSource.manager, ProjectEntity).load(projectRowId))!);
+    return loadProject(context, this.dataSource, projectRowId);
   }
 
   @FieldResolver(() => [TargetType], { description: 'The versions that the current spec sends traffic to.' })
@@ -86,12 +86,12 @@ export class TargetFieldsResolver {
 
   @FieldResolver(() => VersionType, { description: 'The version.' })
   async version(@Root() { versionRowId }: TargetType, @Ctx() context: ApiContext): Promise<VersionType> {
-    return toVersion((await rowsById(context, this.dataSource.manager, VersionEntity).load(versionRowId))!);
+    return loadVersion(context, this.dataSource, versionRowId);
   }
 
   @FieldResolver(() => TargetBatchingType, { description: 'Whether its requests are merged, and why. It follows from the spec and from validation.' })
   async batching(@Root() { versionRowId, specRow }: TargetType, @Ctx() context: ApiContext): Promise<TargetBatchingType> {
-    const { batching, reason } = batchingOf(specRow, (await rowsById(context, this.dataSource.manager, VersionEntity).load(versionRowId))!);
+    const { batching, reason } = batchingOf(specRow, await loadVersionRow(context, this.dataSource, versionRowId));
     const limits = { maxBatchSize: batching?.maxBatchSize ?? null, maxDelayMs: batching?.maxDelayMs ?? null };
     return Object.assign(new TargetBatchingType(), { enabled: batching !== null, reason, ...limits });
   }
@@ -174,7 +174,7 @@ export class ReplicaFieldsResolver {
 
   @FieldResolver(() => VersionType, { description: 'The version that it runs.' })
   async version(@Root() { versionRowId }: ReplicaType, @Ctx() context: ApiContext): Promise<VersionType> {
-    return toVersion((await rowsById(context, this.dataSource.manager, VersionEntity).load(versionRowId))!);
+    return loadVersion(context, this.dataSource, versionRowId);
   }
 }
 
@@ -184,7 +184,7 @@ export class RouteTargetFieldsResolver {
 
   @FieldResolver(() => VersionType, { description: 'The version that answers.' })
   async version(@Root() { versionRowId }: RouteTargetType, @Ctx() context: ApiContext): Promise<VersionType> {
-    return toVersion((await rowsById(context, this.dataSource.manager, VersionEntity).load(versionRowId))!);
+    return loadVersion(context, this.dataSource, versionRowId);
   }
 }
 
@@ -216,10 +216,6 @@ export class VersionDeploymentsResolver {
     });
     return (await loader.load(readNodeId(version.id)!.id)).map(toDeployment);
   }
-}
-
-async function loadDeployment(context: ApiContext, dataSource: DataSource, id: string): Promise<DeploymentType> {
-  return toDeployment((await rowsById(context, dataSource.manager, DeploymentEntity).load(id))!);
 }
 
 function toTargets(specRow: DeploymentSpec, deploymentRowId: string): TargetType[] {

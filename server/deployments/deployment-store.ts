@@ -1,7 +1,7 @@
 /** Reads everything a pass of the reconciler needs, in a fixed number of statements. */
 import { In, type DataSource } from 'typeorm';
 import { GATEWAY_ALIVE_MS } from '../database/leadership.js';
-import { ProjectEntity } from '../registry/registry.entities.js';
+import { projectRow } from '../registry/registry-rows.js';
 import { acknowledgements, type Acknowledgement } from '../routing/acknowledgements.js';
 import { FAILURE_MEMORY_MS } from './backoff.js';
 import { DeploymentEntity, ReplicaEntity, RevisionEntity, RolloutEntity, type DeploymentSpec } from './deployment.entities.js';
@@ -39,7 +39,7 @@ export class DeploymentStore {
     const deployment = await manager.findOneBy(DeploymentEntity, { id: deploymentId });
     if (!deployment || deployment.phase === 'DELETED') return undefined;
     const [project, revision, route, table, replicas, gateways] = await Promise.all([
-      manager.findOneByOrFail(ProjectEntity, { id: deployment.projectId }),
+      projectRow(manager, deployment.projectId),
       manager.findOneByOrFail(RevisionEntity, { deploymentId, number: deployment.generation }),
       manager.findOneBy(RouteEntity, { deploymentId }),
       manager.findOneByOrFail(RouteTableEntity, { id: 1 }),

@@ -6,7 +6,7 @@
 import type { EntityManager } from 'typeorm';
 import { DomainError } from '../errors.js';
 import { DEFAULT_PROJECT } from '../registry/project.service.js';
-import { ProjectEntity } from '../registry/registry.entities.js';
+import { hasProject } from '../registry/registry-rows.js';
 
 /** The Open Inference Protocol's model name of a deployment. */
 export const modelNameOf = (project: string, deployment: string): string => (project === DEFAULT_PROJECT ? deployment : `${project}.${deployment}`);
@@ -20,7 +20,7 @@ export async function expectOwnModelName(manager: EntityManager, project: string
   if (project !== DEFAULT_PROJECT || dot < 0) return;
   const [prefix, rest] = [deployment.slice(0, dot), deployment.slice(dot + 1)];
   await lockPrefix(manager, prefix);
-  if (!(await manager.existsBy(ProjectEntity, { name: prefix }))) return;
+  if (!(await hasProject(manager, prefix))) return;
   throw new DomainError(
     'CONFLICT',
     `"${deployment}" would read as deployment "${rest}" of project "${prefix}"; choose a name that does not begin with "${prefix}."`,

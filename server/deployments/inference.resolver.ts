@@ -5,7 +5,7 @@ import { payload, PayloadType } from '../api/conventions.types.js';
 import { JsonScalar } from '../api/scalars.js';
 import { DomainError } from '../errors.js';
 import { isModelName, isName } from '../registry/names.js';
-import { ProjectEntity } from '../registry/registry.entities.js';
+import { projectRow } from '../registry/registry-rows.js';
 import { DeploymentRefInput, toRef } from './deployment-inputs.types.js';
 import type { DeploymentService } from './deployment.service.js';
 import type { InferenceService } from './inference.service.js';
@@ -74,7 +74,7 @@ export class InferenceResolver {
       return model;
     }
     const row = await this.deployments.get(ref);
-    const project = await this.dataSource.manager.findOneByOrFail(ProjectEntity, { id: row.projectId });
+    const project = await projectRow(this.dataSource.manager, row.projectId);
     return modelNameOf(project.name, row.name);
   }
 }

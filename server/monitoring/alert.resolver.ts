@@ -6,9 +6,8 @@ import { expectNodeId } from '../api/node-id.js';
 import type { NodeSource } from '../api/node.resolver.js';
 import { pageBelow, rowsById } from '../api/row-loaders.js';
 import { pageOf } from '../database/pagination.js';
-import { DeploymentEntity } from '../deployments/deployment.entities.js';
+import { loadDeployment } from '../deployments/deployment-loader.js';
 import { DeploymentRefInput, toRef } from '../deployments/deployment-inputs.types.js';
-import { toDeployment } from '../deployments/deployment.mappers.js';
 import type { DeploymentService } from '../deployments/deployment.service.js';
 import { DeploymentType } from '../deployments/deployment.types.js';
 import { DomainError } from '../errors.js';
@@ -85,7 +84,7 @@ export class AlertResolver {
 
   @FieldResolver(() => DeploymentType, { description: 'The deployment that it is about.' })
   async deployment(@Root() { deploymentRowId }: AlertType, @Ctx() context: ApiContext): Promise<DeploymentType> {
-    return toDeployment((await rowsById(context, this.dataSource.manager, DeploymentEntity).load(deploymentRowId))!);
+    return loadDeployment(context, this.dataSource, deploymentRowId);
   }
 }
 

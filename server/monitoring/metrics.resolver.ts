@@ -1,11 +1,9 @@
 import { Arg, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
 import type { DataSource } from 'typeorm';
 import type { ApiContext } from '../api/context.js';
-import { rowsById } from '../api/row-loaders.js';
 import { DeploymentType, TargetType } from '../deployments/deployment.types.js';
 import { DomainError } from '../errors.js';
-import { VersionEntity } from '../registry/registry.entities.js';
-import { toVersion } from '../registry/registry.mappers.js';
+import { loadVersion } from '../registry/registry-loaders.js';
 import { VersionType } from '../registry/registry.types.js';
 import type { DeploymentWindows, MetricWindows } from '../metering/metric-windows.js';
 import { DeploymentMetricsType, TargetMetricsType } from './metrics.types.js';
@@ -68,6 +66,6 @@ export class TargetMetricsResolver {
 
   @FieldResolver(() => VersionType, { description: 'The version that was measured.' })
   async version(@Root() { versionRowId }: TargetMetricsType, @Ctx() context: ApiContext): Promise<VersionType> {
-    return toVersion((await rowsById(context, this.dataSource.manager, VersionEntity).load(versionRowId))!);
+    return loadVersion(context, this.dataSource, versionRowId);
   }
 }

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import type { Fence } from '../database/leadership.js';
 import type { Actor, Change, UnitOfWork } from '../database/unit-of-work.js';
-import { DeploymentEntity } from '../deployments/deployment.entities.js';
+import { deploymentRow } from '../deployments/deployment-rows.js';
+import type { DeploymentEntity } from '../deployments/deployment.entities.js';
 import { SERVER_ERROR_KINDS } from '../metering/error-kinds.js';
 import { alertTransition, type AlertCondition } from './alert-transition.js';
 import { fireAlert, resolveAlert } from './alert-writer.js';
@@ -47,7 +48,7 @@ export class MonitorRunner {
   private async lock(manager: EntityManager, id: string): Promise<{ monitor: MonitorEntity; deployment: DeploymentEntity } | undefined> {
     const monitor = await manager.findOne(MonitorEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
     if (!monitor || monitor.deletedAt) return undefined;
-    const deployment = await manager.findOneByOrFail(DeploymentEntity, { id: monitor.deploymentId });
+    const deployment = await deploymentRow(manager, monitor.deploymentId);
     return deployment.deletionRequestedAt ? undefined : { monitor, deployment };
   }
 

@@ -2,7 +2,7 @@
 import type { EntityManager } from 'typeorm';
 import { readBack } from '../database/read-back.js';
 import type { Actor, UnitOfWork } from '../database/unit-of-work.js';
-import { DeploymentEntity } from '../deployments/deployment.entities.js';
+import { deploymentRow } from '../deployments/deployment-rows.js';
 import { DomainError } from '../errors.js';
 import { checkAlertRule, checkMonitor, type AlertRuleSpec, type MonitorSpec } from './monitor-input.js';
 import { lockMonitor } from './monitor.service.js';
@@ -82,5 +82,5 @@ function differences(before: object, after: object): Record<string, { before: un
 }
 
 async function projectOf(manager: EntityManager, { deploymentId }: MonitorEntity): Promise<string> {
-  return (await manager.findOneByOrFail(DeploymentEntity, { id: deploymentId })).projectId;
+  return (await deploymentRow(manager, deploymentId)).projectId;
 }

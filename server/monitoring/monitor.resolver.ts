@@ -5,8 +5,7 @@ import { type Connection, ConnectionArgs, payload, toConnection } from '../api/c
 import { expectNodeId } from '../api/node-id.js';
 import type { NodeSource } from '../api/node.resolver.js';
 import { pageBelow, rowsById } from '../api/row-loaders.js';
-import { DeploymentEntity } from '../deployments/deployment.entities.js';
-import { toDeployment } from '../deployments/deployment.mappers.js';
+import { loadDeployment } from '../deployments/deployment-loader.js';
 import { DeploymentType } from '../deployments/deployment.types.js';
 import { toRef } from '../deployments/deployment-inputs.types.js';
 import type { MonitorService } from './monitor.service.js';
@@ -78,7 +77,7 @@ export class MonitorResolver {
 
   @FieldResolver(() => DeploymentType, { description: 'The deployment that it checks.' })
   async deployment(@Root() { deploymentRowId }: MonitorType, @Ctx() context: ApiContext): Promise<DeploymentType> {
-    return toDeployment((await rowsById(context, this.dataSource.manager, DeploymentEntity).load(deploymentRowId))!);
+    return loadDeployment(context, this.dataSource, deploymentRowId);
   }
 
   @FieldResolver(() => MonitorRunConnection, { description: 'Its runs, newest first.' })

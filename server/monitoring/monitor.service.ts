@@ -4,7 +4,8 @@ import { In, type EntityManager } from 'typeorm';
 import { idempotent } from '../access/idempotency.js';
 import { readBack } from '../database/read-back.js';
 import type { Actor, Change, UnitOfWork } from '../database/unit-of-work.js';
-import { DeploymentEntity } from '../deployments/deployment.entities.js';
+import { deploymentRow, lockDeployment } from '../deployments/deployment-rows.js';
+import type { DeploymentEntity } from '../deployments/deployment.entities.js';
 import type { DeploymentRef, DeploymentService } from '../deployments/deployment.service.js';
 import { expectLive } from '../deployments/live.js';
 import { DomainError } from '../errors.js';
@@ -121,7 +122,7 @@ export class MonitorService {
   /** Ends a monitor whose row is locked. */
   async retire(change: Change, monitor: MonitorEntity, why: string): Promise<void> {
     const { manager } = change;
-    const { projectId } = await manager.findOneByOrFail(DeploymentEntity, { id: monitor.deploymentId });
+    const { projectId } = await deploymentRow(manager, monitor.deploymentId);
     const rules = await manager.createQueryBuilder(AlertRuleEntity, 'r').where('r.monitorId = :id AND r.deletedAt IS NULL', { id: monitor.id }).getMany();
     await this.resolveAll(change, monitor, projectId, rules, why);
     await manager.update(AlertRuleEntity, { id: In(rules.map((rule) => rule.id)) }, { deletedAt: change.now });
@@ -176,7 +177,7 @@ export class MonitorService {
           throw new DomainError('ALREADY_EXISTS', `monitor "${monitor.name}" has an alert rule "${name}" already; take another name, or delete it first`, [
             'name',
           ]);
-        const { projectId } = await change.manager.findOneByOrFail(DeploymentEntity, { id: monitor.deploymentId });
+        const { projectId } = await deploymentRow(change.manager, monitor.deploymentId);
         await change.audit({
           action: 'createAlertRule',
           objectType: 'AlertRule',
@@ -199,7 +200,7 @@ export class MonitorService {
       const monitor = await change.manager.findOneOrFail(MonitorEntity, { where: { id: found.monitorId }, lock: { mode: 'pessimistic_write' } });
       const rule = await change.manager.findOneByOrFail(AlertRuleEntity, { id });
       if (rule.deletedAt) return;
-      const { projectId } = await change.manager.findOneByOrFail(DeploymentEntity, { id: monitor.deploymentId });
+      const { projectId } = await deploymentRow(change.manager, monitor.deploymentId);
       await this.resolveAll(change, monitor, projectId, [rule], 'the alert rule was deleted');
       await change.manager.update(AlertRuleEntity, { id }, { deletedAt: change.now });
       await change.audit({ action: 'deleteAlertRule', objectType: 'AlertRule', objectId: id, projectId, detail: { monitorId: monitor.id, name: rule.name } });
@@ -236,7 +237,7 @@ export async function lockMonitor(manager: EntityManager, id: string, field: rea
 
 /** The lock keeps a deletion from slipping in between, and creations in a row. @throws DomainError FAILED_PRECONDITION, NOT_FOUND */
 async function lockLiveDeployment(manager: EntityManager, id: string): Promise<DeploymentEntity> {
-  const deployment = await manager.findOneOrFail(DeploymentEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
+  const deployment = await lockDeployment(manager, id);
   expectLive(deployment);
   return deployment;
 }

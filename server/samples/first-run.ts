@@ -1,6 +1,6 @@
 /** What a newcomer sees: the samples registered and deployed, and one real prediction of each. */
 import type { App } from '../app.js';
-import { DeploymentEntity } from '../deployments/deployment.entities.js';
+import { hadDeployment } from '../deployments/deployment-rows.js';
 import type { Features } from '../features.js';
 import { announced } from '../lifecycle/announced.js';
 import { DEFAULT_PROJECT } from '../registry/project.service.js';
@@ -37,7 +37,7 @@ async function deploy({ dataSource, features: { deployments, registry } }: App, 
   const present = await deployments.service.byName(DEFAULT_PROJECT, name);
   if (present) return present.id;
   const { id: projectId } = await registry.projects.expect(DEFAULT_PROJECT);
-  if (await dataSource.manager.existsBy(DeploymentEntity, { projectId, name })) return undefined;
+  if (await hadDeployment(dataSource.manager, projectId, name)) return undefined;
   const spec = { targets: [{ versionId, weight: 100, shadowPercent: 0 }] };
   const made = await deployments.service.deploy(SAMPLES_ACTOR, {
     project: DEFAULT_PROJECT,

@@ -166,6 +166,13 @@ describe('packages and globals', () => {
     ['server/database/extra.ts', `import { sha256 } from '../registry/digest.js';\nsha256('');`, /lie below the features/],
     ['server/engines/extra.ts', `import { VersionEntity } from '../registry/registry.entities.js';\nnew VersionEntity();`, /lie below the features/],
     ['server/lifecycle/extra.ts', `import { EventFeed } from '../events/event-feed.js';\nnew EventFeed({} as never);`, /lie below the features/],
+    ['server/monitoring/extra.ts', `import { DeploymentEntity } from '../deployments/deployment.entities.js';\nnew DeploymentEntity();`, /through its service/],
+    ['server/monitoring/extra.resolver.ts', `import { VersionEntity } from '../registry/registry.entities.js';\nnew VersionEntity();`, /through its service/],
+    [
+      'server/monitoring/wording.ts',
+      `import { DeploymentEntity } from '../deployments/deployment.entities.js';\nnew DeploymentEntity();`,
+      /through its service/,
+    ],
     ['server/api/extra.ts', `import { isToken } from '../access/token.service.js';\nisToken('');`, /lie below the features/],
     ['server/registry/extra.service.ts', `import { Field } from 'type-graphql';\nField();`, /\*\.resolver\.ts and \*\.types\.ts only/],
     ['server/registry/extra.ts', `export const port = process.env['PORT'];`, /only reader of process\.env/],
@@ -183,6 +190,8 @@ describe('packages and globals', () => {
 
   test.each([
     ['runtimes/onnx/extra.ts', `import type * as ort from 'onnxruntime-node';\nexport const load = (): Promise<typeof ort> => import('onnxruntime-node');`],
+    ['server/monitoring/extra.ts', `import type { DeploymentEntity } from '../deployments/deployment.entities.js';\nexport type D = DeploymentEntity;`],
+    ['server/monitoring/extra.entities.ts', `import { DeploymentEntity } from '../deployments/deployment.entities.js';\nnew DeploymentEntity();`],
     ['server/api/extra.ts', `import type { TokenService } from '../access/token.service.js';\nexport type T = TokenService;`],
     ['server/registry/extra.resolver.ts', `import { Resolver } from 'type-graphql';\nResolver();`],
     ['server/registry/extra.types.ts', `import { Field } from 'type-graphql';\nField();`],
