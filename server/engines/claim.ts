@@ -9,7 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { look } from './look.js';
-import { IDENTIFY, parseIdentity, type ProcessIdentity } from './process-identity.js';
+import { parseIdentity, type ProcessIdentity } from './process-identity.js';
 
 const FILE = 'claim';
 const ABANDONED = 'abandoned';
@@ -20,15 +20,8 @@ export const STARTER_GONE = {
 } as const;
 const STARTER_GONE_REASONS: readonly string[] = Object.values(STARTER_GONE);
 
-/** What the shell exits with when its record was abandoned before it began. */
+/** What the shell (`shell/claim.sh`) exits with when its record was abandoned before it began. */
 export const TOO_LATE = 125;
-
-/** Shell text that claims the folder in `$1`, or exits; it defines `identify` too. */
-export const CLAIM = `${IDENTIFY}identify > "$1/${FILE}.$$" && ln "$1/${FILE}.$$" "$1/${FILE}" 2>/dev/null
-claimed=$?
-rm -f "$1/${FILE}.$$"
-[ "$claimed" = 0 ] || exit ${TOO_LATE}
-`;
 
 export type Claim =
   | { readonly state: 'OPEN' }

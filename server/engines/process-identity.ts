@@ -89,14 +89,7 @@ export function killGroup(leader: ProcessIdentity, signal: NodeJS.Signals): numb
   return groupOf(leader).filter((member) => killIdentity(member, signal)).length;
 }
 
-/** Shell text that defines `identify`, which prints the identity of the shell that runs it, as `parseIdentity` reads it. */
-export const IDENTIFY = `identify() {
-  if { read -r boot < ${BOOT_ID_FILE} && read -r stat < "/proc/$$/stat"; } 2>/dev/null; then printf '%s\\n%s\\n' "$boot" "$stat"
-  else printf '\\n%s %s\\n' "$$" "$(ps -o lstart= -p $$)"; fi
-}
-`;
-
-/** @returns undefined for text that is not, or not yet wholly, what `identify` prints. */
+/** @returns undefined for text that is not, or not yet wholly, what `identify` in `shell/identify.sh` prints. */
 export function parseIdentity(text: string): ProcessIdentity | undefined {
   const [boot, line, end] = text.split('\n');
   if (boot === undefined || line === undefined || end === undefined) return undefined;

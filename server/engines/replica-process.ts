@@ -6,26 +6,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { program } from '../paths.js';
-import { CLAIM } from './claim.js';
-import { IDENTIFY } from './process-identity.js';
 import type { ReplicaFolder } from './replica-folder.js';
+import { shellText } from './shell-text.js';
 
-/**
- * $1 the folder, $2 the script of the inner shell, then the command. The traps keep the shell alive for the exit code when
- * somebody signals the whole group; a caught signal, unlike an ignored one, is back to its default in the child.
- */
-const OUTER = `${CLAIM}
-trap : TERM INT HUP
-folder=$1; inner=$2; shift 2
-sh -c "$inner" pilothouse-replica "$folder" "$@"
-printf '%s\\n' "$?" 2>/dev/null > "$folder/exit"
-`;
-
-/** Has the pid that the command will have: it records itself, then becomes it. */
-const inner = (limits: string): string => `${IDENTIFY}identify > "$1/process" || exit 126
-shift
-${limits}exec "$@"
-`;
+const OUTER = shellText('identify', 'claim', 'replica');
+const INNER = shellText('identify', 'replica-process');
 
 export interface SpawnOptions {
   readonly folder: ReplicaFolder;
@@ -43,7 +28,7 @@ export async function spawnReplica(options: SpawnOptions): Promise<void> {
   const log = openSync(options.logPath, 'a', 0o600);
   try {
     const command = [process.execPath, program('runtimes/host/main'), folder.specPath];
-    const shell = spawn('/bin/sh', ['-c', OUTER, 'pilothouse-replica', folder.path, inner(limits), ...command], {
+    const shell = spawn('/bin/sh', ['-c', OUTER, 'pilothouse-replica', folder.path, INNER, limits, ...command], {
       // Names of outside plugin modules are resolved from where the server runs.
       cwd: process.cwd(),
       env: environment,

@@ -17,12 +17,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { abandon, CLAIM, readClaim, TOO_LATE } from '../../../server/engines/claim.js';
+import { abandon, readClaim, TOO_LATE } from '../../../server/engines/claim.js';
 import { StaleEpochError } from '../../../server/engines/engine.js';
 import { EpochFence } from '../../../server/engines/epoch-fence.js';
 import { describeExit, type ProcessEnd } from '../../../server/engines/exit-reason.js';
 import { hostIdentity } from '../../../server/engines/host-identity.js';
 import { boundLog, ReplicaLogs } from '../../../server/engines/replica-log.js';
+import { shellText } from '../../../server/engines/shell-text.js';
 
 let home: string;
 beforeEach(() => {
@@ -57,7 +58,8 @@ describe('the fence of epochs', () => {
 });
 
 describe('a claim', () => {
-  const claimIn = (folder: string) => spawnSync('/bin/sh', ['-c', `${CLAIM}echo began`, 'test', folder], { encoding: 'utf8' });
+  const claimIn = (folder: string) =>
+    spawnSync('/bin/sh', ['-c', `${shellText('identify', 'claim')}claim "$1"; echo began`, 'test', folder], { encoding: 'utf8' });
 
   it('is made by the process, once', () => {
     expect(readClaim(home)).toEqual({ state: 'OPEN' });
@@ -83,7 +85,9 @@ describe('a claim', () => {
 
   it('is whole or not there: nothing is left of one that the disk did not take', () => {
     // No file may have a byte more, as on a full disk.
-    const claimed = spawnSync('/bin/sh', ['-c', `trap '' XFSZ; ulimit -f 0; ${CLAIM}echo began`, 'test', home], { encoding: 'utf8' });
+    const claimed = spawnSync('/bin/sh', ['-c', `trap '' XFSZ; ulimit -f 0; ${shellText('identify', 'claim')}claim "$1"; echo began`, 'test', home], {
+      encoding: 'utf8',
+    });
     expect(claimed).toMatchObject({ stdout: '', status: TOO_LATE });
     expect(readdirSync(home)).toEqual([]);
     expect(readClaim(home)).toEqual({ state: 'OPEN' });

@@ -2,7 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { formatIdentity, groupOf, IDENTIFY, identityOf, isAlive, killGroup, killIdentity, parseIdentity } from '../../../server/engines/process-identity.js';
+import { formatIdentity, groupOf, identityOf, isAlive, killGroup, killIdentity, parseIdentity } from '../../../server/engines/process-identity.js';
+import { shellText } from '../../../server/engines/shell-text.js';
 
 describe('the identity of a process', () => {
   const children: ChildProcess[] = [];
@@ -27,7 +28,7 @@ describe('the identity of a process', () => {
   const line = (text: string): string | undefined => (text.endsWith('\n') ? text.trim() : undefined);
 
   it('is what the process itself prints, whatever its name', async () => {
-    const child = await run(`${IDENTIFY}identify; exec sleep 60`);
+    const child = await run(`${shellText('identify')}identify; exec sleep 60`);
     const identity = await printed(child, parseIdentity);
     expect(identity).toEqual(identityOf(child.pid!));
     expect(parseIdentity(formatIdentity(identity))).toEqual(identity);
