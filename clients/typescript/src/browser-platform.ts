@@ -33,6 +33,10 @@ export const browserPlatform: Platform = {
     }
     return { digest: bytesToHex(hash.digest()), sizeBytes: blob.size };
   },
+  async post({ url, headers, body, signal }) {
+    const response = await fetch(url, { method: 'POST', headers, body, ...(signal && { signal }) });
+    return { status: response.status, headers: Object.fromEntries(response.headers), text: await response.text() };
+  },
   put: (upload) => (upload.seen && typeof XMLHttpRequest !== 'undefined' ? putWithProgress(new XMLHttpRequest(), upload) : put(upload)),
   async namedSources(files) {
     if (files.length === 0) throw new PilothouseError('INVALID', 'a version needs at least one file');

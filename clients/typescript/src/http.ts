@@ -13,17 +13,24 @@ export interface Exchange {
 /** @throws PilothouseError UNAVAILABLE when there is no answer; the signal's reason when the caller gave up */
 export async function exchange({ url, method, token, headers, body, signal }: Exchange): Promise<Response> {
   const streamed = body !== undefined && typeof body !== 'string' && !(body instanceof Uint8Array) && !(body instanceof Blob);
-  try {
-    return await fetch(url, {
+  const send = (): Promise<Response> =>
+    fetch(url, {
       method,
       headers: { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...headers },
       ...(body !== undefined && { body: body as RequestInit['body'] }),
       ...(streamed && { duplex: 'half' }),
       ...(signal && { signal }),
     } as RequestInit);
+  return reached(`${method} ${url}`, signal, send);
+}
+
+/** What `send` answers. @throws PilothouseError UNAVAILABLE when there is no answer; the signal's reason when the caller gave up */
+export async function reached<T>(what: string, signal: AbortSignal | undefined, send: () => Promise<T>): Promise<T> {
+  try {
+    return await send();
   } catch (cause) {
     signal?.throwIfAborted();
-    throw new PilothouseError('UNAVAILABLE', `${method} ${url}: ${reasonOf(cause)}`, { cause });
+    throw new PilothouseError('UNAVAILABLE', `${what}: ${reasonOf(cause)}`, { cause });
   }
 }
 

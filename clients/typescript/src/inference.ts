@@ -3,7 +3,8 @@ import { parse } from 'lossless-json';
 import { InexactNumberError, tensorDataText, tensorFromJson, type TensorJson } from '../../../runtimes/open-inference/json.js';
 import { assertTensor, TensorError, type Datatype, type NumericData, type Tensor } from '../../../runtimes/tensor.js';
 import { PilothouseError } from './errors.js';
-import { exchange, fromResponse } from './http.js';
+import { fromResponse, reached } from './http.js';
+import type { Platform } from './platform.js';
 
 /** The elements of one input: a typed array, or an array (nested as the shape, or flat) of numbers, BigInts, booleans or strings. */
 export type InputData = NumericData | readonly unknown[];
@@ -113,17 +114,24 @@ function toInference({ model_name: model, model_version: version, id, outputs }:
   return { model, version, id, outputs: Object.fromEntries(outputs.map((output) => [output.name as string, tensorFromJson(output, 'output')])) };
 }
 
+export interface Endpoint {
+  readonly gatewayUrl: string;
+  readonly token: string;
+  readonly name: string;
+}
+
 /** @throws PilothouseError */
 export async function inferAt(
-  gatewayUrl: string,
-  token: string,
-  model: string,
+  platform: Platform,
+  { gatewayUrl, token, name }: Endpoint,
   inputs: Readonly<Record<string, InputTensor>>,
   options: InferenceOptions,
 ): Promise<Inference> {
-  const url = `${gatewayUrl}/v2/models/${encodeURIComponent(model)}/infer`;
+  const url = `${gatewayUrl}/v2/models/${encodeURIComponent(name)}/infer`;
   const body = requestText(inputs, options);
-  const response = await exchange({ url, method: 'POST', token, headers: { 'content-type': 'application/json' }, body, signal: options.signal });
-  if (response.status !== 200) throw await fromResponse(response, `infer "${model}"`);
-  return readAnswer(await response.text());
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const { signal } = options;
+  const answer = await reached(`POST ${url}`, signal, () => platform.post({ url, headers, body, signal }));
+  if (answer.status !== 200) throw await fromResponse(new Response(answer.text, answer), `infer "${name}"`);
+  return readAnswer(answer.text);
 }

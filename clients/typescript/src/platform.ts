@@ -21,12 +21,28 @@ export interface Upload {
   readonly seen?: Progress | undefined;
 }
 
+export interface Post {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An answer that was read whole. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+}
+
 /** `node-platform.ts` is for Node, Bun and Deno, `browser-platform.ts` for browsers. */
 export interface Platform {
   /** The WebSocket class; left out, the global one. */
   readonly WebSocket?: unknown;
   /** SHA-256 of a source in lower-case hexadecimal, and its size. */
   digest(source: Source, signal?: AbortSignal): Promise<{ readonly digest: string; readonly sizeBytes: number }>;
+  /** Sends a text and reads the answer whole, as fast as the platform can: inferences go this way. */
+  post(request: Post): Promise<Answer>;
   /** Sends a source as the body of a PUT. */
   put(upload: Upload): Promise<Response>;
   /** The files of a version with their paths. A folder stands for everything below it. */

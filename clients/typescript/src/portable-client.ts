@@ -52,7 +52,7 @@ export abstract class PortableClient extends Monitoring {
    * @param inputs by name
    */
   infer(endpoint: string, inputs: Readonly<Record<string, InputTensor>>, options: InferenceOptions = {}): Promise<Inference> {
-    return inferAt(this.gatewayUrl, this.token, endpoint, inputs, options);
+    return inferAt(this.platform, { gatewayUrl: this.gatewayUrl, token: this.token, name: endpoint }, inputs, options);
   }
 
   /** The same through the control plane, where the gateway cannot be reached. */
