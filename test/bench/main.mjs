@@ -9,6 +9,7 @@ import { HELP, cacheFolder, readSettings } from './support/settings.mjs';
 import { machine } from './report/machine.mjs';
 import { savePart, writeReport } from './report/report.mjs';
 import { Bench } from './bench.mjs';
+import { client } from './parts/client.mjs';
 import { control } from './parts/control.mjs';
 import { gateways } from './parts/gateways.mjs';
 import { limit } from './parts/limit.mjs';
@@ -17,7 +18,7 @@ import { noise } from './parts/noise.mjs';
 import { peers } from './parts/peers.mjs';
 import { work } from './parts/work.mjs';
 
-const RUN = { limit, work, gateways, noise, memory, control, peers };
+const RUN = { limit, work, gateways, noise, memory, control, client, peers };
 
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.once(name, () => {

@@ -33,8 +33,16 @@ export function bars(parts) {
     },
     { what: 'two gateway processes on the same port', bar: 'either answers correctly; ratio reported', ...twoGateways(parts.gateways?.results) },
     { what: 'gateway memory at 256 connections', bar: 'slope under 1 % a minute, under 200 MB', ...memory(parts.memory?.results) },
+    { what: 'inferences through the TypeScript client against undici alone', bar: '≥ 0.8× throughput in each case', ...throughClient(parts.client?.results) },
     { what: 'p99 of model A while B loads, deploys and crashes beside it', bar: '≤ 1.5× of A alone', ...noise(parts.noise?.results) },
   ];
+}
+
+/** The case in which the client reaches the least. */
+function throughClient(results) {
+  if (!results) return NOT_MEASURED;
+  const [least] = [...results.cases].sort((a, b) => a.ratio - b.ratio);
+  return { reached: `${times(least.ratio)} (${least.workload}, ${least.connections} connections)`, holds: least.ratio >= 0.8 };
 }
 
 function limitBar(cases, workload, connections, judge) {

@@ -23,6 +23,7 @@ export function tables(parts) {
     of('limit') && rawTable(of('limit')),
     of('work') && workTable(of('work')),
     of('peers') && peersTable(of('peers')),
+    of('client') && clientTable(of('client')),
     ...(of('control') ? controlTables(of('control')) : []),
   ];
   return made.filter(Boolean).map((table) => ({ ...table, rows: table.rows.map((row) => row.map(text)) }));
@@ -86,6 +87,20 @@ const peersTable = ({ rows }) => ({
         ]
       : [title, workload ?? 'not measured', connections, reason.slice(0, 200)],
   ),
+});
+
+const clientTable = ({ cases }) => ({
+  title: 'The TypeScript client against undici alone, one Node process each (medians)',
+  columns: ['work', 'connections', 'client req/s', 'p50 ms', 'p99 ms', 'CPU s per 1,000', 'undici req/s', 'p50 ms', 'p99 ms', 'CPU s per 1,000', 'throughput'],
+  rows: cases.map(({ workload, connections, client, undici, ratio }) => [
+    workload,
+    connections,
+    ...figures(client),
+    client.cpuSecondsPer1000,
+    ...figures(undici),
+    undici.cpuSecondsPer1000,
+    `${ratio}×`,
+  ]),
 });
 
 function controlTables({ infer, starts, subscribers }) {

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { ROOT } from './sources.mjs';
 
 /** In the order in which they run. `peers` only when asked for. */
-export const PARTS = ['limit', 'work', 'gateways', 'noise', 'memory', 'control', 'peers'];
+export const PARTS = ['limit', 'work', 'gateways', 'noise', 'memory', 'control', 'client', 'peers'];
 
 export const HELP = `npm run bench -- [options]
 
