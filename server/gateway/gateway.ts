@@ -28,6 +28,7 @@ import { ReplicaLinks } from './replicas/replica-links.js';
 import { loadSnapshot, SnapshotSaver, snapshotPath, type RouteSnapshot } from '../routing/route-snapshot.js';
 import { Router } from './dispatch/router.js';
 import { TokenGate } from './token-gate.js';
+import { UnreadAnswers } from './unread-answers.js';
 
 /** A start waits this long for PostgreSQL before it begins with the saved routes. */
 const FIRST_READ_MS = 1_000;
@@ -157,11 +158,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   );
   const routes = httpRoutes(protocols);
   const receptions = new Receptions();
+  const unread = new UnreadAnswers(held);
   const front = new HttpFront({
     routes,
     gate,
     receptions,
-    held,
+    unread,
     newReader: reader.create,
     hosts: options.hosts,
     cors: corsPolicy(options.corsOrigins, METHODS),
@@ -201,7 +203,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await grpcsTurn;
     if (dataPlane.draining) return undefined;
     const { GrpcFront } = await import('./grpc/grpc-server.js');
-    const front = new GrpcFront({ dataPlane, gate, receptions, held, onError: (code) => errors.count('grpc', code), log });
+    const front = new GrpcFront({ dataPlane, gate, receptions, unread, onError: (code) => errors.count('grpc', code), log });
     return { front, address: await front.listen(options.grpc) };
   }
 }

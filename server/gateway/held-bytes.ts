@@ -2,7 +2,6 @@
  * The bytes that a gateway process holds for its callers while they wait: queued requests, waiting texts, shadow copies and unread
  * answers. They share one limit. Requests that are still being received have a limit of their own (`receptions.ts`).
  */
-import { GatewayError } from './gateway-error.js';
 import { MAX_HELD_BYTES } from './limits.js';
 
 /** How much of the limit all kinds together may use when one more of a kind is accepted. Answers come last, so room is left for them. */
@@ -35,11 +34,6 @@ export class HeldBytes {
     const { requests, texts, shadowCopies, answers } = this.items;
     const what = `${requests} waiting requests, ${texts} waiting texts, ${shadowCopies} shadow copies and ${answers} unread answers`;
     return `this gateway process holds ${this.total} bytes: ${what}; the limit is ${this.limitOf(kind)} bytes`;
-  }
-
-  /** @throws GatewayError UNAVAILABLE */
-  assertRoomForAnswer(bytes: number): void {
-    if (!this.hasRoom('answers', bytes)) throw new GatewayError('UNAVAILABLE', `there is no room for the answer: ${this.fullBecause('answers')}; try again`, 1);
   }
 
   /** Counts items that were accepted, or (as negative numbers) items that are not held any more. */

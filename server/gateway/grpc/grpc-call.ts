@@ -2,10 +2,10 @@
 import { Metadata, type ServerDuplexStream, type ServerUnaryCall, type ServerWritableStream } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { DataPlane } from '../dispatch/data-plane.js';
-import type { HeldBytes } from '../held-bytes.js';
 import { MAX_TIMEOUT_MS } from '../limits.js';
 import type { Call } from '../dispatch/call.js';
 import type { TokenGate } from '../token-gate.js';
+import type { UnreadAnswers } from '../unread-answers.js';
 import { requestEncodingOf } from './grpc-internals.js';
 import type { Encoding } from './grpc-wire-message.js';
 import { requestIdOf } from '../request-id.js';
@@ -14,7 +14,7 @@ import { requestIdOf } from '../request-id.js';
 export interface GrpcOptions {
   readonly dataPlane: DataPlane;
   readonly gate: TokenGate;
-  readonly held: HeldBytes;
+  readonly unread: UnreadAnswers;
   /** Told the name of every status that is an error, and of every failure on a stream that goes on. */
   readonly onError: (code: string) => void;
   readonly log: Logger;

@@ -127,7 +127,7 @@ class InferStream {
       id = address.id;
       const { outputs, version, forms, finalResponseWanted: final } = await infer(options, call, address, message);
       const answer = streamResponse({ model: address.model, version, id, outputs, forms, final });
-      return { message: answer, release: holdUnread(options.held, answer.byteLength) };
+      return { message: answer, release: holdUnread(options.unread, this.rpc, call.context.caller, answer.byteLength) };
     } catch (error) {
       const failure = statusOf(error, this.requestId, options);
       // The call goes on: what fails on it is counted here.

@@ -44,7 +44,7 @@ async function answer(rpc: ServerUnaryCall<Buffer, WireMessage>, call: Call, opt
   const address = addressOf(rpc.request);
   const { outputs, version, forms } = await infer(options, call, address, rpc.request);
   let message = inferResponse({ model: address.model, version, id: address.id, outputs, forms });
-  holdUntilEnd(options.held, rpc, message.byteLength);
+  holdUntilEnd(options.unread, rpc, call.context.caller, message.byteLength);
   const metadata = answerMetadata(call.context.requestId, version);
   const encoding = encodingOf(rpc);
   if (encoding !== undefined && message.byteLength >= WORTH_COMPRESSING) {

@@ -120,8 +120,8 @@ export class Connection {
     this.flow();
   }
 
-  /** An answer, or a part of one. @param parts follow the text; `size` is of it all */
-  write(text: string, parts: readonly Uint8Array[] | undefined, size: number): void {
+  /** An answer. @param parts follow the text; `size` is of it all */
+  write(text: string, parts: readonly Uint8Array[] | undefined, size: number, caller: string): void {
     const { socket } = this;
     // Text of one byte a character needs no encoder.
     if (!parts) {
@@ -135,7 +135,7 @@ export class Connection {
       socket.uncork();
     }
     if (!socket.writableNeedDrain) return;
-    this.unread.push(this.options.held.hold('answers', size));
+    this.unread.push(this.options.unread.hold(caller, size, () => socket.destroy()));
   }
 
   /** The exchange whose turn it was is answered, and its request has come whole. */

@@ -2,9 +2,9 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { FAILURE_KINDS, GatewayError, HTTP_FAILURE_KINDS } from '../gateway-error.js';
-import type { HeldBytes } from '../held-bytes.js';
 import type { Call } from '../dispatch/call.js';
 import type { Receptions } from '../receptions.js';
+import type { UnreadAnswers } from '../unread-answers.js';
 import { Body, type BodyDone, type BodyError } from './http-body.js';
 import { acceptedCoding, compress, COMPRESS_FROM_BYTES, type ContentCoding } from './http-compression.js';
 import type { Connection } from './http-connection.js';
@@ -38,7 +38,7 @@ export interface ExchangeOptions {
   /** Told the status of every answer that is an error. */
   readonly onError: (status: number) => void;
   readonly receptions: Receptions;
-  readonly held: HeldBytes;
+  readonly unread: UnreadAnswers;
   /** Whether connections are to end with their next answer. */
   readonly draining: () => boolean;
 }
@@ -49,6 +49,8 @@ export class Exchange {
   failureText: FailureText = errorText;
   /** What the answer carries whatever it says: names and values in turn. */
   fields: readonly string[] = [];
+  /** The token's hash; `''` where there is none. */
+  caller = '';
   /** What the caller's leaving cancels, and the answer ends. */
   call: Call | undefined;
   answered = false;
@@ -71,10 +73,10 @@ export class Exchange {
     return this.connection.socket;
   }
 
-  /** Waits for the body, and tells a caller who asked first to send it. @param caller the token's hash; `''` where there is none */
-  readBody(caller: string, done: BodyDone): void {
+  /** Waits for the body, and tells a caller who asked first to send it. */
+  readBody(done: BodyDone): void {
     if (this.asks && !this.complete && !this.body.settled) this.connection.socket.write(CONTINUE);
-    this.body.onDone(caller, done);
+    this.body.onDone(this.caller, done);
   }
 
   /** The request has come whole. */
@@ -101,7 +103,7 @@ export class Exchange {
     let size = bodyBytes;
     if (binary) for (const part of binary) size += part.byteLength;
     try {
-      this.options.held.assertRoomForAnswer(size);
+      this.options.unread.makeRoom(this.caller, size);
     } catch (error) {
       return this.fail(error);
     }
@@ -167,8 +169,8 @@ export class Exchange {
     if (this.options.draining()) this.keepAlive = false;
     fields.push('X-Request-Id', this.requestId);
     const lines = headLines(status, this.keepAlive, fields);
-    if (this.head.method === 'HEAD') this.connection.write(lines, undefined, lines.length);
-    else this.connection.write(lines + text, binary, lines.length + size);
+    if (this.head.method === 'HEAD') this.connection.write(lines, undefined, lines.length, this.caller);
+    else this.connection.write(lines + text, binary, lines.length + size, this.caller);
     this.answered = true;
     this.call?.end();
     if (this.complete) this.over();
@@ -177,7 +179,7 @@ export class Exchange {
 
   private sendCompressed(status: number, fields: readonly string[], body: Buffer, coding: ContentCoding): void {
     // Held while it waits for the thread pool too.
-    const release = this.options.held.hold('answers', body.length);
+    const release = this.options.unread.hold(this.caller, body.length, () => this.socket.destroy());
     compress(coding, body).then(
       (compressed) => {
         release();

@@ -11,9 +11,9 @@ import { GatewayError } from '../gateway-error.js';
 import { AwakeClock } from '../awake-clock.js';
 import { ConnectionLimit } from '../connection-limit.js';
 import { DRAIN_IDLE_MS, DRAIN_LIMIT_MS } from '../limits.js';
-import type { HeldBytes } from '../held-bytes.js';
 import type { Receptions } from '../receptions.js';
 import type { TokenGate } from '../token-gate.js';
+import type { UnreadAnswers } from '../unread-answers.js';
 import { Connection, type ConnectionOptions } from './http-connection.js';
 import { HttpError, type Exchange } from './http-exchange.js';
 import type { NewReader } from './http-request-reader.js';
@@ -30,7 +30,7 @@ export interface HttpFrontOptions {
   /** Asked about requests that came without a token. */
   readonly hosts: AllowedHosts;
   readonly receptions: Receptions;
-  readonly held: HeldBytes;
+  readonly unread: UnreadAnswers;
   /** How requests are read: `http-reader-choice.ts`. */
   readonly newReader: NewReader;
   readonly call: (context: CallContext) => Call;
@@ -65,9 +65,9 @@ export class HttpFront {
     private readonly limit = new ConnectionLimit(),
     private readonly now = (): number => performance.now(),
   ) {
-    const { log, onError, receptions, held, newReader } = options;
+    const { log, onError, receptions, unread, newReader } = options;
     this.clock = new AwakeClock(SWEEP_MS, now);
-    const shared = { log, onError, receptions, held, newReader, clock: this.clock };
+    const shared = { log, onError, receptions, unread, newReader, clock: this.clock };
     this.connectionOptions = { ...shared, draining: () => this.draining, onTurn: (exchange) => this.handle(exchange) };
     this.server = createServer({ noDelay: true }, (socket) => this.connected(socket));
     this.sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();
@@ -133,22 +133,21 @@ export class HttpFront {
   private handle(exchange: Exchange): void {
     if (this.options.cors && this.answersBrowser(exchange, this.options.cors)) return;
     let route: HttpRoute;
-    let caller = '';
     try {
       assertProper(exchange);
       route = this.routeOf(exchange);
-      if (!route.open) caller = this.admit(exchange);
-      if (caller === '') this.checkHost(exchange);
+      if (!route.open) exchange.caller = this.admit(exchange);
+      if (exchange.caller === '') this.checkHost(exchange);
     } catch (error) {
       return exchange.fail(error);
     }
     if (route.method === 'GET') {
       exchange.body.abandon();
-      return this.run(exchange, route, caller, NO_BODY);
+      return this.run(exchange, route, NO_BODY);
     }
-    exchange.readBody(caller, (error, body) => {
+    exchange.readBody((error, body) => {
       if (error) exchange.refuseBody(error);
-      else this.run(exchange, route, caller, body);
+      else this.run(exchange, route, body);
     });
   }
 
@@ -171,8 +170,9 @@ export class HttpFront {
     return true;
   }
 
-  private run(exchange: Exchange, route: HttpRoute, caller: string, body: Buffer): void {
-    const { headers } = exchange.head;
+  private run(exchange: Exchange, route: HttpRoute, body: Buffer): void {
+    const { caller, head } = exchange;
+    const { headers } = head;
     // The deadline runs from here: how long a caller takes to send is its own affair.
     const call = this.options.call({
       requestId: exchange.requestId,

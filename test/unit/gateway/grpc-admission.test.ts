@@ -7,6 +7,7 @@ import { status } from '@grpc/grpc-js';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ConnectionLimit } from '../../../server/gateway/connection-limit.js';
+import { UnreadAnswers } from '../../../server/gateway/unread-answers.js';
 import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import type { DataPlane } from '../../../server/gateway/dispatch/data-plane.js';
 import { GrpcFront } from '../../../server/gateway/grpc/grpc-server.js';
@@ -28,7 +29,7 @@ beforeEach(async () => {
   const gate = new TokenGate(true);
   gate.replace([createHash('sha256').update('good').digest('hex')]);
   const dataPlane = { serverMetadata: () => ({ name: 'n', version: 'v', extensions: [] }), ready: () => true } as unknown as DataPlane;
-  const given = { dataPlane, gate, receptions, held: new HeldBytes(), onError: () => undefined, log: pino({ level: 'silent' }) };
+  const given = { dataPlane, gate, receptions, unread: new UnreadAnswers(new HeldBytes()), onError: () => undefined, log: pino({ level: 'silent' }) };
   front = new GrpcFront(given, new ConnectionLimit(CONNECTIONS));
   ({ port } = await front.listen({ host: '127.0.0.1', port: 0 }));
   session = connect(`http://127.0.0.1:${port}`);

@@ -5,6 +5,7 @@ import { status } from '@grpc/grpc-js';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { DataPlane } from '../../../server/gateway/dispatch/data-plane.js';
+import { UnreadAnswers } from '../../../server/gateway/unread-answers.js';
 import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import { GatewayError } from '../../../server/gateway/gateway-error.js';
 import type { Answer } from '../../../server/gateway/dispatch/answer.js';
@@ -37,7 +38,7 @@ beforeEach(async () => {
     dataPlane,
     gate: new TokenGate(false),
     receptions: new Receptions(),
-    held: new HeldBytes(),
+    unread: new UnreadAnswers(new HeldBytes()),
     onError: (code) => counted.push(code),
     log: pino({ level: 'silent' }),
   });

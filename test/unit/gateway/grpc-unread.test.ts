@@ -1,9 +1,11 @@
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { status } from '@grpc/grpc-js';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { DataPlane } from '../../../server/gateway/dispatch/data-plane.js';
+import { UnreadAnswers } from '../../../server/gateway/unread-answers.js';
 import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import type { Answer } from '../../../server/gateway/dispatch/answer.js';
 import type { Call, CallContext } from '../../../server/gateway/dispatch/call.js';
@@ -33,12 +35,13 @@ beforeEach(async () => {
       return Promise.resolve(answer as unknown as Answer);
     },
   };
-  const gate = new TokenGate(false);
+  const gate = new TokenGate(true);
+  gate.replace(['a', 'b'].map((token) => createHash('sha256').update(token).digest('hex')));
   front = new GrpcFront({
     dataPlane: dataPlane as unknown as DataPlane,
     gate,
     receptions: new Receptions(),
-    held: new HeldBytes(LIMIT),
+    unread: new UnreadAnswers(new HeldBytes(LIMIT)),
     onError: () => undefined,
     log: pino({ level: 'silent' }),
   });
@@ -51,7 +54,7 @@ afterEach(async () => {
   await front.drain();
 });
 
-/** Calls whose answers are never read: their windows stay as they are. */
+/** Calls of `a` whose answers are never read: their windows stay as they are. */
 function calls(method: string, count: number, each: number): ClientHttp2Stream[] {
   const session = connect(`http://127.0.0.1:${port}`);
   sessions.push(session);
@@ -63,6 +66,7 @@ function calls(method: string, count: number, each: number): ClientHttp2Stream[]
       ':path': `/inference.GRPCInferenceService/${method}`,
       'content-type': 'application/grpc',
       te: 'trailers',
+      authorization: 'Bearer a',
     });
     stream.on('error', () => undefined);
     for (let i = 0; i < each; i++) stream.write(frame);
@@ -71,8 +75,8 @@ function calls(method: string, count: number, each: number): ClientHttp2Stream[]
   });
 }
 
-const outcome = (): Promise<unknown> =>
-  client.call('ModelInfer', request).then(
+const outcome = (token: string): Promise<unknown> =>
+  client.call('ModelInfer', request, { metadata: { authorization: `Bearer ${token}` } }).then(
     ({ message }) => message['model_name'],
     (error: { code: number }) => error.code,
   );
@@ -80,11 +84,14 @@ const outcome = (): Promise<unknown> =>
 test.each([
   ['many calls with an answer each', 'ModelInfer', 3, 1],
   ['many answers on one stream', 'ModelStreamInfer', 1, 12],
-] as const)('%s: what is not read is held up to a limit, and free again when the caller is gone', async (_what, method, count, each) => {
-  expect(await outcome()).toBe('m');
+] as const)('%s: what is not read is held up to a limit, which callers share, and free again when the caller is gone', async (_what, method, count, each) => {
+  expect(await outcome('a')).toBe('m');
   const streams = calls(method, count, each);
   await Promise.all(streams.map((stream) => once(stream, 'response')));
-  await eventually(async () => (await outcome()) === status.UNAVAILABLE, 'a refusal');
+  await eventually(async () => (await outcome('a')) === status.UNAVAILABLE, 'a refusal');
+  expect(streams.some(({ closed }) => closed)).toBe(false);
+  expect(await outcome('b')).toBe('m');
+  await eventually(() => streams.some(({ closed }) => closed), 'the end of what was unread for longest');
   sessions[0]!.destroy();
-  await eventually(async () => (await outcome()) === 'm', 'an answer');
+  await eventually(async () => (await outcome('a')) === 'm', 'an answer');
 });

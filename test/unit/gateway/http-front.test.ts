@@ -10,6 +10,7 @@ import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { AllowedHosts } from '../../../server/allowed-hosts.js';
 import { ANSWER_TIMEOUT_MS, HEADERS_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_BODY_BYTES, REQUEST_TIMEOUT_MS } from '../../../server/gateway/limits.js';
 import { AwakeClock } from '../../../server/gateway/awake-clock.js';
+import { UnreadAnswers } from '../../../server/gateway/unread-answers.js';
 import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import { Call } from '../../../server/gateway/dispatch/call.js';
 import { Connection, type ConnectionOptions } from '../../../server/gateway/http/http-connection.js';
@@ -74,7 +75,7 @@ async function world(tokens?: string[], bound = '0.0.0.0'): Promise<World> {
     routes: { find: route, failureText: () => errorText },
     gate,
     receptions: new Receptions(),
-    held: new HeldBytes(),
+    unread: new UnreadAnswers(new HeldBytes()),
     newReader,
     hosts: new AllowedHosts({ bound, names: [], origins: [] }),
     call: (context) => {
@@ -506,7 +507,7 @@ describe.each(READERS)('over %s', (name, create) => {
             log,
             onError: () => undefined,
             receptions: new Receptions(),
-            held: new HeldBytes(),
+            unread: new UnreadAnswers(new HeldBytes()),
             newReader,
             draining: () => false,
             clock,
@@ -531,7 +532,7 @@ describe.each(READERS)('over %s', (name, create) => {
       };
       return { server, caller, connection: connection!, at, says };
     }
-    const echo: ConnectionOptions['onTurn'] = (exchange) => exchange.readBody('', (_error, body) => exchange.send({ status: 200, body: body.toString() }));
+    const echo: ConnectionOptions['onTurn'] = (exchange) => exchange.readBody((_error, body) => exchange.send({ status: 200, body: body.toString() }));
     const tooLong =
       /^HTTP\/1\.1 408 [^]*Connection: close[^]*the request took too long to arrive: headers have 10 s, a whole request 120 s","kind":"REQUEST_TIMEOUT"\}$/;
 

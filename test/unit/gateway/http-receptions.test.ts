@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AllowedHosts } from '../../../server/allowed-hosts.js';
 import { DRAIN_LIMIT_MS, RECEPTION_SLOW_MS, REQUEST_TIMEOUT_MS } from '../../../server/gateway/limits.js';
+import { UnreadAnswers } from '../../../server/gateway/unread-answers.js';
 import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import { Call, type CallContext } from '../../../server/gateway/dispatch/call.js';
 import { errorText, routesOf } from '../../../server/gateway/http/http-route.js';
@@ -17,11 +18,14 @@ import { Receptions } from '../../../server/gateway/receptions.js';
 import { TokenGate } from '../../../server/gateway/token-gate.js';
 
 const LIMIT = 1_000_000;
+const MIB = 1024 * 1024;
+const LARGE = 8 * MIB;
 const TOKENS = ['a', 'b'];
 let now: number;
 /** How often the front has asked for the time. */
 let looks: number;
 let receptions: Receptions;
+let held: HeldBytes;
 let front: HttpFront;
 let port: number;
 let sockets: Socket[];
@@ -36,14 +40,17 @@ describe.each(READERS)('over %s', (_name, create) => {
     now = looks = 0;
     sockets = [];
     receptions = new Receptions(LIMIT, () => now);
+    held = new HeldBytes(20 * MIB);
     const gate = new TokenGate(true);
     gate.replace(TOKENS.map((token) => createHash('sha256').update(token).digest('hex')));
-    const route = routesOf('oip-rest').post((_call, body) => ({ status: 200, body: `${body.length} bytes` }));
+    const { get, post } = routesOf('oip-rest');
+    const route = post((_call, body) => ({ status: 200, body: `${body.length} bytes` }));
+    const large = get(() => ({ status: 200, body: Buffer.alloc(LARGE) }));
     const options = {
-      routes: { find: () => route, failureText: () => errorText },
+      routes: { find: (path: string) => (path === '/large' ? large : route), failureText: () => errorText },
       gate,
       receptions,
-      held: new HeldBytes(),
+      unread: new UnreadAnswers(held),
       newReader: create,
       hosts: new AllowedHosts({ bound: '0.0.0.0', names: [], origins: [] }),
       call: (context: CallContext) => new Call(0, context),
@@ -67,13 +74,27 @@ describe.each(READERS)('over %s', (_name, create) => {
     readonly socket: Socket;
   }
 
-  /** Sends the head of a request and the first part of its body. */
-  async function begin(token: string, declared: number, sent: number): Promise<Sender> {
+  async function connected(): Promise<Sender> {
     const socket = connect(port, '127.0.0.1');
     sockets.push(socket);
     await once(socket, 'connect');
     const sender: Sender = { heard: '', socket };
     socket.on('data', (chunk: Buffer) => (sender.heard += chunk.toString())).on('error', () => undefined);
+    return sender;
+  }
+
+  /** Asks for a large answer, and does not read it yet. */
+  async function ask(token: string): Promise<Sender> {
+    const sender = await connected();
+    sender.socket.pause();
+    sender.socket.write(`GET /large HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\n\r\n`);
+    return sender;
+  }
+
+  /** Sends the head of a request and the first part of its body. */
+  async function begin(token: string, declared: number, sent: number): Promise<Sender> {
+    const sender = await connected();
+    const { socket } = sender;
     socket.write(`POST / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Length: ${declared}\r\n\r\n`);
     socket.write(Buffer.alloc(sent));
     return sender;
@@ -120,6 +141,24 @@ describe.each(READERS)('over %s', (_name, create) => {
     }
     await heard(() => expect(sender.heard).toMatch(/^HTTP\/1\.1 408 [^]*Connection: close[^]*the request comes too slowly/));
     await heard(() => expect(sender.socket.closed).toBe(true));
+  });
+
+  test('where there is no room for an answer the caller that holds the most gets 503, and for another it gives up its oldest', async () => {
+    const greedy: Sender[] = [];
+    for (const answers of [1, 2]) {
+      greedy.push(await ask('a'));
+      await heard(() => expect(held.bytes).toBeGreaterThan(answers * LARGE));
+    }
+    const refused = await ask('a');
+    refused.socket.resume();
+    await heard(() => expect(refused.heard).toMatch(/^HTTP\/1\.1 503 [^]*there is no room for the answer/));
+    const other = await ask('b');
+    other.socket.resume();
+    await heard(() => expect(other.heard.length).toBeGreaterThan(LARGE));
+    for (const { socket } of greedy) socket.resume();
+    await heard(() => expect(greedy[1]!.heard.length).toBeGreaterThan(LARGE));
+    await heard(() => expect(greedy[0]!.socket.closed).toBe(true));
+    expect(greedy[0]!.heard.length).toBeLessThan(LARGE);
   });
 
   describe('a gateway that stood still for longer than a caller may take', () => {

@@ -9,6 +9,7 @@ import type { EncodedMessage } from '../../../runtimes/open-inference/message.js
 import type { Tensor } from '../../../runtimes/tensor.js';
 import { AllowedHosts } from '../../../server/allowed-hosts.js';
 import { DataPlane } from '../../../server/gateway/dispatch/data-plane.js';
+import { UnreadAnswers } from '../../../server/gateway/unread-answers.js';
 import { HeldBytes } from '../../../server/gateway/held-bytes.js';
 import { GatewayError } from '../../../server/gateway/gateway-error.js';
 import { MAX_HELD_BYTES } from '../../../server/gateway/limits.js';
@@ -72,7 +73,13 @@ beforeEach(async () => {
     find: (path: string) => (path.startsWith('/v1') ? tensorFlow : openInference).route(path.slice(1).split('/')),
     failureText: () => openInference.failureText,
   };
-  const common = { gate: new TokenGate(false), receptions: new Receptions(), held, onError: () => undefined, log: pino({ level: 'silent' }) };
+  const common = {
+    gate: new TokenGate(false),
+    receptions: new Receptions(),
+    unread: new UnreadAnswers(held),
+    onError: () => undefined,
+    log: pino({ level: 'silent' }),
+  };
   http = new HttpFront({
     ...common,
     newReader: (listener) => new RequestParser(listener),
