@@ -50,7 +50,7 @@ export function listSources(root) {
     }
   };
   for (const folder of SOURCES) if (existsSync(join(root, folder))) walk(join(root, folder));
-  return [...found.sort(), ...['tsconfig.json', 'server/launch/compile.mjs'].map((path) => join(root, path)).filter(existsSync)];
+  return [...found.sort(), ...['tsconfig.json', 'server/launch/compile.mjs', 'server/launch/lock.mjs'].map((path) => join(root, path)).filter(existsSync)];
 }
 
 const hashed = (parts) => {
