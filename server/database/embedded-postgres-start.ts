@@ -80,7 +80,7 @@ export async function ensureRunning(options: StartOptions, { mayInitialise }: { 
   await clearLeftovers(paths, options.log);
   const exists = isThere(paths.data);
   if (!exists && !mayInitialise) throw new DomainError('FAILED_PRECONDITION', `PostgreSQL's data folder ${paths.data} is gone`);
-  const account = await chooseAccount(exists ? paths.data : undefined, options.namespaces);
+  const account = chooseAccount(exists ? paths.data : undefined, options.namespaces);
   const binaries = findBinaries(account, paths.copies);
   if (exists) checkVersion(paths, binaries.major);
   else await announced(options.say, 'Making the database…', () => initialise(paths, account, binaries));

@@ -126,7 +126,7 @@ describe('the embedded PostgreSQL', () => {
     const binaries = findBinaries({ kind: 'self' }, copies, { native: clone, version });
     expect(binaries.initdb).toBe(join(folder, 'programs', `postgres-${version}`, 'bin', 'initdb'));
     expect(existsSync(copies[0]!)).toBe(false);
-    const account = await chooseAccount(undefined);
+    const account = chooseAccount(undefined);
     chmodSync(folder, 0o711);
     mkdirSync(home);
     await initialise(embeddedPostgresPaths(home), account, binaries);
