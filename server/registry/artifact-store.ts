@@ -8,13 +8,17 @@ import type { Digest } from './digest.js';
 export interface ArtifactStore {
   /**
    * Stores a stream under its digest. The bytes become visible only when all of them are there, match the digest and are
-   * safe on disk; whatever goes wrong before leaves nothing behind. Bytes that are already there are not read again: the
-   * stream is then left unread, to be discarded by the caller.
+   * safe on disk. What came of a stream that breaks off is kept for a day, see `received`; whatever else goes wrong leaves nothing
+   * behind. Bytes that are already there are not read again: the stream is then left unread, to be discarded by the caller.
+   * @param from the stream begins behind so many bytes, which must be what was received
    * @returns the size in bytes
    * @throws DomainError INVALID when the bytes have another digest (it names both), or the stream breaks off;
-   *   LIMIT_EXCEEDED past `maxBytes`; UNAVAILABLE when the bytes cannot be written (disk full, folder not writable).
+   *   CONFLICT when `from` is not what was received; LIMIT_EXCEEDED past `maxBytes`; UNAVAILABLE when the bytes cannot be written
+   *   (disk full, folder not writable).
    */
-  put(content: Readable, digest: Digest, maxBytes: number): Promise<number>;
+  put(content: Readable, digest: Digest, maxBytes: number, from?: number): Promise<number>;
+  /** How many bytes, from the first on, came of an upload that broke off; 0 where there was none. */
+  received(digest: Digest): Promise<number>;
   /** The bytes; the stream fails with DomainError NOT_FOUND where there are none. */
   open(digest: Digest): Readable;
   /** Size in bytes, or undefined where there is nothing under the digest. */

@@ -1,6 +1,7 @@
 /**
- * Files in and out: `HEAD`, `PUT` and `GET /artifacts/<sha256>`. Never through GraphQL, which would hold them in memory. An upload that
- * broke off is resumed by asking which files are there (HEAD) and sending the rest.
+ * Files in and out: `HEAD`, `PUT` and `GET /artifacts/<sha256>`. Never through GraphQL, which would hold them in memory. For a file that
+ * is not there, HEAD answers 404 with `Upload-Offset`, the number of bytes that came before an upload of it broke off; PUT with the same
+ * `Upload-Offset` sends the rest.
  */
 import type { IncomingMessage } from 'node:http';
 import type { FastifyError, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
@@ -42,7 +43,11 @@ export const artifactUpload =
 
     app.head<Route>(PATH, async ({ params: { digest } }, reply) => {
       const artifact = await artifacts.find(digest);
-      if (!artifact) return reply.code(404).send();
+      if (!artifact)
+        return reply
+          .code(404)
+          .header('upload-offset', await artifacts.received(digest))
+          .send();
       return reply.header('content-length', artifact.sizeBytes).type('application/octet-stream').send();
     });
 
@@ -58,7 +63,9 @@ export const artifactUpload =
     app.put<Route>(PATH, { config: { ownPace: true } }, async (request, reply) => {
       const digest = expectDigest(request.params.digest, 'digest');
       checkLength(request, artifacts.maxBytes);
-      const { artifact, created } = await whileGrowing(request.raw, idleTimeoutMs, () => artifacts.receive(request.caller.actor, digest, request.raw));
+      const { artifact, created } = await whileGrowing(request.raw, idleTimeoutMs, () =>
+        artifacts.receive(request.caller.actor, digest, request.raw, offsetOf(request)),
+      );
       discard(request.raw, { maxBytes: artifacts.maxBytes, patient: true });
       return reply.code(created ? 201 : 200).send({ digest, sizeBytes: String(artifact.sizeBytes) });
     });
@@ -81,6 +88,13 @@ class UploadRefused extends Error {
   ) {
     super(message);
   }
+}
+
+/** @throws DomainError INVALID */
+function offsetOf({ headers }: Pick<FastifyRequest, 'headers'>): number {
+  const text = String(headers['upload-offset'] ?? '0');
+  if (!/^\d{1,15}$/.test(text)) throw new DomainError('INVALID', `Upload-Offset is "${text.slice(0, 40)}"; it must be a whole number of bytes`);
+  return Number(text);
 }
 
 /** What can be refused by the headers alone. */

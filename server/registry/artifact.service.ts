@@ -45,12 +45,13 @@ export class ArtifactService {
   /**
    * Stores an upload. The row follows the bytes, so that a row without bytes is never seen; bytes whose row a crash prevented are
    * taken up by the next upload of them.
+   * @param from the stream begins behind so many bytes that came before
    * @throws DomainError as `ArtifactStore.put`
    */
-  async receive(actor: Actor, digest: string, content: Readable): Promise<ReceivedArtifact> {
+  async receive(actor: Actor, digest: string, content: Readable, from = 0): Promise<ReceivedArtifact> {
     const known = await this.find(digest);
     if (known) return { artifact: known, created: false };
-    const sizeBytes = await this.store.put(content, digest, this.maxBytes);
+    const sizeBytes = await this.store.put(content, digest, this.maxBytes, from);
     const created = await this.work.run(actor, async (change) => {
       const made: unknown[] = await change.manager.query(
         'INSERT INTO artifact (digest, size_bytes, created_by, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO NOTHING RETURNING 1',
@@ -62,6 +63,11 @@ export class ArtifactService {
     });
     const artifact = await readBack(() => this.manager.findOneByOrFail(ArtifactEntity, { digest }));
     return { artifact, created };
+  }
+
+  /** How many bytes came of an upload that broke off. @throws DomainError INVALID for a malformed digest */
+  received(digest: string): Promise<number> {
+    return this.store.received(digest);
   }
 
   /** The bytes of an artifact and their number. @throws DomainError INVALID, NOT_FOUND */

@@ -1,4 +1,4 @@
-/** Artifacts as files of one folder: `<root>/<first two digits>/<digest>`, written aside in `<root>/incoming/`. */
+/** Artifacts as files of one folder: `<root>/<first two digits>/<digest>`, written aside in `<root>/incoming/`; what broke off is in `<root>/partial/`. */
 import { createHash, randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -8,6 +8,7 @@ import { bootId, isAlive, ownIdentity } from '../engines/process-identity.js';
 import { DomainError } from '../errors.js';
 import type { ArtifactStore } from './artifact-store.js';
 import { type Digest, expectDigest } from './digest.js';
+import { PartialUploads } from './partial-uploads.js';
 
 /** An upload that has not grown for this long belongs to a server that is gone. */
 const ABANDONED_MS = 60 * 60 * 1000;
@@ -55,39 +56,52 @@ async function isAbandoned(path: string, name: string, now: Date): Promise<boole
 
 export class FileArtifactStore implements ArtifactStore {
   private readonly incoming: string;
+  private readonly partial: PartialUploads;
 
   private constructor(private readonly root: string) {
     this.incoming = join(root, 'incoming');
+    this.partial = new PartialUploads(join(root, 'partial'));
   }
 
-  /** Makes the folder where it is missing, and clears away what uploads of killed servers left. */
+  /** Makes the folder where it is missing, and takes what uploads of killed servers left for uploads that broke off. */
   static async at(root: string, now: Date = new Date()): Promise<FileArtifactStore> {
     const store = new FileArtifactStore(root);
     await mkdir(store.incoming, { recursive: true, mode: 0o700 });
     for (const name of await readdir(store.incoming)) {
       const path = join(store.incoming, name);
-      if (await isAbandoned(path, name, now)) await rm(path, { force: true });
+      if (!(await isAbandoned(path, name, now))) continue;
+      const digest = /-([0-9a-f]{64})$/.exec(name)?.[1];
+      await (digest === undefined ? rm(path, { force: true }) : store.partial.keep(path, digest));
     }
+    await store.partial.prune(now);
     return store;
   }
 
-  async put(content: Readable, digest: Digest, maxBytes: number): Promise<number> {
+  async put(content: Readable, digest: Digest, maxBytes: number, from = 0): Promise<number> {
     const present = await this.size(expectDigest(digest));
     if (present !== undefined) return present;
     const { pid, startTime } = ownIdentity();
-    const aside = join(this.incoming, `${pid}-${encodeURIComponent(startTime)}-${randomUUID()}`);
-    const file = await open(aside, 'wx', 0o600).catch((error: unknown) => {
+    const aside = join(this.incoming, `${pid}-${encodeURIComponent(startTime)}-${randomUUID()}-${digest}`);
+    if (from > 0 && !(await this.partial.take(digest, from, aside)))
+      throw new DomainError('CONFLICT', `the upload cannot go on at byte ${from}: ${await this.received(digest)} bytes have come; ask again with HEAD`);
+    const file = await open(aside, from > 0 ? 'r+' : 'wx', 0o600).catch((error: unknown) => {
       throw storageFault(error, this.root);
     });
+    let brokeOff = false;
     try {
       const fault = (error: unknown) => storageFault(error, this.root);
-      const size = await receive(content, file, { digest, maxBytes, fault }).finally(() => file.close());
+      const onBreak = (): void => void (brokeOff = true);
+      const size = await receive(content, file, { digest, maxBytes, from, fault, onBreak }).finally(() => file.close());
       await this.publish(aside, digest);
       return size;
     } catch (error) {
-      await rm(aside, { force: true }).catch(() => undefined);
+      await (brokeOff ? this.partial.keep(aside, digest) : rm(aside, { force: true })).catch(() => undefined);
       throw error;
     }
+  }
+
+  received(digest: Digest): Promise<number> {
+    return this.partial.size(expectDigest(digest));
   }
 
   open(digest: Digest): Readable {
@@ -157,26 +171,32 @@ export class FileArtifactStore implements ArtifactStore {
   }
 }
 
-/** `write` may take less than it is given. */
-async function writeWhole(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let at = 0; at < chunk.byteLength;) at += (await file.write(chunk, at)).bytesWritten;
+/** `write` may take less than it is given. @param position in the file; at its own position where it is left out */
+async function writeWhole(file: FileHandle, chunk: Uint8Array, position?: number): Promise<void> {
+  for (let at = 0; at < chunk.byteLength;) at += (await file.write(chunk, at, undefined, position === undefined ? undefined : position + at)).bytesWritten;
 }
 
 interface Reception {
   readonly digest: Digest;
   readonly maxBytes: number;
+  /** The file has so many bytes already. */
+  readonly from: number;
+  /** Called when the stream breaks off. */
+  readonly onBreak: () => void;
   /** Explains what went wrong in writing. */
   readonly fault: (error: unknown) => unknown;
 }
 
 /** Writes the stream to the file, checked and safe on disk; returns its size. */
-async function receive(content: Readable, file: FileHandle, { digest, maxBytes, fault }: Reception): Promise<number> {
+async function receive(content: Readable, file: FileHandle, { digest, maxBytes, from, fault, onBreak }: Reception): Promise<number> {
   const actual = createHash('sha256');
-  let size = 0;
+  if (from > 0) for await (const chunk of file.createReadStream({ autoClose: false, start: 0 })) actual.update(chunk as Buffer);
+  let size = from;
   // By hand rather than by `for await`, which would destroy the stream on failure: an HTTP request's socket has to stay for the answer.
   const chunks = content.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Buffer | string>;
   for (;;) {
     const next = await chunks.next().catch((error: Error) => {
+      onBreak();
       throw new DomainError('INVALID', `the upload broke off after ${size} bytes: ${error.message}`, [], { cause: error });
     });
     if (next.done) break;
@@ -188,7 +208,7 @@ async function receive(content: Readable, file: FileHandle, { digest, maxBytes, 
     }
     actual.update(chunk);
     try {
-      await writeWhole(file, chunk);
+      await writeWhole(file, chunk, size - chunk.byteLength);
     } catch (error) {
       await chunks.return?.();
       throw fault(error);

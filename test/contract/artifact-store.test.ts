@@ -79,18 +79,45 @@ describe.each(Object.entries(STORES))('artifact store: %s', (_name, open) => {
     expect(await store.put(streamOf(bytes('1234')), sha256('1234'), 4)).toBe(4);
   });
 
-  test('an upload that breaks off leaves nothing', async () => {
-    const broken = Readable.from(
+  const breakingOff = (text: string): Readable =>
+    Readable.from(
       (async function* () {
-        yield bytes('the first half');
+        yield bytes(text);
         throw new Error('connection reset');
       })(),
     );
-    await expect(store.put(broken, sha256('the first half'), MAX)).rejects.toMatchObject({
+
+  test('an upload that breaks off is not visible, and can go on where it broke off', async () => {
+    const whole = bytes('the first half and the second');
+    const digest = sha256(whole);
+    const broken = { code: 'INVALID', message: 'the upload broke off after 14 bytes: connection reset' };
+    await expect(store.put(breakingOff('the first half'), digest, MAX)).rejects.toMatchObject(broken);
+    await nothingOf(digest);
+    expect(await store.received(digest)).toBe(14);
+    const again = { code: 'INVALID', message: 'the upload broke off after 18 bytes: connection reset' };
+    await expect(store.put(breakingOff(' and'), digest, MAX, 14)).rejects.toMatchObject(again);
+    expect(await store.received(digest)).toBe(18);
+    expect(await store.put(streamOf(whole.subarray(18)), digest, MAX, 18)).toBe(whole.byteLength);
+    expect((await buffer(store.open(digest))).equals(whole)).toBe(true);
+    expect(await store.received(digest)).toBe(0);
+    expect(await opened.leftovers()).toEqual([]);
+  });
+
+  test('an upload goes on only where the one before broke off; one from the beginning is taken too', async () => {
+    const digest = sha256('abcdef');
+    await expect(store.put(breakingOff('abc'), digest, MAX)).rejects.toMatchObject({ code: 'INVALID' });
+    const conflict = { code: 'CONFLICT', message: 'the upload cannot go on at byte 2: 3 bytes have come; ask again with HEAD' };
+    await expect(store.put(streamOf(bytes('cdef')), digest, MAX, 2)).rejects.toMatchObject(conflict);
+    expect(await store.received(digest)).toBe(3);
+    // A shorter beginning does not take the place of a longer one.
+    await expect(store.put(breakingOff('a'), digest, MAX)).rejects.toMatchObject({ code: 'INVALID' });
+    expect(await store.received(digest)).toBe(3);
+    await expect(store.put(streamOf(bytes('xyz')), digest, MAX, 3)).rejects.toMatchObject({
       code: 'INVALID',
-      message: 'the upload broke off after 14 bytes: connection reset',
+      message: expect.stringContaining('have the digest'),
     });
-    await nothingOf(sha256('the first half'));
+    expect(await store.received(digest)).toBe(0);
+    expect(await store.put(streamOf(bytes('abcdef')), digest, MAX)).toBe(6);
   });
 
   test('nothing is visible before the last byte', async () => {

@@ -1,9 +1,10 @@
 /** The command line while the server is killed: it says so, goes on when the server is back, and makes nothing twice. */
-import { readdirSync, appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { PROJECT_ROOT } from '../../server/paths.js';
 import { pilothouse, type CommandOptions, type CommandResult } from '../support/cli.js';
+import { eventually } from '../support/eventually.js';
 import { openDoor, type Door } from '../support/held-answer.js';
 import { startProgram, type RunningProgram } from '../support/program.js';
 
@@ -48,11 +49,20 @@ const revisions = async (): Promise<number> => (await json<object[]>('history', 
 const AWAY = / is away \(.+\); waiting until it is back\n/;
 
 describe('a command whose server is killed after its request, before the answer', () => {
-  it('push: while a file is sent', async () => {
+  it('push: while a file is sent; it goes on behind the last byte that arrived', async () => {
     const path = join(server.home, 'other.onnx');
-    writeFileSync(path, 'not a model');
-    const result = await killedDuring('PUT /artifacts/', ['push', 'other', path]);
-    expect(result).toMatchObject({ code: 1, err: expect.stringMatching(AWAY) });
+    writeFileSync(path, Buffer.alloc(8_000_000, 'not a model'));
+    const incoming = join(server.home, 'artifacts', 'incoming');
+    const arrived = async (): Promise<number | undefined> => readdirSync(incoming).map((name) => statSync(join(incoming, name)).size)[0];
+    const killed = door.cutRequest('PUT /artifacts/', 4_000_000, async () => {
+      await eventually(async () => ((await arrived()) ?? 0) > 3_000_000, 'the bytes are written');
+      await server.stop('SIGKILL');
+    });
+    const command = throughDoor(['push', 'other', path]);
+    await killed;
+    server = await server.restart();
+    expect(await command).toMatchObject({ code: 1, err: expect.stringMatching(AWAY) });
+    expect(door.uploads.map((head) => Number(/upload-offset: (\d+)/i.exec(head)?.[1] ?? 0) > 3_000_000)).toEqual([false, true]);
     expect(await json('versions', 'other')).toMatchObject([{ number: 1, state: 'REJECTED' }]);
   });
 

@@ -132,6 +132,18 @@ test('uploads of a killed server are cleared away at the next start, those under
   expect((await readdir(join(root, 'incoming'))).sort()).toEqual([mine, 'new'].sort());
 });
 
+test('what came of an upload to a killed server is kept for a day', async () => {
+  await FileArtifactStore.at(root);
+  const digest = sha256('abcdef');
+  await writeFile(join(root, 'incoming', `${process.pid}-1-${randomUUID()}-${digest}`), 'abc');
+  const store = await FileArtifactStore.at(root);
+  expect(await store.received(digest)).toBe(3);
+  expect(await readdir(join(root, 'incoming'))).toEqual([]);
+  const yesterday = new Date(Date.now() - 25 * 60 * 60 * 1000);
+  await utimes(join(root, 'partial', digest), yesterday, yesterday);
+  expect(await (await FileArtifactStore.at(root)).received(digest)).toBe(0);
+});
+
 test('a reader that stops early lets go of the file', async () => {
   const store = await FileArtifactStore.at(root);
   const big = Buffer.alloc(5 * 2 ** 20);

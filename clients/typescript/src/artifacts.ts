@@ -8,22 +8,26 @@ import type { NamedSource, Source } from './platform.js';
 
 const CHUNK_BYTES = 1 << 18;
 
-/** The bytes of a source, in parts. */
-export async function* chunksOf(source: Source, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+/** The bytes of a source from `start` on, in parts. */
+export async function* chunksOf(source: Source, signal?: AbortSignal, start = 0): AsyncGenerator<Uint8Array, void, undefined> {
   const chunks =
-    source instanceof Uint8Array ? slices(source) : typeof source === 'string' ? createReadStream(source, { highWaterMark: CHUNK_BYTES }) : partsOf(source);
+    source instanceof Uint8Array
+      ? slices(source, start)
+      : typeof source === 'string'
+        ? createReadStream(source, { highWaterMark: CHUNK_BYTES, start })
+        : partsOf(source, start);
   for await (const chunk of chunks as AsyncIterable<Uint8Array>) {
     signal?.throwIfAborted();
     yield chunk;
   }
 }
 
-function* slices(bytes: Uint8Array): Generator<Uint8Array> {
-  for (let at = 0; at < bytes.byteLength; at += CHUNK_BYTES) yield bytes.subarray(at, at + CHUNK_BYTES);
+function* slices(bytes: Uint8Array, start: number): Generator<Uint8Array> {
+  for (let at = start; at < bytes.byteLength; at += CHUNK_BYTES) yield bytes.subarray(at, at + CHUNK_BYTES);
 }
 
-async function* partsOf(blob: Blob): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < blob.size; at += CHUNK_BYTES) yield new Uint8Array(await blob.slice(at, at + CHUNK_BYTES).arrayBuffer());
+async function* partsOf(blob: Blob, start: number): AsyncGenerator<Uint8Array> {
+  for (let at = start; at < blob.size; at += CHUNK_BYTES) yield new Uint8Array(await blob.slice(at, at + CHUNK_BYTES).arrayBuffer());
 }
 
 export async function digestOf(source: Source, signal?: AbortSignal): Promise<{ digest: string; sizeBytes: number }> {

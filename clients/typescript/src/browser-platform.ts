@@ -3,7 +3,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { PilothouseError } from './errors.js';
 import { exchange } from './http.js';
-import type { Platform, Source, Upload } from './platform.js';
+import { uploadHeaders, type Platform, type Source, type Upload } from './platform.js';
 
 const CHUNK_BYTES = 1 << 20;
 
@@ -50,16 +50,14 @@ function blobOf(source: Source): Blob {
   return source instanceof Uint8Array ? new Blob([source as Uint8Array<ArrayBuffer>]) : source;
 }
 
-const HEADERS = { 'content-type': 'application/octet-stream' };
-
-async function put({ url, token, source, signal, sizeBytes, seen }: Upload): Promise<Response> {
-  const response = await exchange({ url, method: 'PUT', token, headers: HEADERS, body: blobOf(source), signal });
+async function put({ url, token, source, offset, signal, sizeBytes, seen }: Upload): Promise<Response> {
+  const response = await exchange({ url, method: 'PUT', token, headers: uploadHeaders(offset), body: blobOf(source).slice(offset), signal });
   seen?.(sizeBytes, sizeBytes);
   return response;
 }
 
 /** By XMLHttpRequest: fetch does not tell how much of a body was sent. */
-function putWithProgress(request: UploadRequest, { url, token, source, sizeBytes, signal, seen }: Upload): Promise<Response> {
+function putWithProgress(request: UploadRequest, { url, token, source, sizeBytes, offset, signal, seen }: Upload): Promise<Response> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const abort = (): void => request.abort();
@@ -68,12 +66,12 @@ function putWithProgress(request: UploadRequest, { url, token, source, sizeBytes
       settle();
     };
     signal?.addEventListener('abort', abort, { once: true });
-    request.upload.onprogress = ({ loaded }) => seen?.(loaded, sizeBytes);
+    request.upload.onprogress = ({ loaded }) => seen?.(offset + loaded, sizeBytes);
     request.onload = end(() => resolve(new Response(request.responseText, { status: request.status })));
     request.onerror = end(() => reject(new PilothouseError('UNAVAILABLE', `PUT ${url}: no answer`)));
     request.onabort = end(() => reject(signal?.reason as Error));
     request.open('PUT', url);
-    for (const [name, value] of Object.entries({ ...HEADERS, authorization: `Bearer ${token}` })) request.setRequestHeader(name, value);
-    request.send(blobOf(source));
+    for (const [name, value] of Object.entries({ ...uploadHeaders(offset), authorization: `Bearer ${token}` })) request.setRequestHeader(name, value);
+    request.send(blobOf(source).slice(offset));
   });
 }

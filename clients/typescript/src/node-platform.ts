@@ -2,7 +2,7 @@
 import { WebSocket } from 'ws';
 import { chunksOf, digestOf, namedSources } from './artifacts.js';
 import { exchange } from './http.js';
-import type { Platform, Upload } from './platform.js';
+import { uploadHeaders, type Platform, type Upload } from './platform.js';
 
 /** Loaded with the first inference: what only looks at the control plane starts without it. */
 let undici: Promise<typeof import('undici')> | undefined;
@@ -17,22 +17,22 @@ export const nodePlatform: Platform = {
   },
   digest: digestOf,
   namedSources,
-  put: ({ url, token, source, sizeBytes, signal, seen }) =>
+  put: ({ url, token, source, sizeBytes, offset, signal, seen }) =>
     exchange({
       url,
       method: 'PUT',
       token,
-      headers: { 'content-type': 'application/octet-stream' },
+      headers: uploadHeaders(offset),
       // An empty stream would say neither how long it is nor that it ends.
-      body: sizeBytes === 0 ? new Uint8Array() : counted({ source, sizeBytes, signal, seen }),
+      body: sizeBytes === offset ? new Uint8Array() : counted({ source, sizeBytes, offset, signal, seen }),
       signal,
     }),
 };
 
-/** The bytes of a source; tells how many have been taken. */
-async function* counted({ source, sizeBytes, signal, seen }: Omit<Upload, 'url' | 'token'>): AsyncIterable<Uint8Array> {
-  let sent = 0;
-  for await (const chunk of chunksOf(source, signal)) {
+/** The bytes of a source; tells how many have been taken, those sent before included. */
+async function* counted({ source, sizeBytes, offset, signal, seen }: Omit<Upload, 'url' | 'token'>): AsyncIterable<Uint8Array> {
+  let sent = offset;
+  for await (const chunk of chunksOf(source, signal, offset)) {
     yield chunk;
     seen?.((sent += chunk.byteLength), sizeBytes);
   }

@@ -17,6 +17,8 @@ export interface Upload {
   readonly token: string;
   readonly source: Source;
   readonly sizeBytes: number;
+  /** Bytes that the control plane has already: only what is behind them is sent. */
+  readonly offset: number;
   readonly signal?: AbortSignal | undefined;
   readonly seen?: Progress | undefined;
 }
@@ -35,6 +37,11 @@ export interface Answer {
   readonly text: string;
 }
 
+export const uploadHeaders = (offset: number): Record<string, string> => ({
+  'content-type': 'application/octet-stream',
+  ...(offset > 0 && { 'upload-offset': String(offset) }),
+});
+
 /** `node-platform.ts` is for Node, Bun and Deno, `browser-platform.ts` for browsers. */
 export interface Platform {
   /** The WebSocket class; left out, the global one. */
@@ -43,7 +50,7 @@ export interface Platform {
   digest(source: Source, signal?: AbortSignal): Promise<{ readonly digest: string; readonly sizeBytes: number }>;
   /** Sends a text and reads the answer whole, as fast as the platform can: inferences go this way. */
   post(request: Post): Promise<Answer>;
-  /** Sends a source as the body of a PUT. */
+  /** Sends a source, from `offset` on, as the body of a PUT. */
   put(upload: Upload): Promise<Response>;
   /** The files of a version with their paths. A folder stands for everything below it. */
   namedSources(files: readonly (string | NamedSource)[]): Promise<readonly { readonly path: string; readonly source: Source }[]>;

@@ -16,15 +16,25 @@ export interface UploadOptions {
   readonly seen?: Progress | undefined;
 }
 
-/** @throws PilothouseError; what the local file system refuses is its own error */
+/** Attempts at a file whose beginning another upload sends at the same time. */
+const MAX_ATTEMPTS = 3;
+
+/**
+ * Sends what the control plane does not have yet: the whole file, or what is behind the last byte that arrived before.
+ * @throws PilothouseError; what the local file system refuses is its own error
+ */
 export async function upload(platform: Platform, url: string, token: string, source: Source, { signal, seen }: UploadOptions): Promise<UploadedArtifact> {
   const { digest, sizeBytes } = await platform.digest(source, signal);
   const address = `${url}/artifacts/${digest}`;
-  const head = await exchange({ url: address, method: 'HEAD', token, signal });
-  if (head.status === 200) return { digest, sizeBytes, uploaded: false };
-  if (head.status !== 404) throw await fromResponse(head, `artifact ${digest}`);
-  const response = await platform.put({ url: address, token, source, sizeBytes, signal, seen });
-  if (!response.ok) throw await fromResponse(response, `upload of ${typeof source === 'string' ? source : `${sizeBytes} bytes`}`);
-  await readText(response, `upload of ${digest}`);
-  return { digest, sizeBytes, uploaded: true };
+  for (let attempt = 1; ; attempt++) {
+    const head = await exchange({ url: address, method: 'HEAD', token, signal });
+    if (head.status === 200) return { digest, sizeBytes, uploaded: false };
+    if (head.status !== 404) throw await fromResponse(head, `artifact ${digest}`);
+    const offset = Number(head.headers.get('upload-offset') ?? 0);
+    const response = await platform.put({ url: address, token, source, sizeBytes, offset, signal, seen });
+    if (response.status === 409 && attempt < MAX_ATTEMPTS) continue;
+    if (!response.ok) throw await fromResponse(response, `upload of ${typeof source === 'string' ? source : `${sizeBytes} bytes`}`);
+    await readText(response, `upload of ${digest}`);
+    return { digest, sizeBytes, uploaded: true };
+  }
 }

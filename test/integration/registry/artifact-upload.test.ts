@@ -1,5 +1,5 @@
 /** Artifacts over HTTP, on the API as it ships: real sockets, a real store. */
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -199,14 +199,41 @@ test('too large without having announced it: 413 while the client is still sendi
   await nothingOf(D);
 });
 
-test('an upload whose client goes away leaves nothing, and the server serves on', async () => {
+/** Asserts that an upload that broke off made nothing, and that HEAD says how many bytes came of it. */
+async function brokeOff(digest: string, bytes: number): Promise<void> {
+  expect(await rowsOf(digest)).toEqual([]);
+  expect(await auditsOf(digest)).toEqual([]);
+  await eventually(async () => (await call('HEAD', digest)).headers.get('upload-offset') === String(bytes), 'what came is kept');
+  expect((await call('HEAD', digest)).status).toBe(404);
+}
+
+test('an upload whose client goes away makes nothing, and the server serves on', async () => {
+  const D = sha256('gone away');
   const client = net.connect(api.server.port, '127.0.0.1');
   client.write(`${head('PUT', D, 'Content-Length: 1000000')}the first part`);
   await eventually(async () => (await readdir(join(root, 'incoming'))).length === 1, 'the beginning of the upload');
   client.destroy();
   await eventually(async () => (await readdir(join(root, 'incoming'))).length === 0);
-  await nothingOf(D);
-  expect((await call('HEAD', D)).status).toBe(404);
+  await brokeOff(D, 14);
+});
+
+test('an upload goes on behind the last byte that arrived', async () => {
+  const content = Buffer.alloc(200_000, 'resumed');
+  const digest = sha256(content);
+  const client = net.connect(api.server.port, '127.0.0.1');
+  client.write(head('PUT', digest, 'Content-Length: 200000'));
+  client.write(content.subarray(0, 70_000));
+  await eventually(async () => {
+    const [name] = await readdir(join(root, 'incoming'));
+    return name !== undefined && (await stat(join(root, 'incoming', name))).size === 70_000;
+  }, 'the beginning of the upload');
+  client.destroy();
+  await brokeOff(digest, 70_000);
+  const wrong = await call('PUT', digest, content.subarray(60_000), { 'upload-offset': '60000' });
+  expect(wrong).toMatchObject({ status: 409, body: { error: { code: 'CONFLICT' } } });
+  expect(await call('PUT', digest, 'x', { 'upload-offset': 'x' })).toMatchObject({ status: 400, body: { error: { code: 'INVALID' } } });
+  expect(await call('PUT', digest, content.subarray(70_000), { 'upload-offset': '70000' })).toMatchObject({ status: 201, body: { sizeBytes: '200000' } });
+  expect((await call('HEAD', digest)).headers.get('content-length')).toBe('200000');
 });
 
 test('a store that takes longer than a client may be silent is waited for', async () => {
@@ -234,11 +261,12 @@ test('a store that takes longer than a client may be silent is waited for', asyn
 });
 
 test('an upload that stalls is given up', async () => {
+  const D = sha256('stalled');
   // By default it would be after a minute, longer than a test may take.
   const answer = await raw(headAs(hasty.token, 'PUT', D, 'Content-Length: 1000'), (socket) => void socket.write('one part'), hasty.server);
   expect(answer).not.toMatch(/ 20\d /);
   await eventually(async () => (await readdir(join(root, 'incoming'))).length === 0);
-  await nothingOf(D);
+  await brokeOff(D, 8);
 });
 
 test('a connection serves on after a refusal, whose body is read to its end', async () => {
