@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Optional, Union
+from uuid import uuid4
 
 from typing_extensions import TypedDict, Unpack
 
@@ -87,7 +88,7 @@ class Deployments(Session):
         version, or a list of targets with weights.
         """
         targets = targets_of(name, version)
-        wanted = DeployInput.model_validate({"name": name, **given(targets=targets, **options)})
+        wanted = DeployInput.model_validate({"name": name, "idempotencyKey": str(uuid4()), **given(targets=targets, **options)})
         return AsyncChange.of((await self._api.deploy(wanted)).deploy, self)
 
     async def start_scale(self, name: str, replicas: int, *, reason: str = "", project: str = "default") -> AsyncChange:

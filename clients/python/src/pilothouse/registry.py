@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Optional
+from uuid import uuid4
 
-from .artifacts import size_of, upload
+from .artifacts import Content, size_of, upload
 from .changes import accepted, made, refusals
 from .errors import AlreadyExistsError, FailedPreconditionError, NotFoundError
 from .events import resumed
@@ -17,6 +18,7 @@ from .lineage import Dataset, lineage_of
 from .model_files import read_model
 from .progress import ProgressLine
 from .references import given
+from .retries import persist
 from .session import PATIENCE, Session
 
 
@@ -48,25 +50,39 @@ class Registry(Session):
         """
         read = await asyncio.to_thread(read_model, model, sample)
         lineage = await asyncio.to_thread(lineage_of, dataset, params, metrics, auto_lineage)
+        # Before the files: a wrong token or address is told before a large one is sent.
+        await self._make_model(name, project)
         with ProgressLine(progress) as line:
             files = []
             for path, content in read.files.items():
-                digest = await upload(self._http, self.url, content, _report(line, path, size_of(content)))
-                files.append(VersionFileInput(path=path, digest=digest))
-            await self._make_model(name, project)
+                files.append(VersionFileInput(path=path, digest=await self._upload(line, path, content)))
             tensors = None if read.sample is None else [SampleTensorInput(**tensor) for tensor in read.sample]
             optional = given(sample=tensors, format=format, runtime_options=options)
             new = CreateVersionInput(
-                model=name, project=project, files=files, lineage=lineage, description=description, **optional
+                model=name,
+                project=project,
+                files=files,
+                lineage=lineage,
+                description=description,
+                idempotencyKey=str(uuid4()),
+                **optional,
             )
             created = (await self._api.create_version(new)).create_version
             version = made(created.version, refusals(created.user_errors))
             return await self.wait_for_version(version, line=line) if wait else version
 
+    async def _upload(self, line: ProgressLine, path: str, content: Content) -> str:
+        # A file that was cut off is sent again as a whole; one that is there already is not sent.
+        async def once() -> str:
+            return await upload(self._http, self.url, content, _report(line, path, size_of(content)))
+
+        return await persist(once, lambda: self._api.reached)
+
     async def _make_model(self, name: str, project: str) -> None:
         if (await self._api.get_model(name, project)).model is not None:
             return
-        created = (await self._api.create_model(CreateModelInput(name=name, project=project))).create_model
+        new = CreateModelInput(name=name, project=project, idempotencyKey=str(uuid4()))
+        created = (await self._api.create_model(new)).create_model
         try:
             accepted(refusals(created.user_errors))
         except AlreadyExistsError:

@@ -7,11 +7,10 @@ import httpx
 
 from .connection import find_connection
 from .inference import Gateway
+from .retries import PATIENCE as PATIENCE
 from .transport import Transport
 
 _TIMEOUT = httpx.Timeout(120.0, connect=10.0)
-# How long the connection of a subscription may be away at a time, in seconds.
-PATIENCE = 60.0
 
 
 class Session:

@@ -12,10 +12,17 @@ from .generated.async_base_client import GraphQLTransportWSMessageType as Messag
 from .generated.async_base_client import Response
 from .generated.client import GraphQLClient
 from .http_errors import from_response, unreachable_as_error
+from .retries import persist
+
+# Statuses of a server that is starting or stopping.
+_AWAY = (502, 503)
 
 
 class Transport(GraphQLClient):
-    """Sends the operations of `operations/`."""
+    """Sends the operations of `operations/`, again while the server is away where a repetition does nothing twice."""
+
+    # Whether the server has ever answered.
+    reached = False
 
     def get_data(self, response: Response) -> dict[str, Any]:
         answer = cast(httpx.Response, response)
@@ -29,8 +36,17 @@ class Transport(GraphQLClient):
     async def _execute_json(
         self, query: str, operation_name: Optional[str], variables: dict[str, Any], **kwargs: Any
     ) -> Response:
-        with unreachable_as_error(f"POST {self.url}"):
-            return await super()._execute_json(query, operation_name, variables, **kwargs)
+        send = super()._execute_json
+
+        async def once() -> Response:
+            with unreachable_as_error(f"POST {self.url}"):
+                response = await send(query, operation_name, variables, **kwargs)
+            if cast(httpx.Response, response).status_code in _AWAY:
+                raise from_response(cast(httpx.Response, response), "POST /graphql")
+            self.reached = True
+            return response
+
+        return await persist(once, lambda: self.reached) if _repeatable(query, variables) else await once()
 
     async def _handle_ws_message(
         self, message: Data, websocket: ClientConnection, expected_type: Optional[MessageType] = None
@@ -43,3 +59,9 @@ class Transport(GraphQLClient):
         if frame.get("type") == MessageType.NEXT and payload.get("errors"):
             raise errors.from_graphql(payload["errors"])
         return await super()._handle_ws_message(message, websocket, expected_type)
+
+
+def _repeatable(query: str, variables: dict[str, Any]) -> bool:
+    """Whether it changes nothing, or has a key by which the server knows a repetition."""
+    given = variables.get("input")
+    return query.lstrip().startswith("query") or (isinstance(given, dict) and given.get("idempotencyKey") is not None)
