@@ -26,6 +26,8 @@ COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY --from=build /app/server server
 COPY --from=build /app/migrations migrations
+# Hosts Python models where the container has a Python.
+COPY --from=build /app/runtimes/python/host runtimes/python/host
 COPY LICENSE ./
 # State belongs to a user that may write nothing else. A number and no name: whatever the base's /etc/passwd holds, and no root for Kubernetes to find.
 RUN mkdir -p /var/lib/pilothouse && chown 10001:10001 /var/lib/pilothouse && chmod 0700 /var/lib/pilothouse

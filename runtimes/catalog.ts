@@ -2,13 +2,14 @@
 import { createRequire } from 'node:module';
 import { isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { CONTRACT_VERSION, type FormatSpec, type RuntimePlugin } from './contract.js';
+import { CONTRACT_VERSION, type AnyPlugin, type FormatSpec, type HostedPlugin, type RuntimePlugin } from './contract.js';
 import { matchesGlob } from './glob.js';
 
 /** Each is imported only when it is needed: a replica pays for its own plugin and no other. */
-const BUILT_IN: Readonly<Record<string, () => Promise<{ default: RuntimePlugin }>>> = {
+const BUILT_IN: Readonly<Record<string, () => Promise<{ default: AnyPlugin }>>> = {
   onnx: () => import('./onnx/plugin.js'),
   tfjs: () => import('./tfjs/plugin.js'),
+  python: () => import('./python/plugin.js'),
 };
 
 /** Thrown when a configured plugin cannot be used: names the plugin as configured, where it lies, and why. */
@@ -17,11 +18,11 @@ export class PluginError extends Error {
 }
 
 export class RuntimeCatalog {
-  private readonly byFormat = new Map<string, RuntimePlugin>();
-  private readonly byName = new Map<string, RuntimePlugin>();
+  private readonly byFormat = new Map<string, AnyPlugin>();
+  private readonly byName = new Map<string, AnyPlugin>();
 
   /** @throws PluginError for a name or a format that two plugins claim. */
-  constructor(readonly plugins: readonly RuntimePlugin[]) {
+  constructor(readonly plugins: readonly AnyPlugin[]) {
     for (const plugin of plugins) {
       if (this.byName.has(plugin.name)) throw new PluginError(`two runtime plugins have the name "${plugin.name}"`);
       this.byName.set(plugin.name, plugin);
@@ -37,11 +38,11 @@ export class RuntimeCatalog {
     return this.plugins.flatMap((plugin) => plugin.formats);
   }
 
-  plugin(name: string): RuntimePlugin | undefined {
+  plugin(name: string): AnyPlugin | undefined {
     return this.byName.get(name);
   }
 
-  pluginFor(format: string): RuntimePlugin | undefined {
+  pluginFor(format: string): AnyPlugin | undefined {
     return this.byFormat.get(format);
   }
 
@@ -86,7 +87,7 @@ export async function loadCatalog(modules: readonly string[], from = process.cwd
  * One plugin by its name; of the built-in ones no other is imported.
  * @throws PluginError when no plugin has that name, or a module that had to be looked into is unusable
  */
-export async function loadPlugin(name: string, modules: readonly string[], from = process.cwd()): Promise<RuntimePlugin> {
+export async function loadPlugin(name: string, modules: readonly string[], from = process.cwd()): Promise<AnyPlugin> {
   if (Object.hasOwn(BUILT_IN, name)) return (await BUILT_IN[name]!()).default;
   for (const module of modules) {
     const plugin = await importPlugin(module, from);
@@ -104,7 +105,7 @@ export function absoluteModules(modules: readonly string[], from = process.cwd()
 
 const isPath = (module: string): boolean => isAbsolute(module) || /^(\.\.?\/|file:)/.test(module);
 
-async function importPlugin(module: string, from: string): Promise<RuntimePlugin> {
+async function importPlugin(module: string, from: string): Promise<AnyPlugin> {
   const { url, path } = locate(module, from);
   const where = `runtime plugin "${module}" (${path})`;
   let exported: { default?: unknown };
@@ -115,7 +116,7 @@ async function importPlugin(module: string, from: string): Promise<RuntimePlugin
   }
   const problem = malformed(exported.default);
   if (problem) throw new PluginError(`${where} is malformed: ${problem}`);
-  return exported.default as RuntimePlugin;
+  return exported.default as AnyPlugin;
 }
 
 function locate(module: string, from: string): { url: string; path: string } {
@@ -134,14 +135,15 @@ function locate(module: string, from: string): { url: string; path: string } {
 function malformed(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null)
     return `its default export is ${value === undefined ? 'missing' : `a ${typeof value}`}, and must be a RuntimePlugin object`;
-  const plugin = value as Partial<Record<keyof RuntimePlugin, unknown>>;
+  const plugin = value as Partial<Record<keyof (RuntimePlugin & HostedPlugin), unknown>>;
   if (typeof plugin.name !== 'string' || !/^[a-z0-9][a-z0-9-]{0,62}$/.test(plugin.name))
     return `name must be a string like "onnx" (lower case, digits, hyphens), not ${show(plugin.name)}`;
   if (plugin.contractVersion !== CONTRACT_VERSION)
     return `it was written for contract version ${show(plugin.contractVersion)}; this Pilothouse speaks ${CONTRACT_VERSION}`;
   if (plugin.optionsSchema !== undefined && !isSchema(plugin.optionsSchema))
     return `optionsSchema must be a Standard Schema of version 1, such as a zod schema, not ${show(plugin.optionsSchema)}`;
-  if (typeof plugin.load !== 'function') return `load must be a function, not ${show(plugin.load)}`;
+  if (plugin.host !== undefined && typeof plugin.host !== 'function') return `host must be a function or absent, not ${show(plugin.host)}`;
+  if (typeof plugin.load !== 'function' && (plugin.load !== undefined || plugin.host === undefined)) return `load must be a function, not ${show(plugin.load)}`;
   if (plugin.preload !== undefined && typeof plugin.preload !== 'function') return `preload must be a function or absent, not ${show(plugin.preload)}`;
   if (!Array.isArray(plugin.formats) || plugin.formats.length === 0) return `formats must be a list of at least one format, not ${show(plugin.formats)}`;
   for (const [i, entry] of (plugin.formats as unknown[]).entries()) {

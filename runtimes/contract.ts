@@ -98,8 +98,35 @@ export interface LoadedModel {
   dispose(): Promise<void>;
 }
 
-/** A runtime plugin: the default export of its module. */
-export interface RuntimePlugin {
+/** How the processes of a plugin that brings its own host are started. The host answers the frames of `open-inference/frame.ts` on its replica's socket. */
+export interface HostCommand {
+  /** Absolute path of the program, and its arguments. The path of a `HostSpec` as JSON follows as the last one. */
+  readonly command: readonly string[];
+  /** Variables beside the few that every process of a model gets. */
+  readonly environment: Readonly<Record<string, string>>;
+  /**
+   * Optional: arguments in place of the spec's path, with which the program loads its libraries, prints `idle <bytes> <bytes>` as its last line, and
+   * ends: the bytes that RLIMIT_DATA counts, and those that are resident. Memory limits are counted on top of them.
+   */
+  readonly idle?: readonly string[];
+}
+
+export interface HostRequest {
+  readonly artifact: ModelArtifact;
+  readonly options: RuntimeOptions;
+  /** Threads of one inference. */
+  readonly threads: number;
+  /** The Python interpreter that PILOTHOUSE_PYTHON names: a path, or a name on the PATH. */
+  readonly python: string;
+  /** Absolute path of a folder for what is installed. It outlives versions and is shared by the servers of a home. */
+  readonly cache: string;
+  readonly signal: AbortSignal;
+  /** What takes long, in a line for people. */
+  readonly progress: (line: string) => void;
+}
+
+/** What is common to all plugins. */
+export interface PluginFacts {
   /** Unique over all plugins, for example `onnx`. */
   readonly name: string;
   /** The `CONTRACT_VERSION` it was written for. */
@@ -107,6 +134,21 @@ export interface RuntimePlugin {
   readonly formats: readonly FormatSpec[];
   /** Optional: the options that a version may have. Without it, a version with options is refused. */
   readonly optionsSchema?: OptionsSchema;
+}
+
+/** A plugin whose models a host of its own loads, in another language than JavaScript or with another command than Node's. */
+export interface HostedPlugin extends PluginFacts {
+  /**
+   * Called in the server's process before a version is validated and before each start of a replica. It may install what the version needs,
+   * once: the next call must find it.
+   * @throws ModelLoadError where the version is at fault: it is REJECTED with this message
+   */
+  host(request: HostRequest): Promise<HostCommand>;
+}
+
+/** A runtime plugin that Node hosts. With a `host` of its own as well, that command loads it. */
+export interface RuntimePlugin extends PluginFacts {
+  readonly host?: HostedPlugin['host'];
   /**
    * Optional: loads the native library without a model and does with it the least that a session does, so that what the
    * runtime needs idle can be measured and added to a memory limit. Without it, the library counts into the model's budget.
@@ -120,7 +162,10 @@ export interface RuntimePlugin {
   load(artifact: ModelArtifact, options: LoadOptions, signal: AbortSignal): Promise<LoadedModel>;
 }
 
-/** Thrown by `load` when the artifact is at fault: the version is REJECTED with this message. */
+/** The default export of a plugin's module. */
+export type AnyPlugin = RuntimePlugin | HostedPlugin;
+
+/** Thrown by `load` and `host` when the artifact is at fault: the version is REJECTED with this message. */
 export class ModelLoadError extends Error {
   override readonly name = 'ModelLoadError';
 }

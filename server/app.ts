@@ -170,8 +170,8 @@ class PilothouseApp implements App {
       projectId: async (name) => (await this.features.registry.projects.byName(name))?.id,
       gatewayAddress: () => this.gateway.endpoints['http']!,
       openEngine: ({ store, modules }) => {
-        const { home, tfjsNodeCache: nativeCache } = config;
-        return (this.engine = new LocalEngine({ home, artifacts: store, runtimes: modules, nativeCache, environment: childEnvironment(), epochScope }));
+        const { home, tfjsNodeCache: nativeCache, python } = config;
+        return (this.engine = new LocalEngine({ home, artifacts: store, runtimes: modules, nativeCache, python, environment: childEnvironment(), epochScope }));
       },
     });
     this.running = Object.values(this.features);

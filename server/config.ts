@@ -79,6 +79,7 @@ const environment = z.object({
   PILOTHOUSE_GATEWAYS: number(1, 64).default(1),
   PILOTHOUSE_RUNTIMES: z.string().default(''),
   PILOTHOUSE_TFJS_NODE_CACHE: z.string().min(1).optional(),
+  PILOTHOUSE_PYTHON: z.string().min(1).default('python3'),
   PILOTHOUSE_VALIDATION_TIMEOUT_MS: number(100).default(60_000),
   PILOTHOUSE_VALIDATION_MEMORY_BYTES: number(1024 ** 2).default(2 * 1024 ** 3),
   PILOTHOUSE_MAX_ARTIFACT_BYTES: number(1).default(20 * 1024 ** 3),
@@ -134,6 +135,8 @@ export interface Config {
   readonly runtimes: readonly string[];
   /** Absolute path of the folder of native TensorFlow builds; undefined: what `npm run build:tfjs-node` of this installation made, if it did. */
   readonly tfjsNodeCache: string | undefined;
+  /** Interpreter of Python models: a path, or a name on the PATH. */
+  readonly python: string;
   readonly validationTimeoutMs: number;
   readonly validationMemoryBytes: number;
   readonly maxArtifactBytes: number;
@@ -187,6 +190,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     allowedHosts: e.PILOTHOUSE_ALLOWED_HOSTS,
     runtimes: list(e.PILOTHOUSE_RUNTIMES),
     tfjsNodeCache: e.PILOTHOUSE_TFJS_NODE_CACHE === undefined ? undefined : resolve(e.PILOTHOUSE_TFJS_NODE_CACHE),
+    python: e.PILOTHOUSE_PYTHON,
     validationTimeoutMs: e.PILOTHOUSE_VALIDATION_TIMEOUT_MS,
     validationMemoryBytes: e.PILOTHOUSE_VALIDATION_MEMORY_BYTES,
     maxArtifactBytes: e.PILOTHOUSE_MAX_ARTIFACT_BYTES,

@@ -29,5 +29,8 @@ export type Program =
 /** The file that a process runs: tests run the same. */
 export const program = (name: Program): string => compiled('bundle', `${name}.js`);
 
+/** What versions need installed, by the hash of what they ask for; shared by the servers of a home. */
+export const environmentsFolder = (home: string): string => join(home, 'environments');
+
 /** Where each gateway of a home records which process it is, in a file of its id. */
 export const gatewayProcessesFolder = (home: string): string => join(home, 'run', 'gateway-processes');

@@ -19,7 +19,7 @@ interface IdleRequest {
 const { runtime, threads = 1, outsideModules = [], backend, nativeCache } = JSON.parse(process.argv[2]!) as IdleRequest;
 try {
   const plugin = await loadPlugin(runtime, outsideModules);
-  await plugin.preload?.({ threads, backend, nativeCache, log: (line) => console.error(line) });
+  if ('load' in plugin) await plugin.preload?.({ threads, backend, nativeCache, log: (line) => console.error(line) });
 } catch (error) {
   // A runtime that does not load is the failure of its versions; what is measured then is Node alone.
   console.error(error instanceof Error ? error.message : error);

@@ -1,8 +1,9 @@
 /** From a version's files to a model that has answered once: what a replica and a validation both do. */
 import { loadPlugin } from '../catalog.js';
-import type { LoadedModel, ModelArtifact, RuntimeOptions } from '../contract.js';
+import type { HostCommand, LoadedModel, ModelArtifact, RuntimeOptions } from '../contract.js';
 import { tensorFromSample, type SampleTensor } from '../sample.js';
 import { answerMadeUp, answerRecorded, type Answered } from './made-up-sample.js';
+import { loadHosted } from './hosted-model.js';
 import { assertDeclared } from './declared-signature.js';
 import { underRecordedNames } from './recorded-names.js';
 import { assertInputs, assertTensor, TensorError, type Signature, type Tensor } from '../tensor.js';
@@ -24,6 +25,8 @@ export interface ModelRequest {
   /** See `LoadOptions.declaredSignature`; null where nothing was declared. */
   readonly declaredSignature?: Signature | null | undefined;
   readonly scratch: string;
+  /** The plugin's own host; absent where this process loads the model. */
+  readonly host?: HostCommand | undefined;
 }
 
 export interface WarmModel {
@@ -44,25 +47,26 @@ export interface WarmModel {
  */
 export async function warmModel(request: ModelRequest, signal: AbortSignal, log: (line: string) => void): Promise<WarmModel> {
   const started = performance.now();
-  const plugin = await loadPlugin(request.runtime, request.runtimes);
-  const artifact: ModelArtifact = { folder: request.folder, files: request.files, format: request.format };
-  const { threads, backend, nativeCache, options = {}, scratch } = request;
-  const declaredSignature = request.declaredSignature ?? undefined;
   const sample = request.sample === null ? undefined : sampleTensors(request.sample);
-  const loaded = await plugin.load(
-    artifact,
-    { threads, log, backend, nativeCache: nativeCache ?? undefined, options, declaredSignature, scratch, sample },
-    signal,
-  );
+  const loaded = request.host ? await loadHosted(request.host, request, signal) : await loadHere(request, sample, signal, log);
   const model = underRecordedNames(loaded, request.signature);
   const loadMs = performance.now() - started;
   assertSignature(model.signature);
-  if (declaredSignature) assertDeclared(declaredSignature, loaded.signature);
+  if (request.declaredSignature) assertDeclared(request.declaredSignature, loaded.signature);
   const { signature, inputs, outputs } = await answer(model, request, sample, signal);
   assertAnswer(signature, outputs);
   // After an inference: a backend may have found only then that it cannot compute the model.
-  assertBackend(model, backend);
+  assertBackend(model, request.backend);
   return { model, signature, loadMs, inputs, outputs };
+}
+
+async function loadHere(request: ModelRequest, sample: readonly Tensor[] | undefined, signal: AbortSignal, log: (line: string) => void): Promise<LoadedModel> {
+  const plugin = await loadPlugin(request.runtime, request.runtimes);
+  if (!('load' in plugin)) throw new Error(`the runtime "${plugin.name}" brings its own host, and this is Node's`);
+  const artifact: ModelArtifact = { folder: request.folder, files: request.files, format: request.format };
+  const { threads, backend, nativeCache, options = {}, scratch } = request;
+  const declaredSignature = request.declaredSignature ?? undefined;
+  return plugin.load(artifact, { threads, log, backend, nativeCache: nativeCache ?? undefined, options, declaredSignature, scratch, sample }, signal);
 }
 
 function assertBackend({ backend }: LoadedModel, pinned: string | null | undefined): void {

@@ -11,6 +11,7 @@ import type { Signature, Tensor } from '../tensor.js';
 import { trapMessage, type LoadedModel } from '../contract.js';
 import { runInBackground } from './cpu-share.js';
 import { reasonOf } from './error-message.js';
+import type { HostedModel } from './hosted-model.js';
 import { NoSampleError } from './made-up-sample.js';
 import { warmModel, type ModelRequest, type WarmModel } from './model-session.js';
 import { rowIndependence, type Infer, type RowIndependence } from './row-independence.js';
@@ -59,9 +60,15 @@ async function validate(request: ValidateRequest): Promise<void> {
   }
   const { model, signature, loadMs, inputs, outputs } = warm;
   const { backend, library } = model;
-  report({ ok: true, signature, backend, library, memoryBytes: process.memoryUsage.rss(), loadMs, outputs: outputs.map(answered) });
+  report({ ok: true, signature, backend, library, memoryBytes: await residentBytes(model), loadMs, outputs: outputs.map(answered) });
   report(await rowIndependence(signature, inputs, untilTrap(model)));
+  await model.dispose();
   process.exit(0);
+}
+
+/** Of the process that holds the model. */
+async function residentBytes(model: LoadedModel): Promise<number> {
+  return 'residentBytes' in model ? (model as HostedModel).residentBytes() : process.memoryUsage.rss();
 }
 
 /** After a trap nothing that the runtime says is worth a comparison: every further inference fails as well. */

@@ -43,6 +43,8 @@ export interface ReplicaHello {
   readonly reason?: string;
   readonly runtime: string;
   readonly backend?: string;
+  /** Name and version of the library behind it, for people to read. */
+  readonly library?: string;
   readonly signature?: Signature;
   readonly memoryBytes?: number;
   readonly loadMs?: number;

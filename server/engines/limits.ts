@@ -5,11 +5,11 @@
  * once per server and added to the budget.
  */
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import type { HostCommand } from '../../runtimes/contract.js';
 import { childEnvironment } from '../config.js';
 import { program } from '../paths.js';
 import { processEnvironment } from '../process-environment.js';
-import { provesAbsence } from './look.js';
+import { treeBytes } from './process-tree.js';
 
 const MIB = 1024 ** 2;
 /** What starting up takes for a moment above the idle that is measured after it: parsing, compiling, the sample's JSON. */
@@ -36,6 +36,8 @@ export interface RuntimeOfProcess {
   /** The backend that it has to use; see `LoadOptions`. Each needs other memory. */
   readonly backend?: string | null | undefined;
   readonly nativeCache?: string | undefined;
+  /** The plugin's own host; undefined where Node hosts its models. */
+  readonly host?: HostCommand | undefined;
 }
 
 export interface MemoryBudget extends RuntimeOfProcess {
@@ -47,10 +49,10 @@ const measured = new Map<string, Promise<IdleMemory>>();
 
 /** Measured by a process of its own at the first call (about 0.15 s, native TensorFlow 0.6 s), remembered from then on. */
 export function idleMemory(of: RuntimeOfProcess): Promise<IdleMemory> {
-  const { runtime, threads = 1, outsideModules = [], backend, nativeCache } = of;
-  const key = JSON.stringify({ runtime, threads, outsideModules, backend, nativeCache });
+  const { runtime, threads = 1, outsideModules = [], backend, nativeCache, host } = of;
+  const key = JSON.stringify(host ?? { runtime, threads, outsideModules, backend, nativeCache });
   let known = measured.get(key);
-  if (!known) measured.set(key, (known = measure(key)));
+  if (!known) measured.set(key, (known = measure(key, host)));
   return known;
 }
 
@@ -79,25 +81,9 @@ export async function limitedCommand(argv: readonly string[], budget: MemoryBudg
   return { command: 'sh', args: ['-c', `${prefix}exec "$@"`, 'sh', ...argv] };
 }
 
-/** Resident memory of a process; undefined when it is gone. @throws Error when it cannot be looked at */
-export async function residentBytes(pid: number): Promise<number | undefined> {
-  if (process.platform === 'linux') {
-    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch((error: unknown) => {
-      if (provesAbsence(error)) return '';
-      throw error;
-    });
-    const kilobytes = /^VmRSS:\s+(\d+)/m.exec(status)?.[1];
-    return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
-  }
-  const kilobytes = await new Promise<string>((resolve, reject) =>
-    execFile('ps', ['-o', 'rss=', '-p', String(pid)], (error, stdout) => (error && error.code !== 1 ? reject(error) : resolve(stdout.trim()))),
-  );
-  return kilobytes === '' ? undefined : Number(kilobytes) * 1024;
-}
-
 /**
- * The fallback where the kernel does not hold RLIMIT_DATA (macOS, some sandboxes): looks at the resident memory and calls back
- * once when it passed idle plus budget. Returns how to stop.
+ * Looks at the resident memory of a process and of all that it started, and calls back once when it passed idle plus budget: RLIMIT_DATA holds for
+ * each process alone, and not everywhere (macOS, some sandboxes). Returns how to stop.
  */
 export async function watchMemory(pid: number, budget: MemoryBudget, onExceeded: (bytes: number) => void, intervalMs = 200): Promise<() => void> {
   if (budget.memoryBytes === null) return () => undefined;
@@ -106,7 +92,7 @@ export async function watchMemory(pid: number, budget: MemoryBudget, onExceeded:
   const timer = setInterval(() => {
     if (looking) return;
     looking = true;
-    void residentBytes(pid).then(
+    void treeBytes(pid).then(
       (bytes) => {
         looking = false;
         if (bytes === undefined) clearInterval(timer);
@@ -123,11 +109,12 @@ export async function watchMemory(pid: number, budget: MemoryBudget, onExceeded:
   return () => clearInterval(timer);
 }
 
-async function measure(request: string): Promise<IdleMemory> {
-  const args = [program('runtimes/host/idle-main'), request];
+async function measure(request: string, host: HostCommand | undefined): Promise<IdleMemory> {
+  const [path, ...args] = host ? [...host.command, ...(host.idle ?? [])] : [process.execPath, program('runtimes/host/idle-main'), request];
+  if (host && !host.idle) return { dataBytes: 0, residentBytes: 0 };
   const printed = await new Promise<string>((resolve) => {
-    const env = processEnvironment(childEnvironment());
-    execFile(process.execPath, args, { env, timeout: MEASURE_TIMEOUT_MS, killSignal: 'SIGKILL' }, (_error, stdout) => resolve(stdout));
+    const env = { ...processEnvironment(childEnvironment()), ...host?.environment };
+    execFile(path!, args, { env, timeout: MEASURE_TIMEOUT_MS, killSignal: 'SIGKILL' }, (_error, stdout) => resolve(stdout));
   });
   // Libraries may print on stdout as well: the measurement is the last line.
   const last = printed.trim().split('\n').at(-1) ?? '';

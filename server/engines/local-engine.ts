@@ -2,11 +2,13 @@
 import { rmSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import type { HostCommand } from '../../runtimes/contract.js';
 import type { HostSpec } from '../../runtimes/host/host-spec.js';
 import { diskFullError } from '../disk-full.js';
 import { abandon, STARTER_GONE } from './claim.js';
 import type { LogPart, ObservedReplica, ReplicaEngine, ReplicaSpec } from './engine.js';
 import { EpochFence } from './epoch-fence.js';
+import { hostCommand } from './host-command.js';
 import { FailedLookError, failedLooks, lookOr } from './look.js';
 import { limitPrefix, type MemoryBudget } from './limits.js';
 import { MemoryGuards, outOfMemoryKills } from './memory-guards.js';
@@ -14,6 +16,7 @@ import { isAlive, ownIdentity } from './process-identity.js';
 import { endReplica } from './replica-end.js';
 import { listReplicas, record, ReplicaFolder, scratchFolder, sweepAside } from './replica-folder.js';
 import { ReplicaLogs } from './replica-log.js';
+import { environmentsFolder } from '../paths.js';
 import { processEnvironment } from '../process-environment.js';
 import { spawnReplica } from './replica-process.js';
 import { ReplicaWatcher } from './replica-watcher.js';
@@ -28,6 +31,8 @@ export interface LocalEngineOptions {
   readonly runtimes: readonly string[];
   /** PILOTHOUSE_TFJS_NODE_CACHE. */
   readonly nativeCache?: string | undefined;
+  /** PILOTHOUSE_PYTHON. Default: `python3`. */
+  readonly python?: string;
   /** The server's environment: a few harmless variables of it reach the replicas. */
   readonly environment: NodeJS.ProcessEnv;
   /** What leader epochs count in: the database's own id, where a home may see more than one. */
@@ -109,12 +114,14 @@ export class LocalEngine implements ReplicaEngine {
     if (!mine) return;
     const folder = new ReplicaFolder(home, replicaId);
     try {
-      const [limits] = await Promise.all([limitPrefix(this.budget(spec, memoryLimitBytes)), this.versions.ensure(spec)]);
-      // Copying took its time: another may lead by now, or this replica was stopped meanwhile.
+      await this.versions.ensure(spec);
+      const host = await this.hostOf(this.hostSpec(spec, epoch));
+      const limits = await limitPrefix(this.budget(spec, host, memoryLimitBytes));
+      // Copying and installing took their time: another may lead by now, or this replica was stopped meanwhile.
       this.fence.pass(epoch);
       if (folder.claim().state !== 'OPEN' || !folder.readSpec()) return;
       const environment = processEnvironment(this.options.environment, home);
-      await spawnReplica({ folder, limits, environment, logPath: this.logFiles.pathOf(replicaId), onExit: () => this.shellEnded(folder) });
+      await spawnReplica({ folder, limits, environment, host, logPath: this.logFiles.pathOf(replicaId), onExit: () => this.shellEnded(folder) });
       this.watchers.get(replicaId)?.wake();
     } catch (error) {
       // Nothing was spawned. Where the disk is full, the claim that says so cannot be written, and is not needed: no other server may start it.
@@ -228,16 +235,33 @@ export class LocalEngine implements ReplicaEngine {
       onChange: () => this.tell(replicaId),
       logTail: () => this.logFiles.tail(replicaId, REASON_TAIL_BYTES),
       outOfMemoryKills,
-      onProcess: ({ pid }) =>
-        void this.guards.watch(replicaId, pid, this.budget(spec, memoryLimitBytes), (reason) => this.watchers.get(replicaId)?.kill(reason)),
+      onProcess: ({ pid }) => void this.guard(spec, memoryLimitBytes, pid),
       unresponsiveMs: this.options.unresponsiveMs ?? 30_000,
     });
     this.watchers.set(replicaId, watcher);
     this.tell(replicaId);
   }
 
-  private budget({ runtime, threads, backend = null }: Pick<HostSpec, 'runtime' | 'threads' | 'backend'>, memoryBytes: number | null): MemoryBudget {
-    return { runtime, threads, backend, nativeCache: this.options.nativeCache, outsideModules: this.outsideModules(), memoryBytes };
+  private async guard(spec: HostSpec, memoryLimitBytes: number | null, pid: number): Promise<void> {
+    if (memoryLimitBytes === null) return;
+    // One that runs was started with it; where it cannot be had again, its libraries count into the model's budget.
+    const host = await this.hostOf(spec).catch(() => undefined);
+    const kill = (reason: string) => this.watchers.get(spec.replicaId)?.kill(reason);
+    await this.guards.watch(spec.replicaId, pid, this.budget(spec, host, memoryLimitBytes), kill);
+  }
+
+  private hostOf({ runtime, format, folder, files, options = {}, threads }: HostSpec): Promise<HostCommand | undefined> {
+    const { home, python = 'python3' } = this.options;
+    const request = { artifact: { folder, files, format }, options, threads, python, cache: environmentsFolder(home) };
+    return hostCommand(runtime, this.outsideModules(), { ...request, signal: new AbortController().signal, progress: () => undefined });
+  }
+
+  private budget(
+    { runtime, threads, backend = null }: Pick<HostSpec, 'runtime' | 'threads' | 'backend'>,
+    host: HostCommand | undefined,
+    memoryBytes: number | null,
+  ): MemoryBudget {
+    return { runtime, threads, backend, nativeCache: this.options.nativeCache, outsideModules: this.outsideModules(), host, memoryBytes };
   }
 
   private async forget(replicaId: string, versionDigest: string): Promise<void> {

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import type { HostCommand } from '../../runtimes/contract.js';
 import { program } from '../paths.js';
 import type { ReplicaFolder } from './replica-folder.js';
 import { shellText } from './shell-text.js';
@@ -16,6 +17,8 @@ export interface SpawnOptions {
   readonly folder: ReplicaFolder;
   readonly logPath: string;
   readonly environment: NodeJS.ProcessEnv;
+  /** The plugin's own host; undefined for Node's. */
+  readonly host: HostCommand | undefined;
   /** Shell text that sets the limits; see `limits.ts`. */
   readonly limits: string;
   /** Called when the shell ended, as long as this server lives. */
@@ -24,10 +27,11 @@ export interface SpawnOptions {
 
 /** Resolves when the shell runs. @throws Error when the system cannot start a process now. */
 export async function spawnReplica(options: SpawnOptions): Promise<void> {
-  const { folder, environment, limits } = options;
+  const { folder, host, limits } = options;
+  const environment = { ...options.environment, ...host?.environment };
   const log = openSync(options.logPath, 'a', 0o600);
   try {
-    const command = [process.execPath, program('runtimes/host/main'), folder.specPath];
+    const command = [...(host?.command ?? [process.execPath, program('runtimes/host/main')]), folder.specPath];
     const shell = spawn('/bin/sh', ['-c', OUTER, 'pilothouse-replica', folder.path, INNER, limits, ...command], {
       // Names of outside plugin modules are resolved from where the server runs.
       cwd: process.cwd(),

@@ -5,6 +5,7 @@ import type { DataSource } from 'typeorm';
 import { absoluteModules, loadCatalog, type RuntimeCatalog } from '../../runtimes/catalog.js';
 import type { ResolverClass } from '../api/create-schema.js';
 import type { Config } from '../config.js';
+import { environmentsFolder } from '../paths.js';
 import type { UnitOfWork } from '../database/unit-of-work.js';
 import type { RunningFeature } from '../feature.js';
 import { AliasMoveResolver, AliasResolver, ModelAliasesResolver, VersionAliasesResolver } from './alias.resolver.js';
@@ -24,7 +25,7 @@ import { VersionEventResolver, VersionResolver } from './version.resolver.js';
 import { VersionService } from './version.service.js';
 
 export interface RegistryOptions {
-  readonly config: Pick<Config, 'home' | 'runtimes' | 'tfjsNodeCache' | 'maxArtifactBytes' | 'validationTimeoutMs' | 'validationMemoryBytes'>;
+  readonly config: Pick<Config, 'home' | 'runtimes' | 'tfjsNodeCache' | 'python' | 'maxArtifactBytes' | 'validationTimeoutMs' | 'validationMemoryBytes'>;
   readonly dataSource: DataSource;
   readonly work: UnitOfWork;
   readonly log: Logger;
@@ -75,6 +76,7 @@ export async function createRegistry({ config, dataSource, work, log, validate =
     folder: join(config.home, 'validation'),
     outsideModules: modules,
     nativeCache: config.tfjsNodeCache,
+    hosts: { python: config.python, cache: environmentsFolder(config.home) },
     timeoutMs: config.validationTimeoutMs,
     memoryBytes: config.validationMemoryBytes,
     ...(scanMs !== undefined && { scanMs }),

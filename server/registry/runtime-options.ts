@@ -1,5 +1,5 @@
 /** What a caller says of how a version is loaded: options for its runtime, and a declared signature. */
-import type { RuntimeOptions, RuntimePlugin } from '../../runtimes/contract.js';
+import type { PluginFacts, RuntimeOptions } from '../../runtimes/contract.js';
 import { isDatatype, type Signature, type TensorSpec } from '../../runtimes/tensor.js';
 import { DomainError } from '../errors.js';
 import { checkJson, checkText } from './texts.js';
@@ -11,7 +11,7 @@ const MAX_DIMENSIONS = 32;
  * The options as the plugin's schema gives them.
  * @throws DomainError INVALID or LIMIT_EXCEEDED, on the path of the option
  */
-export async function readOptions(plugin: Pick<RuntimePlugin, 'name' | 'optionsSchema'>, given: unknown): Promise<RuntimeOptions> {
+export async function readOptions(plugin: Pick<PluginFacts, 'name' | 'optionsSchema'>, given: unknown): Promise<RuntimeOptions> {
   const field = ['runtimeOptions'];
   checkJson(given, field);
   const names = Object.keys(given as object);

@@ -6,10 +6,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { RowIndependence } from '../../runtimes/host/row-independence.js';
 import type { AnsweredTensor, ValidateReport, ValidateRequest } from '../../runtimes/host/validate-main.js';
-import type { RuntimeOptions } from '../../runtimes/contract.js';
+import type { HostCommand, RuntimeOptions } from '../../runtimes/contract.js';
 import type { SampleTensor } from '../../runtimes/sample.js';
 import type { Signature } from '../../runtimes/tensor.js';
-import { limitedCommand, watchMemory, type MemoryBudget } from '../engines/limits.js';
+import { idleMemory, limitedCommand, watchMemory, type MemoryBudget } from '../engines/limits.js';
 import { logText, SEQUENCE_BYTES } from '../engines/log-text.js';
 import { childEnvironment } from '../config.js';
 import { program } from '../paths.js';
@@ -43,6 +43,8 @@ export interface ValidationRequest {
   readonly outsideModules: readonly string[];
   /** PILOTHOUSE_TFJS_NODE_CACHE. */
   readonly nativeCache?: string | undefined;
+  /** The plugin's own host; undefined where Node hosts its models. */
+  readonly host?: HostCommand | undefined;
   readonly timeoutMs: number;
   /** What the model may use on top of the idle runtime. */
   readonly memoryBytes: number;
@@ -86,8 +88,10 @@ export async function validateVersion(request: ValidationRequest): Promise<Valid
       reason: `the file path "${escaping}" is not relative to the version's folder, with forward slashes and without "." and ".."`,
       logTail: '',
     };
-  const { runtime, threads, outsideModules, nativeCache, memoryBytes: limit } = request;
-  const budget: MemoryBudget = { runtime, threads, outsideModules, nativeCache, memoryBytes: limit };
+  const { runtime, threads, outsideModules, nativeCache, host } = request;
+  // The validating process is Node's, and the host is one more beside it.
+  const hostBytes = host ? (await idleMemory({ runtime, host })).dataBytes : 0;
+  const budget: MemoryBudget = { runtime, threads, outsideModules, nativeCache, memoryBytes: request.memoryBytes + hostBytes };
   const ending = await runProcess(request, budget);
   request.signal?.throwIfAborted();
   const [first = '', second = ''] = ending.report.split('\n');

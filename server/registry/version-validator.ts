@@ -6,9 +6,11 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
+import type { HostCommand } from '../../runtimes/contract.js';
 import type { RowIndependence } from '../../runtimes/host/row-independence.js';
 import type { QueryRunner } from 'typeorm';
 import type { UnitOfWork } from '../database/unit-of-work.js';
+import { hostCommand, type HostSettings } from '../engines/host-command.js';
 import { DomainError } from '../errors.js';
 import type { ArtifactStore } from './artifact-store.js';
 import { ModelEntity, type VersionBackend, VersionEntity, VersionFileEntity } from './registry.entities.js';
@@ -25,6 +27,8 @@ export interface ValidatorOptions {
   readonly outsideModules: readonly string[];
   /** PILOTHOUSE_TFJS_NODE_CACHE. */
   readonly nativeCache?: string | undefined;
+  /** For plugins that bring their own host. */
+  readonly hosts: HostSettings;
   readonly timeoutMs: number;
   readonly memoryBytes: number;
   readonly log: Logger;
@@ -139,7 +143,7 @@ export class VersionValidator {
   }
 
   private async judge(version: VersionEntity, folder: string, scratch: string): Promise<ValidationResult> {
-    const { work, store, validate, outsideModules, nativeCache, timeoutMs, memoryBytes } = this.options;
+    const { work, store, validate, outsideModules, nativeCache, hosts, timeoutMs, memoryBytes } = this.options;
     const files = await work.dataSource.manager.find(VersionFileEntity, { where: { versionId: version.id }, order: { path: 'ASC' } });
     for (const path of [folder, scratch]) await mkdir(path, { recursive: true, mode: 0o700 });
     try {
@@ -154,9 +158,20 @@ export class VersionValidator {
       throw error;
     }
     const { format, runtime, sample, runtimeOptions: options, declaredSignature } = version;
+    const paths = files.map((file) => file.path);
+    let host: HostCommand | undefined;
+    try {
+      const request = { artifact: { folder, files: paths, format }, options, threads: 1, ...hosts, signal: this.stopping.signal };
+      host = await hostCommand(runtime, outsideModules, { ...request, progress: (line) => void this.tell(version, line) });
+    } catch (error) {
+      this.stopping.signal.throwIfAborted();
+      if (error instanceof Error && error.name === 'ModelLoadError') return { state: 'REJECTED', reason: error.message, logTail: '' };
+      throw error;
+    }
     const result = await validate({
       folder,
-      files: files.map((file) => file.path),
+      files: paths,
+      host,
       format,
       runtime,
       sample,
@@ -170,6 +185,17 @@ export class VersionValidator {
       signal: this.stopping.signal,
     });
     return result.state === 'READY' ? storable(result) : result;
+  }
+
+  /** What takes long before the model is loaded, for whoever waits. */
+  private async tell({ id, modelId }: VersionEntity, message: string): Promise<void> {
+    await this.options.work
+      .run(ACTOR, async (change) => {
+        const { projectId } = await change.manager.findOneByOrFail(ModelEntity, { id: modelId });
+        await change.emit({ topic: 'version', subjectId: id, projectId, type: 'VALIDATION_PROGRESS', payload: { state: 'VALIDATING', message } });
+      })
+      // The validation itself says what becomes of the version.
+      .catch(() => undefined);
   }
 
   private async record({ id, number, modelId, runtime }: VersionEntity, result: ValidationResult): Promise<void> {

@@ -71,7 +71,8 @@ export class VersionResolver {
   }
 
   @Subscription(() => VersionEventType, {
-    description: 'Events of a version: VERSION_CREATED, then VERSION_READY or VERSION_REJECTED. VALIDATION_DELAYED says that validation could not run yet.',
+    description:
+      'Events of a version: VERSION_CREATED, then VERSION_READY or VERSION_REJECTED. VALIDATION_PROGRESS: something is installed first. VALIDATION_DELAYED: validation could not run yet.',
     subscribe: followFeed<{ version: string }>(({ version }, context) => context.instance(VersionResolver).eventsOf(version)),
   })
   versionEvents(

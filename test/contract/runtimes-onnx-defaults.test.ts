@@ -3,14 +3,14 @@
  * takes a value for such an input as `get_overridable_initializers` lists it.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { loadPlugin } from '../../runtimes/catalog.js';
+import { nodePlugin } from '../support/node-plugin.js';
 import type { Tensor } from '../../runtimes/tensor.js';
 import { modelFolder, removeModelFolders } from '../support/models/folder.js';
 import { floats, initializer, node, ONNX_TYPE, onnxModel, scaledModel, tensorValue, type OnnxType } from '../support/models/onnx.js';
 import { message } from '../support/models/protobuf.js';
 import { fp32, never, options } from './runtimes.suite.js';
 
-const plugin = await loadPlugin('onnx', []);
+const plugin = await nodePlugin('onnx');
 const load = (files: Parameters<typeof modelFolder>[1]) => plugin.load(modelFolder('onnx', files), options, never);
 afterAll(removeModelFolders);
 

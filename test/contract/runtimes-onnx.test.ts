@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { ModelArtifact } from '../../runtimes/contract.js';
-import { loadPlugin } from '../../runtimes/catalog.js';
+import { nodePlugin } from '../support/node-plugin.js';
 import type { Tensor, TensorData } from '../../runtimes/tensor.js';
 import { modelFolder, removeModelFolders } from '../support/models/folder.js';
 import {
@@ -22,7 +22,7 @@ import {
 } from '../support/models/onnx.js';
 import { fp32, never, options, runtimeContract } from './runtimes.suite.js';
 
-const plugin = await loadPlugin('onnx', []);
+const plugin = await nodePlugin('onnx');
 const load = (files: Parameters<typeof modelFolder>[1]) => plugin.load(modelFolder('onnx', files), options, never);
 
 async function direct({ folder, files }: ModelArtifact, x: Float32Array): Promise<Float32Array> {
@@ -201,7 +201,7 @@ describe('onnx tensors', () => {
     const { folder: temporary } = modelFolder('onnx', {});
     const script = `
       import { loadPlugin } from ${JSON.stringify(join(import.meta.dirname, '..', '..', 'dist', 'runtimes', 'catalog.js'))};
-      const plugin = await loadPlugin('onnx', []);
+      const plugin = await nodePlugin('onnx');
       const model = await plugin.load(${JSON.stringify(model)}, { threads: 1, log: () => {}, options: {}, scratch: '' }, new AbortController().signal);
       console.log(model.signature.inputs[0].name);`;
     const env = { PATH: process.env['PATH'], HOME: home, XDG_CACHE_HOME: home, TMPDIR: temporary };

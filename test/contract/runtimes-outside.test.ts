@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url';
-import { loadPlugin } from '../../runtimes/catalog.js';
+import { nodePlugin } from '../support/node-plugin.js';
 import { runtimeContract } from './runtimes.suite.js';
 
 const module = fileURLToPath(new URL('../support/outside-plugin/plugin.mjs', import.meta.url));
 
 runtimeContract({
   title: 'a module from outside, by configuration',
-  plugin: () => loadPlugin('elementwise', [module]),
+  plugin: () => nodePlugin('elementwise', [module]),
   format: 'elementwise',
   backend: 'javascript',
   arithmetic: { 'model.elementwise.json': JSON.stringify({ columns: 3, outputs: { sum: 'add', product: 'multiply', maximum: 'maximum' } }) },

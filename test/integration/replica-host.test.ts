@@ -142,7 +142,7 @@ describe('a replica process', () => {
   it('names a plugin that is not there, and a spec that is none', async () => {
     const host = startHost(onnx(), 'pmml');
     await host.exit;
-    expect(host.outcome().reason).toMatch(/no runtime plugin "pmml": there are onnx, tfjs and what .*scripted\.mjs bring/);
+    expect(host.outcome().reason).toMatch(/no runtime plugin "pmml": there are onnx, tfjs, python and what .*scripted\.mjs bring/);
     const other = startHost(onnx(), 'onnx', { maxConcurrency: 0 });
     expect((await other.exit).code).toBe(1);
     expect(other.outcome().reason).toMatch(/spec\.json: maxConcurrency is 0/);

@@ -80,7 +80,15 @@ export class MonitoredWorld {
     const home = await mkdtemp(join(tmpdir(), 'pilothouse-monitored-'));
     const clock = (): Date => world.now;
     const work = new UnitOfWork(dataSource, notifier, clock);
-    const config = { home, runtimes: [], tfjsNodeCache: undefined, maxArtifactBytes: 1_000_000, validationTimeoutMs: 1_000, validationMemoryBytes: 1_000_000 };
+    const config = {
+      home,
+      runtimes: [],
+      tfjsNodeCache: undefined,
+      python: 'python3',
+      maxArtifactBytes: 1_000_000,
+      validationTimeoutMs: 1_000,
+      validationMemoryBytes: 1_000_000,
+    };
     const registry = await createRegistry({ config, dataSource, work, log });
     // Nothing here reconciles or infers: replicas and gateways are rows.
     const nowhere = { access: { adminTokenPath: '' }, gatewayAddress: () => ({ host: '127.0.0.1', port: 1 }), openEngine: () => undefined as never };

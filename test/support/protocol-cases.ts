@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
-import { loadPlugin } from '../../runtimes/catalog.js';
+import { nodePlugin } from './node-plugin.js';
 import { AlignedMemory } from '../../runtimes/onnx/aligned-memory.js';
 import { fromOnnx, toOnnx } from '../../runtimes/onnx/datatypes.js';
 import { bytesOf, type Datatype, type NumericData, type Signature, type Tensor, type TensorData } from '../../runtimes/tensor.js';
@@ -95,7 +95,7 @@ const sample = (...path: string[]): Buffer => readFileSync(join(PROJECT_ROOT, 's
 function irisCase(): CaseModel {
   const files = { 'model.json': sample('iris', 'model.json'), 'weights.bin': sample('iris', 'weights.bin') };
   const loaded = async () =>
-    (await loadPlugin('tfjs', [])).load(
+    (await nodePlugin('tfjs')).load(
       modelFolder('tfjs-layers', files),
       { threads: 1, log: () => undefined, options: {}, scratch: modelFolder('scratch', {}).folder },
       new AbortController().signal,

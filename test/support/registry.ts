@@ -63,6 +63,7 @@ export async function createTestRegistry({
     home,
     runtimes,
     tfjsNodeCache: undefined,
+    python: 'python3',
     maxArtifactBytes: 50 * 1024 ** 2,
     validationTimeoutMs: 30_000,
     validationMemoryBytes: 1024 ** 3,

@@ -23,8 +23,9 @@ const plugin = (fields: string) => module(`export default { name: 'p', contractV
 describe('the runtime catalog', () => {
   it('has the built-in plugins and the configured ones', async () => {
     const catalog = await loadCatalog([outside]);
-    expect(catalog.plugins.map((entry) => entry.name)).toEqual(['onnx', 'tfjs', 'elementwise']);
-    expect(catalog.formats.map((entry) => entry.name)).toEqual(['onnx', 'tfjs-layers', 'tfjs-graph', 'tensorflow-savedmodel', 'elementwise']);
+    expect(catalog.plugins.map((entry) => entry.name)).toEqual(['onnx', 'tfjs', 'python', 'elementwise']);
+    const python = ['sklearn-skops', 'sklearn-joblib', 'sklearn-pickle', 'xgboost', 'lightgbm', 'python'];
+    expect(catalog.formats.map((entry) => entry.name)).toEqual(['onnx', 'tfjs-layers', 'tfjs-graph', 'tensorflow-savedmodel', ...python, 'elementwise']);
     expect(catalog.pluginFor('tfjs-graph')?.name).toBe('tfjs');
     expect(catalog.pluginFor('pmml')).toBeUndefined();
     expect(catalog.plugin('elementwise')).toBe(catalog.pluginFor('elementwise'));
@@ -53,6 +54,13 @@ describe('the runtime catalog', () => {
     ['a layers model of another name', { 'pets.json': LAYERS, 'pets.weights.bin': '' }, 'tfjs-layers'],
     ['a graph model that does not say it', { 'model.json': '{ "modelTopology": { "node": [] } }' }, 'tfjs-graph'],
     ['a layers model that does not say it', { 'model.json': '{"modelTopology":{"keras_version":"2.2.4","model_config":{}}}' }, 'tfjs-layers'],
+    ['a skops file with its requirements', { 'model.skops': '', 'requirements.txt': 'numpy' }, 'sklearn-skops'],
+    ['a pickle', { 'iris.pickle': '' }, 'sklearn-pickle'],
+    ['a joblib file', { 'iris.joblib': '' }, 'sklearn-joblib'],
+    ['XGBoost in binary', { 'model.ubj': '{L' }, 'xgboost'],
+    ['XGBoost as JSON', { 'model.json': '{"learner":{"attributes":{}}}' }, 'xgboost'],
+    ['LightGBM', { 'model.txt': 'tree\nversion=v4\n', 'requirements.txt': 'numpy' }, 'lightgbm'],
+    ['a model.py beside its pickle', { 'model.py': '', 'weights.pkl': '' }, 'python'],
     ['a model.json that cannot be read, so that loading it says why', { 'model.json': '{"format"' }, 'tfjs-layers'],
   ])('detects %s', async (_title, files, format) => {
     const found = await (await loadCatalog([])).detect(Object.keys(files), (path) => Promise.resolve(files[path]));
@@ -60,7 +68,8 @@ describe('the runtime catalog', () => {
   });
 
   it.each<[string, Record<string, string | undefined>]>([
-    ['another kind of file', { 'model.pkl': '' }],
+    ['another kind of file', { 'model.pt': '' }],
+    ['requirements alone', { 'requirements.txt': 'numpy==2.3.0' }],
     ['no file', {}],
     ['JSON that is no model', { 'labels.json': '{"note":"\\"modelTopology\\":{"}', 'a.weights.bin': '' }],
     ['JSON that is too long to be looked into', { 'model.json': undefined }],
@@ -118,6 +127,9 @@ describe('glob patterns', () => {
     ['**/*.onnx', 'a.onnx.bak', false],
     ['*.onnx', 'a+onnx', false],
     ['data/**', 'data/x/y', true],
+    ['*.{pkl,pickle}', 'a.pickle', true],
+    ['*.{pkl,pickle}', 'a.pkl', true],
+    ['*.{pkl,pickle}', 'a.pk', false],
     ['m?.json', 'm1.json', true],
     ['m?.json', 'm/.json', false],
   ])('%s and %s: %s', (pattern, path, matches) => {

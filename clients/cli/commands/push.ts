@@ -27,6 +27,8 @@ interface PushOptions {
   readonly lineage?: string;
   readonly sample?: string;
   readonly option?: readonly string[];
+  readonly allowGlobals?: readonly string[];
+  readonly allowCode?: boolean;
   readonly signature?: string;
   readonly parent?: number;
   readonly message?: string;
@@ -52,6 +54,8 @@ export function addPushCommand(program: Command): void {
         .option('--lineage <file>', 'JSON file with dataset, hyperparameters, metrics and source')
         .option('--sample <file>', 'JSON file with a request that the model can answer')
         .option('--option <key=value>', 'option for the runtime; may be repeated', repeated)
+        .option('--allow-globals <name>', 'a name that a pickle may reach for, as package.module.name; may be repeated', repeated)
+        .option('--allow-code', 'let a model.py run')
         .option('--signature <file>', 'JSON file with inputs and outputs, for files that do not say them')
         .option('--parent <number>', 'version that it was made from', (text) => integer(text, '--parent', 1))
         .option('-m, --message <text>', 'description')
@@ -69,6 +73,7 @@ async function push(session: Session, [modelText, ...paths]: readonly string[], 
   const { project, name: model } = parseName(modelText!, session.project, 'model');
   const lineage = await readLineage(options);
   const sample = options.sample === undefined ? undefined : parseSample(await readFile(options.sample, 'utf8'), options.sample);
+  const runtimeOptions = readOptions(options);
   const signature = options.signature === undefined ? undefined : parseSignature(await readFile(options.signature, 'utf8'), options.signature);
   const sources = await namedSources(paths);
   // A wrong token or address is told before a large file is sent.
@@ -91,7 +96,7 @@ async function push(session: Session, [modelText, ...paths]: readonly string[], 
     ...(options.parent !== undefined && { parent: options.parent }),
     ...(lineage && { lineage }),
     ...(sample && { sample }),
-    ...(options.option && { runtimeOptions: values(options.option, '--option') }),
+    ...(runtimeOptions && { runtimeOptions }),
     ...(signature && { signature }),
   };
   // The same files with the same words are the same version: whoever repeats an interrupted push does not get two.
@@ -139,6 +144,11 @@ async function waitForVersion(session: Session, created: Version, label: string)
   } finally {
     output.endProgress();
   }
+}
+
+function readOptions({ option, allowGlobals, allowCode }: PushOptions): Record<string, unknown> | undefined {
+  const options = { ...values(option ?? [], '--option'), ...(allowGlobals && { allowGlobals }), ...(allowCode && { allowCode }) };
+  return Object.keys(options).length > 0 ? options : undefined;
 }
 
 const values = (list: readonly string[], flag: string): Record<string, unknown> =>

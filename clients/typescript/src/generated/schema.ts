@@ -2174,7 +2174,7 @@ export type Subscription = {
   readonly eventFeed: Event;
   /** Log lines as they are written. With `after`, the lines since that cursor are sent first. */
   readonly logs: LogLine;
-  /** Events of a version: VERSION_CREATED, then VERSION_READY or VERSION_REJECTED. VALIDATION_DELAYED says that validation could not run yet. */
+  /** Events of a version: VERSION_CREATED, then VERSION_READY or VERSION_REJECTED. VALIDATION_PROGRESS: something is installed first. VALIDATION_DELAYED: validation could not run yet. */
   readonly versionEvents: VersionEvent;
 };
 

@@ -1,0 +1,109 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { modelFolder, removeModelFolders } from '../support/models/folder.js';
+import { hostedPython, testPython } from '../support/python.js';
+import { never, options, runtimeContract } from './runtimes.suite.js';
+
+// The first run installs the libraries.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 600_000 });
+let interpreter: string;
+beforeAll(async () => (interpreter = await testPython()));
+afterAll(removeModelFolders);
+
+const spec = (name: string, columns: number) => ({ name, datatype: 'FP32', shape: [-1, columns] });
+const signature = (inputs: readonly string[], outputs: readonly string[], columns: number): string =>
+  JSON.stringify({ inputs: inputs.map((name) => spec(name, columns)), outputs: outputs.map((name) => spec(name, columns)) });
+
+const ARITHMETIC = `
+class Model:
+    def predict(self, inputs):
+        import numpy as np
+        a, b = inputs["a"], inputs["b"]
+        return {"sum": a + b, "product": a * b, "maximum": np.maximum(a, b)}
+`;
+const DENSE = `
+import numpy as np
+WEIGHTS = np.array([[1.5, -0.25], [0.75, 2.0]], np.float32)
+class Model:
+    def predict(self, inputs):
+        return {"y": inputs["x"] @ WEIGHTS + np.float32(0.5)}
+`;
+
+runtimeContract({
+  title: 'Python, by its own host',
+  plugin: () => testPython().then(hostedPython),
+  format: 'python',
+  backend: 'python',
+  arithmetic: { 'model.py': ARITHMETIC, 'signature.json': signature(['a', 'b'], ['sum', 'product', 'maximum'], 3) },
+  direct: {
+    model: { 'model.py': DENSE, 'signature.json': signature(['x'], ['y'], 2) },
+    answer: ({ folder }, x) => {
+      const script = `import json, sys, numpy as np; from model import Model
+x = np.array(json.loads(sys.argv[1]), np.float32).reshape(-1, 2)
+print(json.dumps(Model().predict({"x": x})["y"].reshape(-1).tolist()))`;
+      const printed = execFileSync(interpreter, ['-c', script, JSON.stringify([...x])], { cwd: folder, encoding: 'utf8' });
+      return Promise.resolve(Float32Array.from(JSON.parse(printed) as number[]));
+    },
+  },
+  broken: [
+    { title: 'a model.py without a signature', files: { 'model.py': ARITHMETIC }, message: /declare the signature of the version/ },
+    { title: 'a model.py without a class', files: { 'model.py': '', 'signature.json': signature(['x'], ['y'], 2) }, message: /no class Model/ },
+    { title: 'a model.py that raises', files: { 'model.py': '1 / 0', 'signature.json': signature(['x'], ['y'], 2) }, message: /division by zero/ },
+    {
+      title: 'a model.py that ends the process',
+      files: { 'model.py': 'import os; os._exit(7)', 'signature.json': signature(['x'], ['y'], 2) },
+      message: /code 7/,
+    },
+  ],
+});
+
+describe('the Python host', () => {
+  it.each([
+    ['sklearn-pickle', 'model.pkl', 'no pickle', /model\.pkl is no pickle that can be read/],
+    ['sklearn-joblib', 'model.joblib', 'no file', /model\.joblib is no joblib file that can be read/],
+    ['sklearn-skops', 'model.skops', 'no archive', /model\.skops is no skops file: File is not a zip file/],
+    ['xgboost', 'model.json', '{"learner":1}', /model\.json is no XGBoost model/],
+    ['lightgbm', 'model.txt', 'tree\nversion=v4\n', /model\.txt is no LightGBM model/],
+  ])('refuses a broken file of the format %s', async (format, name, content, message) => {
+    await expect(hostedPython(interpreter).load(modelFolder(format, { [name]: content }), options, never)).rejects.toThrow(message);
+  });
+
+  it('imports nothing from among the files of a version', async () => {
+    const artifact = modelFolder('sklearn-pickle', { 'model.pkl': 'no pickle', 'numpy.py': 'raise SystemExit("imported")' });
+    await expect(hostedPython(interpreter).load(artifact, options, never)).rejects.toThrow(/is no pickle/);
+  });
+});
+
+describe.runIf(process.platform === 'linux')("a model's code", () => {
+  const attempt = async (code: string): Promise<string> => {
+    const model = `
+class Model:
+    def load(self, folder, options):
+        import os, socket, subprocess
+        raise Exception(repr(${code}))
+`;
+    const files = { 'model.py': model, 'signature.json': signature(['x'], ['y'], 2) };
+    return hostedPython(interpreter)
+      .load(modelFolder('python', files), { ...options, scratch: modelFolder('scratch', {}).folder }, never)
+      .then(
+        () => 'loaded',
+        (error: unknown) => (error as Error).message,
+      );
+  };
+
+  it.each([
+    ['read a file outside', `open("${import.meta.filename}").read()`, /PermissionError.*Permission denied/],
+    ['list a folder outside', 'os.listdir("/tmp")', /PermissionError/],
+    ['write outside', 'open("/tmp/pilothouse-was-here", "w")', /PermissionError/],
+    ["read another process's environment", `open("/proc/${process.pid}/environ").read()`, /PermissionError/],
+    ['run a program', 'subprocess.run(["/bin/true"])', /PermissionError/],
+    ['connect to a port', 'socket.create_connection(("127.0.0.1", 9), 1)', /PermissionError|OSError/],
+    ['signal another process', `os.kill(${process.pid}, 0)`, /PermissionError/],
+  ])('cannot %s', async (_title, code, message) => {
+    expect(await attempt(code)).toMatch(message);
+  });
+
+  it('can write to its scratch folder', async () => {
+    expect(await attempt('open(os.environ["TMPDIR"] + "/note", "w").write("four")')).toBe('Exception: 4');
+  });
+});
