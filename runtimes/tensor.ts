@@ -185,7 +185,7 @@ export function assertTensor(tensor: Tensor): void {
   const expected = tensor.datatype === 'BYTES' ? Array : ARRAY_OF[tensor.datatype];
   if (!(tensor.data instanceof expected)) throw new TensorError(`tensor "${tensor.name}": the data of ${tensor.datatype} must be ${expected.name}`);
   if (tensor.data.length !== count) {
-    throw new TensorError(`tensor "${tensor.name}": shape [${tensor.shape.join(', ')}] wants ${count} elements, the data has ${tensor.data.length}`);
+    throw new TensorError(`tensor "${tensor.name}": shape [${tensor.shape.join(', ')}] needs ${count} elements, the data has ${tensor.data.length}`);
   }
 }
 

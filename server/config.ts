@@ -25,7 +25,7 @@ const postgresUrl = z
   // A user without a host is how a socket's folder is given: `pg` reads it, and URL alone does not.
   .refine(
     (url) => URL.canParse(url) || URL.canParse(url.replace('@/', '@localhost/')),
-    'must be a URL that can be read: characters such as "/", "#" and "@" in a user or password are written %2F, %23 and %40',
+    'must be a valid URL; write characters such as "/", "#" and "@" in a user or password as %2F, %23 and %40',
   );
 /** As browsers write an origin: no path, no default port, lower case. */
 function originOf(text: string): string | undefined {
@@ -167,7 +167,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   if (!loopback && gatewayAuth === 'off') {
     throw new DomainError(
       'INVALID',
-      `configuration: PILOTHOUSE_HOST=${e.PILOTHOUSE_HOST} is reachable from elsewhere, so PILOTHOUSE_GATEWAY_AUTH must be "required", not "off"`,
+      `configuration: PILOTHOUSE_HOST=${e.PILOTHOUSE_HOST} is not a loopback address, so PILOTHOUSE_GATEWAY_AUTH must be "required", not "off"`,
     );
   }
   return {

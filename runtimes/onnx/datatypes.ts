@@ -65,7 +65,7 @@ export function toOnnx(constructor: unknown, tensor: Tensor, memory: AlignedPiec
 
 export function fromOnnx(name: string, tensor: OnnxTensor): Tensor {
   const datatype = datatypeOf(tensor.type);
-  if (!datatype) throw new Error(`output "${name}" came as ${tensor.type}, which cannot be carried`);
+  if (!datatype) throw new Error(`output "${name}" came as ${tensor.type}, which is not supported`);
   return { name, datatype, shape: tensor.dims, data: dataOf(tensor, datatype) };
 }
 
@@ -88,7 +88,7 @@ function decodeText(name: string, elements: readonly Uint8Array[]): string[] {
     try {
       return utf8.decode(element);
     } catch {
-      throw new TensorError(`input "${name}": element ${i} is no UTF-8 text; ONNX strings are text`);
+      throw new TensorError(`input "${name}": element ${i} is not UTF-8 text, as ONNX strings must be`);
     }
   });
 }

@@ -123,9 +123,12 @@ async function createSession(library: Library, model: string | Buffer, options: 
     const message = messageOf(cause);
     const number = /^Unsupported data type: (\d+)$/.exec(message)?.[1];
     if (number === undefined) throw new ModelLoadError(message, { cause });
-    throw new ModelLoadError(`an input or output is of datatype ${unsupportedName(number)}, which cannot be carried; supported are ${supportedTypes()}`, {
-      cause,
-    });
+    throw new ModelLoadError(
+      `an input or output is of datatype ${unsupportedName(number)}, which is not supported; the supported types are ${supportedTypes()}`,
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -151,11 +154,12 @@ function readSignature(session: InferenceSession, graph: GraphFacts): Signature 
 function tensorSpec(kind: 'input' | 'output', value: InferenceSession.ValueMetadata, { withoutShape, optional }: GraphFacts): TensorSpec {
   if (!value.isTensor) {
     throw new ModelLoadError(
-      `${kind} "${value.name}" is a sequence, a map or an optional, and only tensors can be carried; export the model with tensors (skl2onnx: options={'zipmap': False})`,
+      `${kind} "${value.name}" is a sequence, a map or an optional, and only tensors are supported; export the model with tensors (skl2onnx: options={'zipmap': False})`,
     );
   }
   const datatype = datatypeOf(value.type);
-  if (!datatype) throw new ModelLoadError(`${kind} "${value.name}" is of datatype ${value.type}, which cannot be carried; supported are ${supportedTypes()}`);
+  if (!datatype)
+    throw new ModelLoadError(`${kind} "${value.name}" is of datatype ${value.type}, which is not supported; the supported types are ${supportedTypes()}`);
   const { name, shape } = value;
   // The library has the same for a scalar and for what has no shape, unless it could infer one.
   const mayBeLeftOut = kind === 'input' && optional.has(name) && { optional: true };

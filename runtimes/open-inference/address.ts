@@ -18,6 +18,6 @@ export function parseAddress(address: string): NetConnectOpts {
     return { path };
   }
   const tcp = /^tcp:(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(address);
-  if (!tcp) throw new Error(`"${address}" is no replica address; right would be unix:<path> or tcp:<host>:<port>`);
+  if (!tcp) throw new Error(`"${address}" is not a replica address; use unix:<path> or tcp:<host>:<port>`);
   return { host: tcp[1] ?? tcp[2]!, port: Number(tcp[3]), noDelay: true };
 }

@@ -146,7 +146,7 @@ function fillBytes(out: Uint8Array[], values: readonly unknown[], at: number, wh
       continue;
     }
     if (typeof value !== 'string') throw wrong(value, at + i, where, 'BYTES takes strings');
-    if (LONE_SURROGATE.test(value)) throw wrong(value, at + i, where, 'it holds half a surrogate pair, which UTF-8 cannot carry');
+    if (LONE_SURROGATE.test(value)) throw wrong(value, at + i, where, 'it has an unpaired surrogate, which UTF-8 cannot encode');
     out[at + i] = utf8(value);
   }
 }

@@ -51,7 +51,7 @@ export function tensorFromJson(json: TensorJson, path: string): Tensor {
   if (typeof name !== 'string' || name === '') throw new TensorError(`${path}: "name" must be a non-empty string, not ${describe(name)}`);
   const where = `${path} "${name}"`;
   if (!isDatatype(datatype))
-    throw new TensorError(`${where}: ${describe(datatype)} is no datatype; known are BOOL, INT8 to INT64, UINT8 to UINT64, FP16, FP32, FP64 and BYTES`);
+    throw new TensorError(`${where}: ${describe(datatype)} is not a datatype; use BOOL, INT8 to INT64, UINT8 to UINT64, FP16, FP32, FP64 and BYTES`);
   const dimensions = shapeFromJson(shape, where);
   const count = countOf(dimensions, where);
   if (data == null) throw new TensorError(`${where}: "data" is missing`);
@@ -64,7 +64,7 @@ export function tensorFromJson(json: TensorJson, path: string): Tensor {
   else if (values.length !== count) {
     const dims = dimensions.join(', ');
     throw new TensorError(
-      `${where}: shape [${dims}] wants ${count} elements, the data has ${values.length}${dimensions.length > 1 ? ' at its outermost level' : ''}`,
+      `${where}: shape [${dims}] needs ${count} elements, the data has ${values.length}${dimensions.length > 1 ? ' at its outermost level' : ''}`,
     );
   }
   if (datatype === 'BYTES') assertBytesCount(name, count);
@@ -119,7 +119,7 @@ function assertNested(values: unknown, shape: readonly number[], level: number, 
     );
   if (values.length !== shape[level]) {
     throw new TensorError(
-      `${where}: the data is ragged: an array of ${values.length} stands at nesting level ${level}, where shape [${shape.join(', ')}] wants ${shape[level]}`,
+      `${where}: the data is ragged: an array of ${values.length} stands at nesting level ${level}, where shape [${shape.join(', ')}] needs ${shape[level]}`,
     );
   }
   if (level + 1 < shape.length) for (const value of values as unknown[]) assertNested(value, shape, level + 1, where);
@@ -167,6 +167,6 @@ export function elementText(name: string, i: number, element: Uint8Array, instea
   try {
     return strictUtf8.decode(element);
   } catch {
-    throw new TensorError(`output "${name}": element ${i} holds bytes that are not UTF-8, which JSON cannot carry; ${instead}`);
+    throw new TensorError(`output "${name}": element ${i} has bytes that are not UTF-8, which JSON cannot represent; ${instead}`);
   }
 }

@@ -117,8 +117,8 @@ function inputFrom(value: unknown, path: string, section: BinarySection, common:
 function binaryTensor({ name, datatype, shape, data }: Record<string, unknown>, bytes: Uint8Array, path: string): Tensor {
   if (typeof name !== 'string' || name === '') throw new TensorError(`${path}: "name" must be a non-empty string, not ${describe(name)}`);
   const where = `${path} "${name}"`;
-  if (data != null) throw new TensorError(`${where}: it has both "data" and "binary_data_size"; one of them must go`);
-  if (!isDatatype(datatype)) throw new TensorError(`${where}: ${describe(datatype)} is no datatype that binary data can have here`);
+  if (data != null) throw new TensorError(`${where}: it has both "data" and "binary_data_size"; remove one of them`);
+  if (!isDatatype(datatype)) throw new TensorError(`${where}: ${describe(datatype)} is not a datatype that binary data can have here`);
   const dimensions = shapeFromJson(shape, where);
   countOf(dimensions, where);
   const tensor = tensorFromBytes(name, datatype, dimensions, bytes);
@@ -150,7 +150,7 @@ function outputForm(value: unknown, path: string): OutputForm {
   if (!isClassCount(classes))
     throw new TensorError(`${where}: "classification" is ${describe(classes)}; it must be the number of classes wanted, at most ${MAX_CLASSES}`);
   const base64 = isBase64(parameters, where);
-  if (base64 && classes > 0) throw new TensorError(`${where}: it has both "classification" and the "content_type" "base64"; one of them must go`);
+  if (base64 && classes > 0) throw new TensorError(`${where}: it has both "classification" and the "content_type" "base64"; remove one of them`);
   return { name, binary, classes, base64 };
 }
 

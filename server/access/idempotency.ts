@@ -49,7 +49,7 @@ export async function idempotent(change: Change, { operation, key, input }: Idem
     if (first.operation !== operation || first.inputDigest !== inputDigest) {
       throw new DomainError(
         'CONFLICT',
-        `idempotencyKey "${key}" came before with ${first.operation !== operation ? first.operation : 'another input'}; use a new key`,
+        `idempotencyKey "${key}" was used before with ${first.operation !== operation ? first.operation : 'another input'}; use a new key`,
         ['idempotencyKey'],
       );
     }

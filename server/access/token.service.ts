@@ -93,7 +93,7 @@ export class TokenService {
     if (!NAME.test(name)) {
       throw new DomainError(
         'INVALID',
-        `"${name.slice(0, 80)}" is no token name: 1 to 63 of a-z, 0-9, ".", "_" and "-", beginning and ending with a letter or digit`,
+        `"${name.slice(0, 80)}" is not a token name; it must have 1 to 63 characters of a-z, 0-9, ".", "_" and "-", and begin and end with a letter or digit`,
         ['name'],
       );
     }
@@ -104,7 +104,7 @@ export class TokenService {
         await lock(change.manager);
         // Names stay taken after a revocation, so that `token:<name>` in the audit log always means one token.
         if (await change.manager.existsBy(ApiTokenEntity, { name }))
-          throw new DomainError('ALREADY_EXISTS', `there is, or was, a token named "${name}"; take another name`, ['name']);
+          throw new DomainError('ALREADY_EXISTS', `a token has, or had, the name "${name}"; choose another name`, ['name']);
         secret = fresh;
         return this.insert(change, name, fresh, 'createToken');
       }),
@@ -121,7 +121,7 @@ export class TokenService {
     await this.work.run(actor, async (change) => {
       await lock(change.manager);
       const token = await change.manager.findOneBy(ApiTokenEntity, { id });
-      if (!token) throw new DomainError('NOT_FOUND', 'there is no such token', ['id']);
+      if (!token) throw new DomainError('NOT_FOUND', 'this token does not exist', ['id']);
       if (token.revokedAt) return;
       if ((await change.manager.countBy(ApiTokenEntity, { revokedAt: IsNull() })) === 1) {
         throw new DomainError('FAILED_PRECONDITION', `"${token.name}" is the last valid token; create another one first`, ['id']);
@@ -137,7 +137,7 @@ export class TokenService {
   /** @throws DomainError NOT_FOUND */
   async get(id: string): Promise<ApiTokenEntity> {
     const token = await this.dataSource.manager.findOneBy(ApiTokenEntity, { id });
-    if (!token) throw new DomainError('NOT_FOUND', 'there is no such token', ['id']);
+    if (!token) throw new DomainError('NOT_FOUND', 'this token does not exist', ['id']);
     return token;
   }
 

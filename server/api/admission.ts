@@ -67,7 +67,7 @@ export class Admission {
     if (!operation) {
       const names =
         operationName == null
-          ? 'the document has several operations, or none; operationName must say which'
+          ? 'the document must have exactly one operation, or operationName must name one'
           : `the document has no operation "${operationName.slice(0, 80)}"`;
       return refuse(new GraphQLError(names, { extensions: { code: 'OPERATION_RESOLUTION_FAILURE' } }));
     }
@@ -114,7 +114,7 @@ export class Admission {
 
   private checkVariables(operation: OperationDefinitionNode, variables: Readonly<Record<string, unknown>>): { errors: readonly GraphQLError[] } | undefined {
     if (isDeeper(variables, this.limits.variableNesting + 1))
-      return refuse(limitExceeded('variableNesting', `the variables have more than ${this.limits.variableNesting} arrays or objects inside one another`));
+      return refuse(limitExceeded('variableNesting', `the variables have more than ${this.limits.variableNesting} levels of nested arrays and objects`));
     for (const definition of operation.variableDefinitions ?? []) {
       const name = definition.variable.name.value;
       const type = typeFromAST(this.schema, definition.type as never);
@@ -138,7 +138,7 @@ export class Admission {
     return refuse(
       limitExceeded(
         'cost',
-        `the operation may answer ${cost} fields; at most ${this.limits.cost} are allowed: ask for smaller pages (first), or for fewer lists inside one another`,
+        `the operation may return ${cost} fields; at most ${this.limits.cost} are allowed: ask for smaller pages (first), or for fewer nested lists`,
       ),
     );
   }

@@ -20,11 +20,11 @@ export class AnswersUnderWay {
     if (connection && (this.byConnection.get(connection) ?? 0) >= answersPerConnection) {
       return limitExceeded(
         'answersPerConnection',
-        `this connection has ${answersPerConnection} operations under way, the most that are allowed; read their answers, or open another connection`,
+        `this connection has ${answersPerConnection} operations under way, which is the limit; read their answers, or open another connection`,
       );
     }
     if ((this.byToken.get(tokenId) ?? 0) < answersPerToken) return undefined;
-    return limitExceeded('answersPerToken', `this token has ${answersPerToken} operations under way, the most that are allowed; read their answers first`);
+    return limitExceeded('answersPerToken', `this token has ${answersPerToken} operations under way, which is the limit; read their answers first`);
   }
 
   /** @returns ends it; calling that again changes nothing */

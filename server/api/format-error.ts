@@ -37,14 +37,14 @@ export function toClientError(error: unknown, log: Logger, requestId?: string): 
   }
   if (error instanceof Error && isAway(error)) {
     log.warn({ err: error, id, requestId }, 'the database, or another part, did not answer');
-    return { code: 'UNAVAILABLE' satisfies ErrorCode, message: 'something that this needs does not answer just now; call again later', id };
+    return { code: 'UNAVAILABLE' satisfies ErrorCode, message: 'a part that this needs does not answer now; call again later', id };
   }
   const full = diskFullError(error);
   if (full) {
     log.error({ err: error, id, requestId }, 'a disk is full');
     return { code: full.code, message: full.message, id };
   }
-  log.error({ err: error, id, requestId }, 'a request failed by a fault of ours');
+  log.error({ err: error, id, requestId }, 'a request failed inside Pilothouse');
   return { code: FAULT, message: 'internal error', id };
 }
 

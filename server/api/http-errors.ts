@@ -18,12 +18,12 @@ const tooLarge = (message: string, status = 413): KnownError => ({ status, code:
 
 /** Errors of Fastify's own about what was sent. */
 export function knownError(error: FastifyError): KnownError | undefined {
-  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return tooLarge('the body is larger than is allowed here');
-  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return malformed('the Content-Type is not one that is understood here', 415);
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return tooLarge('the body is larger than the limit');
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return malformed('the Content-Type is not supported here', 415);
   if (error.code === 'ERR_INVALID_URL') return malformed('the Host header is malformed');
   if (error.code === 'FST_ERR_BAD_URL')
-    return malformed('the path is malformed: every "%" must begin an escape such as %20, and all of them together be UTF-8');
-  if (error.code === 'FST_ERR_MAX_PARAM_LENGTH') return malformed('a part of the path is longer than anything that is here', 414);
+    return malformed('the path is malformed; every "%" must begin an escape such as %20, and the decoded path must be UTF-8');
+  if (error.code === 'FST_ERR_MAX_PARAM_LENGTH') return malformed('a part of the path is too long', 414);
   const status = error.statusCode ?? 500;
   return status >= 400 && status < 500 ? malformed(error.message, status) : undefined;
 }
@@ -56,17 +56,17 @@ export function answerNotFound(request: FastifyRequest, reply: FastifyReply): vo
 function ofConnection({ code, reason }: ParserError): KnownError {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
-      return tooLarge('the headers are larger than is allowed here', 431);
+      return tooLarge('the headers are larger than the limit', 431);
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return tooLarge('the extensions of the chunks are larger than is allowed here');
+      return tooLarge('the chunk extensions are larger than the limit');
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return malformed('the headers did not come in time', 408);
+      return malformed('the headers did not arrive in time', 408);
     case 'BODY_TIMEOUT':
-      return malformed('the body did not come in time', 408);
+      return malformed('the body did not arrive in time', 408);
     case 'HPE_INVALID_EOF_STATE':
-      return malformed('the connection ended before the whole request had come');
+      return malformed('the connection ended before the request was complete');
     default:
-      return malformed(`this is not HTTP/1.1 as it should be${reason ? `: ${reason}` : ''}`);
+      return malformed(`this is not a valid HTTP/1.1 request${reason ? `: ${reason}` : ''}`);
   }
 }
 

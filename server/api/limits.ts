@@ -102,7 +102,7 @@ export function checkSource(query: string, limits: Limits): void {
   for (let token = lexer.advance(); token.kind !== TokenKind.EOF; token = lexer.advance()) {
     if (++tokens > limits.tokens) throw limitExceeded('tokens', `the operation has more than ${limits.tokens} tokens; split it`);
     if (token.kind === TokenKind.BRACE_L || token.kind === TokenKind.BRACKET_L || token.kind === TokenKind.PAREN_L) {
-      if (++nesting > limits.nesting) throw limitExceeded('nesting', `the operation has more than ${limits.nesting} brackets inside one another`);
+      if (++nesting > limits.nesting) throw limitExceeded('nesting', `the operation has more than ${limits.nesting} levels of nested brackets`);
     } else if (token.kind === TokenKind.BRACE_R || token.kind === TokenKind.BRACKET_R || token.kind === TokenKind.PAREN_R) nesting--;
   }
 }
@@ -132,8 +132,8 @@ export function checkShape(document: DocumentNode, limits: Limits): void {
   for (const definition of document.definitions) {
     if (definition.kind !== Kind.OPERATION_DEFINITION) continue;
     const { data, introspection } = depthOf(definition.selectionSet, fragments);
-    if (data > limits.depth) throw exceeds('depth', limits, 'fields inside one another', data);
-    if (introspection > limits.introspectionDepth) throw exceeds('introspectionDepth', limits, 'introspection fields inside one another', introspection);
+    if (data > limits.depth) throw exceeds('depth', limits, 'levels of nested fields', data);
+    if (introspection > limits.introspectionDepth) throw exceeds('introspectionDepth', limits, 'levels of nested introspection fields', introspection);
   }
 }
 

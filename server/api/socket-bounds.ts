@@ -25,7 +25,7 @@ export class SocketBounds {
     connection.on('data', (piece: Buffer) => {
       received += piece.length;
       if (this.stranger && received > limits.unacknowledgedBytes) {
-        this.cut(CLOSE.TOO_BIG, `more than ${limits.unacknowledgedBytes} bytes came before connection_init was acknowledged`);
+        this.cut(CLOSE.TOO_BIG, `more than ${limits.unacknowledgedBytes} bytes arrived before connection_init was acknowledged`);
       } else this.check();
     });
   }
@@ -60,7 +60,7 @@ export class SocketBounds {
   private check(): void {
     const { unreadBytes } = this.limits;
     if (this.socket.bufferedAmount <= unreadBytes) return;
-    this.cut(CLOSE.TRY_AGAIN, `more than ${Math.round(unreadBytes / MIB)} MiB of answers were not read; read them as they come`);
+    this.cut(CLOSE.TRY_AGAIN, `more than ${Math.round(unreadBytes / MIB)} MiB of answers were not read; read answers as they arrive`);
   }
 
   /** Listens no longer: what still comes would be read for nothing. */

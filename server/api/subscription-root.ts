@@ -14,7 +14,7 @@ export function subscriptionRootRule(context: ValidationContext): ASTVisitor {
         for (const selection of selections) {
           const conditional = selection.directives?.find(({ name }) => name.value === 'skip' || name.value === 'include');
           if (conditional) {
-            const message = `a subscription's field must always be asked for: "@${conditional.name.value}" cannot stand here`;
+            const message = `the field of a subscription must always be selected; remove "@${conditional.name.value}"`;
             context.reportError(new GraphQLError(message, { nodes: conditional }));
           }
           if (selection.kind === Kind.INLINE_FRAGMENT) check(selection.selectionSet);

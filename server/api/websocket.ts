@@ -178,7 +178,7 @@ export class GraphqlWebSockets {
       return [
         limitExceeded(
           'subscriptionsPerConnection',
-          `this connection has ${subscriptionsPerConnection} operations under way, the most that are allowed; complete some, or open another connection`,
+          `this connection has ${subscriptionsPerConnection} operations under way, which is the limit; complete some, or open another connection`,
         ),
       ];
     }

@@ -70,7 +70,7 @@ export function decide(rules: ScalingRules, current: number, load: ObservedLoad)
   const hold = (rule: DecisionRule, reason: string, more?: object): Decision => outcome('HOLD', current, rule, reason, more);
 
   if (load.missing !== null || load.targets.length === 0)
-    return hold('MISSING_DATA', `nothing is changed while data is missing: ${load.missing ?? 'no version takes traffic'}`);
+    return hold('MISSING_DATA', `the number of replicas stays while data is missing: ${load.missing ?? 'no version takes traffic'}`);
   const few = load.targets.find(({ samples }) => samples.length < MIN_WINDOWS);
   if (few) return hold('TOO_FEW_WINDOWS', `version ${few.version} has ${few.samples.length} of the ${MIN_WINDOWS} windows that a decision needs`);
 
@@ -82,7 +82,7 @@ export function decide(rules: ScalingRules, current: number, load: ObservedLoad)
 
   if (demand.replicas > current) {
     if (!withoutOutlier(rules, current, demand.target, 'highest', (replicas) => replicas > current)) {
-      return hold('ONE_WINDOW', `${sentence}, but by one window alone: without its highest window the load asks for no more than ${current}`, found);
+      return hold('ONE_WINDOW', `${sentence}, but only because of one window: without its highest window the load asks for no more than ${current}`, found);
     }
     if (current === rules.maxReplicas)
       return hold('AT_MAXIMUM', `${sentence}: that asks for ${demand.replicas} replicas, and the maximum is ${rules.maxReplicas}`, found);
@@ -93,7 +93,7 @@ export function decide(rules: ScalingRules, current: number, load: ObservedLoad)
 
   if (current === rules.minReplicas) return hold('AT_MINIMUM', `${sentence}, and the minimum is ${rules.minReplicas}`, found);
   const stray = load.targets.find((target) => !withoutOutlier(rules, current, target, 'lowest', (replicas) => replicas < current));
-  if (stray) return hold('ONE_WINDOW', `${sentence}, but by one window alone: without its lowest window the load asks for ${current} or more`, found);
+  if (stray) return hold('ONE_WINDOW', `${sentence}, but only because of one window: without its lowest window the load asks for ${current} or more`, found);
   if (load.knownForMs < rules.scaleDownWindowMs) {
     return hold(
       'SHORT_HISTORY',
@@ -104,14 +104,14 @@ export function decide(rules: ScalingRules, current: number, load: ObservedLoad)
   const highest = load.recommendations.reduce((max, { replicas }) => Math.max(max, replicas), demand.replicas);
   const more = { ...found, highestInScaleDownWindow: highest };
   if (highest >= current) {
-    return hold('SCALE_DOWN_WINDOW', `${sentence}, but ${highest} replicas were right at some moment of the last ${seconds(rules.scaleDownWindowMs)}`, more);
+    return hold('SCALE_DOWN_WINDOW', `${sentence}, but ${highest} replicas were needed at some moment of the last ${seconds(rules.scaleDownWindowMs)}`, more);
   }
   const to = Math.max(highest, rules.minReplicas);
   return outcome(
     'SCALE_DOWN',
     to,
     'LOAD_BELOW_TARGET',
-    `${sentence}: from ${current} to ${to} replicas, the most that were right at any moment of the last ${seconds(rules.scaleDownWindowMs)}, and at least ${rules.minReplicas}`,
+    `${sentence}: from ${current} to ${to} replicas, the most that were needed at any moment of the last ${seconds(rules.scaleDownWindowMs)}, and at least ${rules.minReplicas}`,
     more,
   );
 }

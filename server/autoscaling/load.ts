@@ -136,7 +136,7 @@ class Grid {
  * no break: the target was not routed then.
  */
 function whatIsMissing({ versions, nowMs }: LoadQuery, grid: Grid, first: number, gateways: readonly LiveGateway[]): string | null {
-  if (gateways.length === 0) return 'no gateway is alive, so nobody measures the load';
+  if (gateways.length === 0) return 'no gateway is alive, so the load is not measured';
   for (const { id, startedMs } of gateways) {
     for (const { versionId, version } of versions) {
       let slot = 0;

@@ -12,7 +12,8 @@ export const MAX_TARGET_IN_FLIGHT = 1_000_000;
 /** @throws DomainError INVALID that names the field and the range */
 export function checkRules(rules: ScalingRules): void {
   const { minReplicas, maxReplicas, targetInFlight } = rules;
-  if (minReplicas === 0) throw new DomainError('INVALID', 'minReplicas is 0, and scaling to zero is not supported yet; the least is 1', ['minReplicas']);
+  if (minReplicas === 0)
+    throw new DomainError('INVALID', 'minReplicas is 0; it must be at least 1, because scaling to zero is not supported yet', ['minReplicas']);
   checkRange('minReplicas', minReplicas, 1, MAX_REPLICAS);
   checkRange('maxReplicas', maxReplicas, 1, MAX_REPLICAS);
   if (maxReplicas < minReplicas)

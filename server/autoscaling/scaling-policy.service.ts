@@ -150,5 +150,5 @@ function expectGeneration(policy: ScalingPolicyEntity | null, expected: number |
   const generation = policy?.generation ?? 0;
   if (expected == null || expected === generation) return;
   const state = policy ? `the policy's generation is ${generation}` : 'the deployment has no scaling policy (generation 0)';
-  throw new DomainError('CONFLICT', `expectedGeneration is ${expected}, but ${state}; read it again and decide anew`, ['expectedGeneration']);
+  throw new DomainError('CONFLICT', `expectedGeneration is ${expected}, but ${state}; read it again before you change it`, ['expectedGeneration']);
 }

@@ -133,7 +133,7 @@ export class ConfigurationWriter {
     if (fields['metric'] !== undefined && fields['metric'] !== metric)
       throw new DomainError(
         'INVALID',
-        `metric is ${fields['metric'] as string}, but the monitor measures ${metric}; a metric cannot change, so take another name`,
+        `metric is ${fields['metric'] as string}, but the monitor measures ${metric}; a metric cannot change, so choose another name`,
         ['metric'],
       );
     await monitorUpdates.updateMonitor(actor, stored.id, fields);

@@ -37,7 +37,7 @@ export async function openDatabase(config: Config, { log, say = () => undefined,
     home: config.home,
     log,
     say,
-    onRestart: (pid) => say(`PostgreSQL had ended; it runs again (process ${pid}).`),
+    onRestart: (pid) => say(`PostgreSQL ended and was started again (process ${pid}).`),
   });
   return {
     url: embedded.url,

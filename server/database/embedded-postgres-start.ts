@@ -83,7 +83,7 @@ export async function ensureRunning(options: StartOptions, { mayInitialise }: { 
   const account = chooseAccount(exists ? paths.data : undefined, options.namespaces);
   const binaries = findBinaries(account, paths.copies);
   if (exists) checkVersion(paths, binaries.major);
-  else await announced(options.say, 'Making the database…', () => initialise(paths, account, binaries));
+  else await announced(options.say, 'Creating the database…', () => initialise(paths, account, binaries));
   giveTo(account, paths.data);
   return announced(options.say, 'Starting PostgreSQL…', async () => {
     const socketFolder = makeSocketFolder(paths, account);
@@ -155,7 +155,7 @@ async function clearLeftovers(paths: EmbeddedPostgresPaths, log: Logger): Promis
     );
   }
   const orphans = await killAllOf(paths.data);
-  if (orphans > 0 || file) log.warn({ orphans, stalePid: file?.pid }, 'cleared away what a killed PostgreSQL had left');
+  if (orphans > 0 || file) log.warn({ orphans, stalePid: file?.pid }, 'removed what a killed PostgreSQL had left');
   forgetProcess(paths);
   removeSockets(paths, file?.socketFolder);
 }
@@ -173,7 +173,7 @@ function checkVersion({ data }: EmbeddedPostgresPaths, major: string): void {
   if (found === major) return;
   throw new DomainError(
     'FAILED_PRECONDITION',
-    `the data in ${data} are of PostgreSQL ${found}, and this Pilothouse brings ${major}: start the Pilothouse that made them, or set DATABASE_URL to a PostgreSQL ${found} with them`,
+    `the data in ${data} belong to PostgreSQL ${found}, but this Pilothouse has PostgreSQL ${major}; start the Pilothouse that made them, or set DATABASE_URL to a PostgreSQL ${found} that has them`,
   );
 }
 
@@ -213,7 +213,7 @@ async function startProcess(paths: EmbeddedPostgresPaths, command: ReturnType<ty
 function reasonIn(log: string, from: number): string {
   const lines = readFileSync(log).subarray(from).toString('utf8').split('\n').filter(Boolean);
   const fatal = lines.find((line) => /\b(FATAL|PANIC):/.test(line));
-  return fatal?.replace(/^.*?\b(FATAL|PANIC):\s+/, '') ?? lines.at(-1) ?? 'it said nothing';
+  return fatal?.replace(/^.*?\b(FATAL|PANIC):\s+/, '') ?? lines.at(-1) ?? 'it printed no message';
 }
 
 type Answer = 'ready' | 'not yet' | 'no socket';

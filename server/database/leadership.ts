@@ -108,7 +108,7 @@ export class Leadership {
       this.epoch = row.epoch;
       this.watch.reset();
     } else if (this.watch.look(row.beat, performance.now())) {
-      this.options.onError(new Error(`the leader ${row.holder ?? '(unnamed)'} gives no sign of life: ending its connection to take over`));
+      this.options.onError(new Error(`the leader ${row.holder ?? '(unnamed)'} does not answer: ending its connection to take over`));
       this.watch.reset();
       await endHolder(client, row);
     }
@@ -135,7 +135,7 @@ export class Leadership {
     }
     if (this.closed) {
       await client.leave();
-      throw new Error('this server stands for leadership no longer');
+      throw new Error('this server no longer takes part in leadership');
     }
     this.client = client;
     return client;
@@ -150,7 +150,7 @@ export class Leadership {
     this.later(() => this.beat(client), this.heartbeatMs);
     const check = async (manager: EntityManager): Promise<void> => {
       const current = await lockEpoch(manager);
-      if (current !== epoch) throw new NotLeaderError(`epoch ${epoch} is over, ${current} began`);
+      if (current !== epoch) throw new NotLeaderError(`epoch ${epoch} is over; epoch ${current} began`);
     };
     this.options.lead({ epoch, check }, term.signal);
   }

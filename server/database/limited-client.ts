@@ -36,7 +36,7 @@ export class LimitedClient extends pg.Client {
 
   /** Says goodbye, and does not wait long for a peer that does not answer. Never throws. */
   async leave(): Promise<void> {
-    const late = setTimeout(() => this.cut('the database did not answer a goodbye'), GOODBYE_MS);
+    const late = setTimeout(() => this.cut('the database did not answer when the connection was closed'), GOODBYE_MS);
     await this.end().catch(() => undefined);
     clearTimeout(late);
   }

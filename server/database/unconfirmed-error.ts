@@ -16,7 +16,7 @@ export class UnconfirmedError extends Error {
 
   static unread(cause: unknown): UnconfirmedError {
     return new UnconfirmedError(
-      'the change was made, but the database does not answer now, so that it cannot be shown; read the object later, and do not call again',
+      'the change was made, but the database does not answer now, so it cannot be shown; read the object later, and do not call again',
       {
         cause,
       },

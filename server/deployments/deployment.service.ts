@@ -103,7 +103,7 @@ export class DeploymentService {
       if (deployment.scaledReplicas !== null) {
         throw new DomainError(
           'FAILED_PRECONDITION',
-          `a scaling policy moves the replicas of "${deployment.name}"; change its minReplicas and maxReplicas, or delete it first`,
+          `a scaling policy sets the replicas of "${deployment.name}"; change its minReplicas and maxReplicas, or delete it first`,
           ['replicas'],
         );
       }
@@ -118,7 +118,7 @@ export class DeploymentService {
       const number = request.toRevision ?? (await previousRevision(change, deployment));
       const revision = await change.manager.findOneBy(RevisionEntity, { deploymentId: deployment.id, number });
       if (!revision) throw new DomainError('NOT_FOUND', `"${deployment.name}" has no revision ${number}; it has 1 to ${deployment.generation}`, ['toRevision']);
-      if (number === deployment.generation) throw new DomainError('INVALID', `revision ${number} is the present one; name an earlier one`, ['toRevision']);
+      if (number === deployment.generation) throw new DomainError('INVALID', `revision ${number} is the current one; name an earlier one`, ['toRevision']);
       await this.expectReadyVersions(change, revision.spec, ['toRevision']);
       await revise(change, deployment, revision.spec, { action: 'rollback', reason: request.reason || `back to revision ${number}`, rollbackTo: number });
     });
@@ -256,7 +256,7 @@ export class DeploymentService {
       if (spec.batching === 'ON' && version.rowIndependence?.verdict === 'FIXED')
         throw new DomainError(
           'FAILED_PRECONDITION',
-          `batching is ON, but requests to version ${version.number} cannot be merged: ${version.rowIndependence.reason}; say AUTO or OFF`,
+          `batching is ON, but requests to version ${version.number} cannot be merged: ${version.rowIndependence.reason}; use AUTO or OFF`,
           named ?? ['batching'],
         );
     });

@@ -23,7 +23,7 @@ export async function expectOwnModelName(manager: EntityManager, project: string
   if (!(await hasProject(manager, prefix))) return;
   throw new DomainError(
     'CONFLICT',
-    `"${deployment}" would read as deployment "${rest}" of project "${prefix}"; choose a name that does not begin with "${prefix}."`,
+    `"${deployment}" would be read as deployment "${rest}" of project "${prefix}"; choose a name that does not begin with "${prefix}."`,
     ['name'],
   );
 }
@@ -39,7 +39,7 @@ export async function expectFreePrefix(manager: EntityManager, project: string):
   if (!taken) return;
   throw new DomainError(
     'CONFLICT',
-    `deployment "${taken.name}" of project "${DEFAULT_PROJECT}" would read as one of project "${project}"; choose another name, or delete that deployment first`,
+    `deployment "${taken.name}" of project "${DEFAULT_PROJECT}" would be read as a deployment of project "${project}"; choose another name, or delete that deployment first`,
     ['name'],
   );
 }

@@ -15,7 +15,7 @@ export function changeFor(row: Readonly<ReplicaEntity>, seen: ObservedReplica | 
   if (!seen) {
     // A row without a process is one whose start was cut off, and is started again; but one that was seen alive is gone.
     if (row.state === 'PENDING' || row.state === 'STARTING') return undefined;
-    return { state: 'STOPPED', reason: row.reason ?? 'its process is gone, and the engine knows nothing of its end', stoppedAt: now };
+    return { state: 'STOPPED', reason: row.reason ?? 'its process is gone, and it is not known how it ended', stoppedAt: now };
   }
   if (seen.state === 'EXITED') {
     // A start that the server did not get to is no failure of the model: another is made at once, and no rollout fails by it.

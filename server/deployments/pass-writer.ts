@@ -136,7 +136,7 @@ class Scribe {
     const { deployment, projectName } = this.snapshot;
     if (step.kind === 'WITHDRAW') {
       const version = await writeRoute(this.change, deployment.id, null);
-      await this.emit('ROUTE_WITHDRAWN', `route table ${version} no longer has it`, {});
+      await this.emit('ROUTE_WITHDRAWN', `route table ${version} no longer contains it`, {});
       return;
     }
     const document = routeDocument(step.route, {

@@ -204,7 +204,7 @@ export function rolloutOutcome(world: World): RolloutOutcome {
     if (isShadow(target)) continue;
     const failures = since(world, target, desired.generation).filter((r) => r.state === 'FAILED');
     if (failures.length >= MAX_START_FAILURES && readyOf(world, target).length === 0) {
-      return { state: 'FAILED', reason: `a replica failed to start ${failures.length} times: ${failures[0]!.reason ?? 'no reason was left behind'}` };
+      return { state: 'FAILED', reason: `a replica failed to start ${failures.length} times: ${failures[0]!.reason ?? 'no reason is known'}` };
     }
   }
   if (world.now.getTime() - world.rollout.startedAt.getTime() > PROGRESS_DEADLINE_MS) {
@@ -220,7 +220,7 @@ export function isRouted(world: World, wanted: WantedGeneration): boolean {
 
 function surplusReason({ desired, routed, rollout }: World, replica: ReplicaView): string {
   const isOf = (wanted: WantedGeneration | null): boolean => wanted?.targets.some((target) => isAlike(target, replica)) ?? false;
-  if (!isOf(desired)) return `generation ${desired.generation} does not want it`;
+  if (!isOf(desired)) return `generation ${desired.generation} does not need it`;
   return rollout.state === 'FAILED' && !isOf(routed) ? `the rollout of generation ${desired.generation} failed` : 'fewer replicas are wanted';
 }
 

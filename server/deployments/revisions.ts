@@ -20,7 +20,7 @@ export async function revise(
   await manager.update(
     RolloutEntity,
     { deploymentId, state: 'PROGRESSING' },
-    { state: 'SUPERSEDED', reason: `revision ${generation} took its place`, finishedAt: now },
+    { state: 'SUPERSEDED', reason: `revision ${generation} replaced it`, finishedAt: now },
   );
   await manager.update(DeploymentEntity, { id: deploymentId }, { spec: spec as never, generation, phase: 'PENDING', updatedAt: now });
   await manager.insert(RevisionEntity, {
@@ -64,7 +64,7 @@ export async function revise(
 /** The number of the revision that a rollback without one goes back to. @throws DomainError FAILED_PRECONDITION */
 export async function previousRevision(change: Change, deployment: DeploymentEntity): Promise<number> {
   if (deployment.generation < 2)
-    throw new DomainError('FAILED_PRECONDITION', `"${deployment.name}" has one revision only; there is nothing to go back to`, ['toRevision']);
+    throw new DomainError('FAILED_PRECONDITION', `"${deployment.name}" has only one revision, so there is nothing to roll back to`, ['toRevision']);
   // The newest that served, if any did: going back from a failed rollout means going back to what worked.
   const rows: { number: number }[] = await change.manager.query(
     `SELECT r.number FROM revision r JOIN rollout o ON o.revision_id = r.id WHERE r.deployment_id = $1 AND r.number < $2 AND o.state = 'SUCCEEDED' ORDER BY r.number DESC LIMIT 1`,

@@ -82,14 +82,14 @@ function checkTargets(targets: readonly TargetSpec[] | undefined): void {
     checkRange('weight', target.weight, 0, MAX_WEIGHT, ['targets', String(i), 'weight']);
     checkNumber('shadowPercent', target.shadowPercent, 100, ['targets', String(i), 'shadowPercent']);
     if (isShadow(target) && target.weight > 0) {
-      const both = `weight is ${target.weight} and shadowPercent is ${target.shadowPercent}; a shadow answers nobody, so give it weight 0, or leave shadowPercent out`;
+      const both = `weight is ${target.weight} and shadowPercent is ${target.shadowPercent}; a shadow does not answer callers, so give it weight 0, or leave shadowPercent out`;
       throw new DomainError('INVALID', both, ['targets', String(i), 'weight']);
     }
     if (targets.findIndex((t) => t.versionId === target.versionId) !== i)
       throw new DomainError('INVALID', 'two targets name the same version; add up their weights', ['targets', String(i)]);
   });
   if (targets.every((t) => t.weight === 0))
-    throw new DomainError('INVALID', 'every target has weight 0, so that no request could be served; give one of them a weight', ['targets']);
+    throw new DomainError('INVALID', 'every target has weight 0, so no request could be served; give at least one a weight', ['targets']);
 }
 
 /**
@@ -102,10 +102,10 @@ export function checkNumbersDiffer(numbers: readonly number[], field?: readonly 
   numbers.forEach((number, i) => {
     const first = numbers.indexOf(number);
     if (first === i) return;
-    const why = `targets ${first} and ${i} are version ${number} of two models, and a deployment's versions are told apart by their numbers`;
+    const why = `targets ${first} and ${i} are version ${number} of two models, but the versions of a deployment must have different numbers`;
     throw new DomainError(
       'INVALID',
-      `${why}; deploy the other model under its own name, or take a version of it with another number`,
+      `${why}; deploy the other model under its own name, or use a version of it with another number`,
       field ?? ['targets', String(i)],
     );
   });

@@ -22,7 +22,7 @@ export function statusOf(world: World, failure: string | null, before: readonly 
       : { type: 'Available', status: 'FALSE', reason: 'NoReadyReplica', message: 'no gateway can serve every target yet' },
     settled
       ? { type: 'Progressing', status: 'FALSE', reason: failure ? 'RolloutFailed' : 'Settled', message: failure ?? 'nothing is left to do' }
-      : { type: 'Progressing', status: 'TRUE', reason: 'Reconciling', message: `generation ${world.desired.generation} is on its way` },
+      : { type: 'Progressing', status: 'TRUE', reason: 'Reconciling', message: `generation ${world.desired.generation} is being rolled out` },
     degraded ? { type: 'Degraded', status: 'TRUE', ...degraded } : { type: 'Degraded', status: 'FALSE', reason: 'AsWanted', message: '' },
   ];
   return { phase, conditions: wanted.map((condition) => withTransition(condition, before, world.now)) };
@@ -46,7 +46,7 @@ function shortage(world: World): Pick<Condition, 'reason' | 'message'> | null {
   if (deleting || rollout.state !== 'SUCCEEDED') return null;
   if (!isComplete(world, desired)) return { reason: 'ReplicasMissing', message: `fewer replicas are READY than wanted${lastWords(world, false)}` };
   if (isShadowed(world, desired)) return null;
-  return { reason: 'ShadowMissing', message: `a shadow has fewer READY replicas than wanted; callers are served all the same${lastWords(world, true)}` };
+  return { reason: 'ShadowMissing', message: `a shadow has fewer READY replicas than wanted; callers are still served${lastWords(world, true)}` };
 }
 
 /** Why a replica of the desired generation failed last: one of its shadows, or one of its other targets. */

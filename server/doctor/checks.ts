@@ -80,12 +80,12 @@ function checkOpenFiles(): Result {
 
 async function checkDatabaseUsable({ home, databaseUrl }: Config): Promise<Result> {
   if (databaseUrl === undefined)
-    return ok(existsSync(join(home, 'postgres')) ? `PostgreSQL of its own in ${join(home, 'postgres')}` : 'PostgreSQL of its own, made at the first start');
+    return ok(existsSync(join(home, 'postgres')) ? `embedded PostgreSQL in ${join(home, 'postgres')}` : 'embedded PostgreSQL, created at the first start');
   try {
     await checkDatabase(databaseUrl);
     return ok('the database of DATABASE_URL can be used');
   } catch (error) {
-    return failed(explain(error), 'correct DATABASE_URL, or unset it to use the PostgreSQL that comes along');
+    return failed(explain(error), 'correct DATABASE_URL, or unset it to use the embedded PostgreSQL');
   }
 }
 
@@ -114,7 +114,7 @@ function checkOrphans({ home }: Config): Result {
   const left = [...listLaunches(home).map(() => 'a gateway'), ...listReplicas(home).map(() => 'a replica')];
   return left.length === 0
     ? ok('nothing was left running')
-    : warning(`a killed server has left ${left.join(', ')}`, '"pilothouse up" adopts them, "pilothouse stop" ends them');
+    : warning(`a killed server left ${left.join(', ')}`, '"pilothouse up" adopts them, "pilothouse stop" ends them');
 }
 
 /** In the order in which they are shown. */

@@ -32,7 +32,7 @@ export class EpochFence {
       seen = this.seen();
     }
     const highest = Math.max(0, ...seen);
-    if (epoch < highest) throw new StaleEpochError(`this command is of epoch ${epoch}, but epoch ${highest} leads by now`);
+    if (epoch < highest) throw new StaleEpochError(`this command has epoch ${epoch}, but epoch ${highest} leads now`);
     for (const old of seen) if (old < highest) rmSync(join(this.folder, String(old)), { force: true });
   }
 

@@ -126,7 +126,7 @@ export function workerText({ command, environment, cwd }: WorkerCommand, sockets
   const descriptors = sockets.map((socket, i) => [`PILOTHOUSE_${socket.name.toUpperCase()}_FD`, String(FIRST_FD + i)] as const);
   const variables = [...Object.entries(environment), ...descriptors].sort(([a], [b]) => (a < b ? -1 : 1));
   const wrong = variables.find(([name]) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
-  if (wrong) throw new Error(`"${wrong[0]}" is no name of an environment variable`);
+  if (wrong) throw new Error(`"${wrong[0]}" is not a valid name of an environment variable`);
   return [
     ...variables.map(([name, value]) => `export ${name}=${quoted(value)}`),
     `cd ${quoted(cwd)} || exit`,
@@ -150,7 +150,7 @@ export function askToEnd(launch: GatewayLaunch): void {
 
 /** Resolves when nothing of the gateway runs and its record is gone; past `graceMs` it is killed. */
 export async function endLaunch(launch: GatewayLaunch, graceMs: number, asked = false): Promise<void> {
-  if (!abandon(launch.folder, 'it was stopped before it began')) {
+  if (!abandon(launch.folder, 'it was stopped before it started')) {
     const holder = launch.holder();
     if (holder) {
       if (!asked) askToEnd(launch);

@@ -48,7 +48,7 @@ async function addressOf(socket: GatewaySocket): Promise<string> {
     return (await lookup(socket.host)).address;
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    const what = code === 'ENOTFOUND' ? 'is no address of this machine' : 'could not be looked up';
+    const what = code === 'ENOTFOUND' ? 'is not an address of this machine' : 'could not be looked up';
     throw new DomainError('UNAVAILABLE', `PILOTHOUSE_HOST=${socket.host} ${what}: ${message}`, [], { cause });
   }
 }

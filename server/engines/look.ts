@@ -65,7 +65,7 @@ export class FailedLooks {
     this.count++;
     if (this.since === undefined) {
       this.since = performance.now();
-      this.report('files or processes cannot be looked at: what was known of them is kept, and they are looked at again', { err: error });
+      this.report('cannot look at files or processes: the last known state stays, and the look is repeated', { err: error });
     }
     this.timer ??= setTimeout(() => this.over(), this.overAfterMs).unref();
     this.timer.refresh();

@@ -32,7 +32,7 @@ export async function endReplica(watcher: ReplicaWatcher, epoch: number, deadlin
  * @param ask begins its draining.
  */
 export async function endProcesses(folder: ReplicaFolder, deadline: () => number, ask: (process: ProcessIdentity) => Promise<void>): Promise<void> {
-  if (abandon(folder.path, 'it was stopped before it began')) return;
+  if (abandon(folder.path, 'it was stopped before it started')) return;
   const claim = await untilDefined(() => {
     const now = folder.claim();
     return now.state === 'CLAIMED' ? now : undefined;

@@ -37,7 +37,7 @@ export function replicasFolder(home: string): string {
 
 /** @throws DomainError INVALID for an id that cannot be a folder's name. */
 export function folderOf(home: string, replicaId: string): string {
-  if (!/^[0-9A-Za-z][0-9A-Za-z._-]{0,99}$/.test(replicaId)) throw new DomainError('INVALID', `"${replicaId}" is no replica id`);
+  if (!/^[0-9A-Za-z][0-9A-Za-z._-]{0,99}$/.test(replicaId)) throw new DomainError('INVALID', `"${replicaId}" is not a replica id`);
   return join(replicasFolder(home), replicaId);
 }
 

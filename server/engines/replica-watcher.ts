@@ -219,7 +219,7 @@ export class ReplicaWatcher {
 
   private unreachable(why: string): void {
     this.lostAt ??= performance.now();
-    if (performance.now() - this.lostAt > UNREACHABLE_MS) this.doubt(`its process runs and cannot be reached: ${why}`);
+    if (performance.now() - this.lostAt > UNREACHABLE_MS) this.doubt(`its process runs but cannot be reached: ${why}`);
   }
 
   private doubt(reason: string): void {

@@ -109,7 +109,7 @@ function isBeingWritten(name: string): boolean {
 function assertInside(path: string): void {
   const clean = normalize(path);
   if (path === '' || isAbsolute(clean) || clean === '..' || clean.startsWith(`..${sep}`) || path.includes('\0')) {
-    throw new DomainError('INVALID', `the file path "${path}" leads out of the version's folder; right would be a relative path below it`, ['files']);
+    throw new DomainError('INVALID', `the file path "${path}" leads out of the version's folder; give a relative path below it`, ['files']);
   }
 }
 

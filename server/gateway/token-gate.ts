@@ -28,7 +28,7 @@ export class TokenGate {
     const known = authorization === undefined ? undefined : this.passed.get(authorization);
     if (known !== undefined) return known;
     const token = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
-    if (token === undefined) throw new GatewayError('UNAUTHENTICATED', 'this gateway wants a token: send the header "Authorization: Bearer <token>"');
+    if (token === undefined) throw new GatewayError('UNAUTHENTICATED', 'this gateway requires a token; send the header "Authorization: Bearer <token>"');
     const hash = createHash('sha256').update(token).digest('hex');
     if (!this.hashes.has(hash)) throw new GatewayError('UNAUTHENTICATED', 'the bearer token is unknown or was revoked');
     if (this.passed.size >= REMEMBERED) this.passed.clear();

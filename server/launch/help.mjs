@@ -7,8 +7,8 @@ export const HELP = `pilothouse: a GraphQL control plane for machine-learning mo
 Commands
   up        start: PostgreSQL, control plane, gateway, and every deployed model; the default.
             It runs until Ctrl-C, which stops all of it. What a killed server left running is adopted.
-  stop      end what runs for PILOTHOUSE_HOME, also what a killed server has left
-  doctor    look at what Pilothouse needs of this machine, and say what to do
+  stop      stop everything that runs for PILOTHOUSE_HOME, also what a killed server left
+  doctor    check what Pilothouse needs of this machine, and say what to do
   build     install and build only
   help      this text; also --help, -h. "pilothouse help COMMAND" and "pilothouse COMMAND --help" explain one
   version   the version; also --version, -v
@@ -24,16 +24,16 @@ Commands
 
 Environment
   PILOTHOUSE_HOME           .pilothouse     where the state is kept
-  DATABASE_URL              (unset)         a PostgreSQL 14 or newer to use instead of the one that comes along,
+  DATABASE_URL              (unset)         a PostgreSQL 14 or newer to use instead of the embedded one,
                                             such as postgres://user:password@host:5432/pilothouse
-  PILOTHOUSE_HOST           127.0.0.1       address to bind to; beyond loopback every door wants a token
+  PILOTHOUSE_HOST           127.0.0.1       address to bind to; beyond loopback all ports require a token
   PILOTHOUSE_PORT           4000            control plane: /graphql, /artifacts, /healthz, /readyz, /metrics
   PILOTHOUSE_HTTP_PORT      8000            gateway, REST: /v2/models/{name}/infer and the rest of the protocol
   PILOTHOUSE_GRPC_PORT      8001            gateway, gRPC: the same protocol, as Triton's and KServe's clients speak it
   PILOTHOUSE_HTTP_PARSER    auto            node-http: read HTTP through node:http instead of Node's internal parser
   PILOTHOUSE_GATEWAYS       1               gateway processes, which share the ports
   PILOTHOUSE_GATEWAY_AUTH   off, required   bearer tokens at the gateway: off on loopback, else required
-  PILOTHOUSE_ALLOWED_HOSTS  (unset)         further names in Host and Origin that are answered without a token
+  PILOTHOUSE_ALLOWED_HOSTS  (unset)         further host names that may be used without a token
   PILOTHOUSE_MLFLOW_DEPLOYMENT  (unset)     the deployment that answers MLflow's /invocations at the gateway's root
   PILOTHOUSE_ACCESS_LOG_SAMPLE  0.01        fraction of the requests that the gateway's access log has
   PILOTHOUSE_CORS_ORIGINS   (unset)         origins whose web pages may call, separated by commas, or *

@@ -31,7 +31,9 @@ async function withWritable(root, work) {
     return await work();
   } catch (error) {
     if (['EACCES', 'EROFS', 'EPERM', 'ENOSPC'].includes(error.code))
-      throw new Failure(`dependencies or build are missing or stale, and ${root} cannot be written (${error.code}): run "npm start" once as a user who may`);
+      throw new Failure(
+        `dependencies or build are missing or stale, and ${root} cannot be written (${error.code}): run "npm start" once as a user who can write there`,
+      );
     throw error;
   }
 }
@@ -46,7 +48,7 @@ async function install(root, command, lock, say) {
       `${tail(output)}The dependencies could not be installed: npm ended with ${code}. Is the package registry reachable? Run "npm start" to try again.`,
     );
   if (!dependenciesAreFresh(root, true))
-    throw new Failure(`${tail(output)}npm has not installed what package-lock.json says. Run "npm ci --include=dev" in ${root} to see why.`);
+    throw new Failure(`${tail(output)}npm did not install what package-lock.json lists. Run "npm ci --include=dev" in ${root} to see why.`);
 }
 
 async function build(root, command, lock, say) {

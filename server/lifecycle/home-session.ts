@@ -23,7 +23,7 @@ export function prepareHome(home: string): void {
   } catch (error) {
     throw new DomainError(
       'FAILED_PRECONDITION',
-      `the home ${home} (PILOTHOUSE_HOME) cannot be written: ${REASONS[(error as NodeJS.ErrnoException).code ?? ''] ?? (error as Error).message}; set PILOTHOUSE_HOME to a folder that can`,
+      `the home ${home} (PILOTHOUSE_HOME) cannot be written: ${REASONS[(error as NodeJS.ErrnoException).code ?? ''] ?? (error as Error).message}; set PILOTHOUSE_HOME to a writable folder`,
       [],
       { cause: error },
     );
@@ -42,19 +42,21 @@ function makeFolder(folder: string): void {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  EACCES: 'this user may not',
-  EPERM: 'this user may not',
+  EACCES: 'this user has no permission',
+  EPERM: 'this user has no permission',
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
   EDQUOT: 'the quota is used up',
   ENOTDIR: 'a part of its path is a file',
   EEXIST: 'a part of its path is a file',
-  ENOENT: 'a part of its path cannot be made',
+  ENOENT: 'a part of its path cannot be created',
 };
 
 /** Says that this process is a server of the home, once no other one is on its way out. */
 export async function enterHome(home: string, known: Omit<ServerRecord, 'identity' | 'startedAt'>, say: Say): Promise<void> {
-  await withLock(lockOf(home), async () => recordServer(home, known), { onWait: (pid) => say(`Waiting for the Pilothouse that just stops (process ${pid})…`) });
+  await withLock(lockOf(home), async () => recordServer(home, known), {
+    onWait: (pid) => say(`Waiting for the Pilothouse that is stopping (process ${pid})…`),
+  });
 }
 
 /** @param end is told whether this was the last server of the home; nobody enters until it is done */

@@ -92,7 +92,7 @@ class ServerProcess<App extends RunningApp> {
       await this.introduce(await options, began);
     } catch (error) {
       // What the stop was waiting for has given up: that is no failure.
-      if (this.aborter.signal.aborted) this.log?.warn({ err: error }, 'the start was given up');
+      if (this.aborter.signal.aborted) this.log?.warn({ err: error }, 'the start was cancelled');
       else await this.fail(error);
     }
   }
@@ -106,7 +106,7 @@ class ServerProcess<App extends RunningApp> {
 
   /** A fault of ours: what a crash would leave is left, so that gateway and replicas go on answering and the next start adopts them. */
   onFault(error: unknown): void {
-    this.log?.fatal({ err: error }, 'the server ends because of a fault');
+    this.log?.fatal({ err: error }, 'the server stops because of a fault');
     complain(error, this.config && serverLogPath(this.config.home));
     process.exit(1);
   }
@@ -143,7 +143,7 @@ class ServerProcess<App extends RunningApp> {
       await this.program.introduce?.(app, options);
     } catch (error) {
       if (signal.aborted) return;
-      log.error({ err: error }, 'the introduction failed');
+      log.error({ err: error }, 'the sample models could not be introduced');
       complain(error, serverLogPath(config.home));
     }
     if (signal.aborted) return;

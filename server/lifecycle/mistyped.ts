@@ -9,5 +9,5 @@ export const describeUnknown = ({ unknown, known }: { readonly unknown: readonly
   unknown.map((name) => {
     const nearest = closest(name, known);
     const meant = distance(name, nearest) <= CLOSE ? `: did you mean ${nearest}?` : ': "pilothouse help" lists the variables.';
-    return `${name} is set, and means nothing to Pilothouse${meant}`;
+    return `unknown variable ${name}${meant}`;
   });

@@ -56,7 +56,7 @@ export function explainListenError(error: unknown, config: Config): unknown {
   if (code === 'EADDRNOTAVAIL' || syscall === 'getaddrinfo') {
     return new DomainError(
       'FAILED_PRECONDITION',
-      `PILOTHOUSE_HOST=${address ?? config.host} is no address of this machine: use 127.0.0.1, 0.0.0.0 or one that it has`,
+      `PILOTHOUSE_HOST=${address ?? config.host} is not an address of this machine: use 127.0.0.1, 0.0.0.0 or one that it has`,
       [],
       { cause: error },
     );

@@ -63,8 +63,7 @@ async function stopServer(home: string, { identity }: ServerRecord): Promise<voi
     while (isAlive(identity) && performance.now() < deadline) await sleep(25);
     if (!isAlive(identity)) break;
   }
-  if (isAlive(identity))
-    throw new DomainError('UNAVAILABLE', `the server (process ${identity.pid}) does not end, not even when it is killed: is it another user's?`);
+  if (isAlive(identity)) throw new DomainError('UNAVAILABLE', `the server (process ${identity.pid}) does not end, even after SIGKILL: is it another user's?`);
   forgetServer(home, identity.pid);
 }
 

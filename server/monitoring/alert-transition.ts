@@ -45,7 +45,7 @@ export function alertTransition(condition: AlertCondition, runs: readonly RunVie
   const sentence = describe(condition, newest.value, newest.requests, breached);
   const keep = (why: string): Transition => ({ action: 'KEEP', value: newest.value, reason: `${sentence}; ${why}` });
   if (breached === firing) return keep(firing ? 'the alert is still firing' : 'no alert is firing');
-  if (agreeing < needed) return keep(`so it was in ${agreeing} of the ${needed} runs in a row that ${breached ? 'fire' : 'resolve'} the alert`);
+  if (agreeing < needed) return keep(`the value was like this in ${agreeing} of the ${needed} runs in a row that ${breached ? 'fire' : 'resolve'} the alert`);
   const inARow = needed > 1 ? `, in ${plural(needed, 'run')} in a row` : '';
   return { action: breached ? 'FIRE' : 'RESOLVE', value: newest.value, reason: sentence + inARow };
 }

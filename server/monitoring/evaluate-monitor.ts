@@ -26,7 +26,7 @@ export function evaluateMonitor(rule: MonitorRule, windows: WindowSummary, serve
   const { requests } = windows;
   const noData = (reason: string): Evaluation => ({ state: 'NO_DATA', requests, value: null, reason });
   const asked = formatDuration(rule.windowMs);
-  if (windows.coveredMs <= 0) return noData(`no gateway reported anything in the last ${asked}: whether there were requests is unknown`);
+  if (windows.coveredMs <= 0) return noData(`no gateway reported anything in the last ${asked}, so it is not known whether there were requests`);
   // Windows count as a whole or not at all, so that the time that they are of is seldom the time that was asked for.
   const measured = formatDuration(windows.measuredMs);
   const span = measured === asked ? asked : `${asked}, measured over ${measured}`;

@@ -39,7 +39,7 @@ export function checkMonitor(spec: MonitorSpec): MonitorSpec & { readonly quanti
   checkWholeNumber('minimumRequests', spec.minimumRequests, 1, MAX_MINIMUM_REQUESTS);
   const { quantile } = spec;
   if (spec.metric === 'ERROR_RATE') {
-    if (quantile != null) throw new DomainError('INVALID', 'quantile was given, but ERROR_RATE has none; leave it out, or take LATENCY', ['quantile']);
+    if (quantile != null) throw new DomainError('INVALID', 'quantile was given, but ERROR_RATE has none; leave it out, or use LATENCY', ['quantile']);
     return { ...spec, quantile: null };
   }
   if (quantile != null && !(quantile > 0 && quantile < 1))

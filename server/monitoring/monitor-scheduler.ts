@@ -101,7 +101,7 @@ export class MonitorScheduler {
       log.error({ err: error, monitorId, faultId }, 'a run of a monitor failed');
       const reason = `the run failed inside Pilothouse; the server's log says why under ${faultId}`;
       await runner.recordFailure(MONITOR_ACTOR, monitorId, reason, term.fence).catch((again: unknown) => {
-        if (!(again instanceof NotLeaderError)) log.warn({ err: again, monitorId }, 'the failed run could not be written down either');
+        if (!(again instanceof NotLeaderError)) log.warn({ err: again, monitorId }, 'the failed run could not be recorded either');
       });
     }
   }

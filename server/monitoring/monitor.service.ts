@@ -75,7 +75,7 @@ export class MonitorService {
           MonitorEntity,
           { deploymentId },
           MAX_MONITORS,
-          `deployment "${deployment.name}" has ${MAX_MONITORS} monitors, the most that are allowed; delete one first`,
+          `deployment "${deployment.name}" has ${MAX_MONITORS} monitors, which is the limit; delete one first`,
         );
         const monitor = {
           id: randomUUID(),
@@ -92,7 +92,7 @@ export class MonitorService {
         };
         const made = await change.manager.createQueryBuilder().insert().into(MonitorEntity).values(monitor).orIgnore().returning('id').execute();
         if ((made.raw as unknown[]).length === 0)
-          throw new DomainError('ALREADY_EXISTS', `deployment "${deployment.name}" has a monitor "${name}" already; take another name, or delete it first`, [
+          throw new DomainError('ALREADY_EXISTS', `deployment "${deployment.name}" has a monitor "${name}" already; choose another name, or delete it first`, [
             'name',
           ]);
         await change.audit({
@@ -141,8 +141,7 @@ export class MonitorService {
     const monitor = await this.get(id);
     if (monitor.deletedAt) throw new DomainError('NOT_FOUND', `monitor "${monitor.name}" was deleted`, ['id']);
     const run = await this.runner.run(actor, id);
-    if (!run)
-      throw new DomainError('FAILED_PRECONDITION', `the deployment of monitor "${monitor.name}" was deleted: there is nothing to check any more`, ['id']);
+    if (!run) throw new DomainError('FAILED_PRECONDITION', `the deployment of monitor "${monitor.name}" was deleted, so there is nothing to check`, ['id']);
     return run;
   }
 
@@ -158,7 +157,7 @@ export class MonitorService {
           AlertRuleEntity,
           { monitorId },
           MAX_RULES,
-          `monitor "${monitor.name}" has ${MAX_RULES} alert rules, the most that are allowed; delete one first`,
+          `monitor "${monitor.name}" has ${MAX_RULES} alert rules, which is the limit; delete one first`,
         );
         const rule = {
           id: randomUUID(),
@@ -174,7 +173,7 @@ export class MonitorService {
         };
         const made = await change.manager.createQueryBuilder().insert().into(AlertRuleEntity).values(rule).orIgnore().returning('id').execute();
         if ((made.raw as unknown[]).length === 0)
-          throw new DomainError('ALREADY_EXISTS', `monitor "${monitor.name}" has an alert rule "${name}" already; take another name, or delete it first`, [
+          throw new DomainError('ALREADY_EXISTS', `monitor "${monitor.name}" has an alert rule "${name}" already; choose another name, or delete it first`, [
             'name',
           ]);
         const { projectId } = await deploymentRow(change.manager, monitor.deploymentId);

@@ -74,7 +74,7 @@ export class AliasService {
     const from = before && (await manager.findOneByOrFail(VersionEntity, { id: before.versionId })).number;
     if (expectedVersion != null && expectedVersion !== (from ?? 0)) {
       const is = from === null ? 'does not exist' : `is version ${from}`;
-      throw new DomainError('CONFLICT', `expectedVersion is ${expectedVersion}, but ${model.name}@${name} ${is}; read it again and decide anew`, [
+      throw new DomainError('CONFLICT', `expectedVersion is ${expectedVersion}, but ${model.name}@${name} ${is}; read it again before you change it`, [
         'expectedVersion',
       ]);
     }

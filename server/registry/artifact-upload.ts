@@ -75,7 +75,7 @@ export const artifactUpload =
       url: PATH,
       handler: (request: FastifyRequest, reply: FastifyReply) => {
         void reply.header('allow', METHODS);
-        throw new UploadRefused(405, `${request.method} is not known here; artifacts take ${METHODS}`);
+        throw new UploadRefused(405, `${request.method} is not supported here; artifacts take ${METHODS}`);
       },
     });
   };
@@ -101,7 +101,10 @@ function offsetOf({ headers }: Pick<FastifyRequest, 'headers'>): number {
 function checkLength({ headers }: Pick<FastifyRequest, 'headers'>, maxBytes: number): void {
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
-    throw new UploadRefused(415, `content-encoding ${encoding.slice(0, 80)} is not known here; send the bytes as they are, since the digest is theirs`);
+    throw new UploadRefused(
+      415,
+      `content-encoding ${encoding.slice(0, 80)} is not supported here; send the bytes uncompressed, because the digest is computed from them`,
+    );
   }
   if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) {
     throw new UploadRefused(411, 'send Content-Length, or Transfer-Encoding: chunked; an empty file has Content-Length: 0');
@@ -119,7 +122,7 @@ async function whileGrowing<R>(request: IncomingMessage, idleMs: number, work: (
   const timer = setInterval(() => {
     const { bytesRead } = request.socket;
     const waiting = !request.complete && request.readableLength === 0;
-    if (waiting && bytesRead === seen) request.destroy(new Error(`nothing came for ${idleMs} ms`));
+    if (waiting && bytesRead === seen) request.destroy(new Error(`no data arrived for ${idleMs} ms`));
     seen = waiting ? bytesRead : -1;
   }, idleMs);
   try {

@@ -19,13 +19,13 @@ const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoExc
 const STORAGE_FAULTS: Readonly<Record<string, string>> = {
   ENOSPC: 'its disk is full',
   EDQUOT: 'its disk quota is used up',
-  EFBIG: 'its disk takes no file of this size',
+  EFBIG: 'its disk does not accept a file of this size',
   EACCES: 'its folder is not writable',
   EPERM: 'its folder is not writable',
   EROFS: 'its folder is not writable',
   ENOENT: 'its folder is gone',
   ENOTDIR: 'its folder is gone',
-  EIO: 'its disk fails',
+  EIO: 'its disk reports an error',
   EMFILE: 'too many files are open',
   ENFILE: 'too many files are open',
 };
@@ -130,7 +130,7 @@ export class FileArtifactStore implements ArtifactStore {
         await writeWhole(file, chunk);
       }
       const found = actual.digest('hex');
-      if (found !== digest) throw new DomainError('INVALID', `the artifact store holds damaged bytes: what lies under ${digest} has the digest ${found}`);
+      if (found !== digest) throw new DomainError('INVALID', `the artifact store holds a damaged file: the file under ${digest} has the digest ${found}`);
       await file.close();
     } catch (error) {
       await file.close().catch(() => undefined);
@@ -197,7 +197,7 @@ async function receive(content: Readable, file: FileHandle, { digest, maxBytes, 
   for (;;) {
     const next = await chunks.next().catch((error: Error) => {
       onBreak();
-      throw new DomainError('INVALID', `the upload broke off after ${size} bytes: ${error.message}`, [], { cause: error });
+      throw new DomainError('INVALID', `the upload stopped after ${size} bytes: ${error.message}`, [], { cause: error });
     });
     if (next.done) break;
     const chunk = typeof next.value === 'string' ? Buffer.from(next.value) : next.value;

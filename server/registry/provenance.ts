@@ -25,7 +25,7 @@ export function checkLineage({ dataset, hyperparameters, metrics, libraries, sou
   }
   for (const [name, version] of Object.entries(libraries ?? {})) {
     if (typeof version !== 'string')
-      throw new DomainError('INVALID', `the version of the library "${name.slice(0, 80)}" must be a text`, [...field, 'libraries', name.slice(0, 80)]);
+      throw new DomainError('INVALID', `the version of the library "${name.slice(0, 80)}" must be a string`, [...field, 'libraries', name.slice(0, 80)]);
   }
   const rows = dataset?.rows;
   if (rows !== undefined && !(Number.isSafeInteger(rows) && rows >= 0))

@@ -25,7 +25,7 @@ export function checkJson(value: unknown, field: readonly string[], maxBytes = M
     const next: unknown[] = [];
     for (const item of level) {
       const problem = typeof item === 'string' ? unstorable(item) : undefined;
-      if (problem) throw new DomainError('INVALID', `a text in ${field.join('.')} ${problem}`, field);
+      if (problem) throw new DomainError('INVALID', `a string in ${field.join('.')} ${problem}`, field);
       // One by one: a spread of a long list would overflow the stack.
       if (Array.isArray(item)) for (const element of item) next.push(element);
       else if (typeof item === 'object' && item !== null) for (const entry of Object.entries(item)) next.push(...entry);

@@ -127,7 +127,7 @@ async function runProcess(request: ValidationRequest, budget: MemoryBudget): Pro
   let unwatch = () => undefined as void;
   try {
     const log = tailOf([child.stdout!, child.stderr!]);
-    const report = collect(child.stdio[REPORT] as Readable, () => stop(`its report passed ${MAX_REPORT_BYTES} bytes`));
+    const report = collect(child.stdio[REPORT] as Readable, () => stop(`its report is larger than ${MAX_REPORT_BYTES} bytes`));
     send(child, toProcess(request));
     if (child.pid !== undefined) unwatch = await watchMemory(child.pid, budget, (bytes) => stop(outOfMemory(request, `it used ${bytes} bytes`)));
     const { code, signal } = await end;

@@ -54,7 +54,7 @@ export function checkFiles(files: readonly VersionFile[], field: readonly string
       const other = files[first]!.path;
       throw new DomainError(
         'INVALID',
-        other === path ? `the path "${path}" is given twice` : `the paths "${other}" and "${path}" are one file where case does not count`,
+        other === path ? `the path "${path}" is given twice` : `the paths "${other}" and "${path}" are the same file on systems that ignore case`,
         [...at, 'path'],
       );
     }
@@ -65,7 +65,7 @@ export function checkFiles(files: readonly VersionFile[], field: readonly string
     for (let n = 1; n < segments.length; n++) {
       const clash = taken.get(segments.slice(0, n).join('/'));
       if (clash !== undefined)
-        throw new DomainError('INVALID', `"${files[clash]!.path}" is a file, and the folder of "${path}" too`, [...field, String(i), 'path']);
+        throw new DomainError('INVALID', `"${files[clash]!.path}" is both a file and the folder of "${path}"`, [...field, String(i), 'path']);
     }
   });
 }

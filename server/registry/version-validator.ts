@@ -235,7 +235,7 @@ export class VersionValidator {
     const failures = (this.later.get(id)?.failures ?? 0) + 1;
     this.later.set(id, { until: performance.now() + Math.min(MAX_DELAY_MS, this.scanMs * 2 ** (failures - 1)), failures });
     this.options.log.error({ err: error, versionId: id, failures }, 'a version could not be validated; it is tried again');
-    const reason = tidy(`validation could not run and is tried again: ${error instanceof Error ? error.message : String(error)}`, MAX_REASON);
+    const reason = tidy(`validation could not run and will be tried again: ${error instanceof Error ? error.message : String(error)}`, MAX_REASON);
     await this.options.work
       .run(ACTOR, async (change) => {
         const version = await change.manager.findOne(VersionEntity, { where: { id, state: 'VALIDATING' }, lock: { mode: 'pessimistic_write' } });
@@ -265,7 +265,7 @@ function storable(result: ValidationResult & { state: 'READY' }): ValidationResu
     checkJson(result.signature, ['signature'], MAX_SIGNATURE_BYTES);
     return result;
   } catch (error) {
-    if (error instanceof DomainError) return { state: 'REJECTED', reason: `the model's signature cannot be kept: ${error.message}`, logTail: '' };
+    if (error instanceof DomainError) return { state: 'REJECTED', reason: `the model's signature cannot be stored: ${error.message}`, logTail: '' };
     throw error;
   }
 }

@@ -194,7 +194,7 @@ export class VersionService {
   /** @throws DomainError INVALID that lists the known formats */
   private expectFormat(format: string): void {
     if (this.catalog.pluginFor(format)) return;
-    throw new DomainError('INVALID', `no runtime plugin claims the format "${format.slice(0, 80)}"; known formats: ${this.knownFormats}`, ['format']);
+    throw new DomainError('INVALID', `no runtime plugin loads the format "${format.slice(0, 80)}"; known formats: ${this.knownFormats}`, ['format']);
   }
 
   /** Told from the files' names, and from what is in them where names do not tell. @throws DomainError INVALID that lists the known formats */
@@ -209,7 +209,7 @@ export class VersionService {
       read,
     );
     if (detected) return detected.name;
-    throw new DomainError('INVALID', `no known format has such files; rename them or give the format. Known formats: ${this.knownFormats}`, ['files']);
+    throw new DomainError('INVALID', `these files belong to no known format; rename them or give the format. Known formats: ${this.knownFormats}`, ['files']);
   }
 
   private get knownFormats(): string {

@@ -90,11 +90,11 @@ describe.each(Object.entries(STORES))('artifact store: %s', (_name, open) => {
   test('an upload that breaks off is not visible, and can go on where it broke off', async () => {
     const whole = bytes('the first half and the second');
     const digest = sha256(whole);
-    const broken = { code: 'INVALID', message: 'the upload broke off after 14 bytes: connection reset' };
+    const broken = { code: 'INVALID', message: 'the upload stopped after 14 bytes: connection reset' };
     await expect(store.put(breakingOff('the first half'), digest, MAX)).rejects.toMatchObject(broken);
     await nothingOf(digest);
     expect(await store.received(digest)).toBe(14);
-    const again = { code: 'INVALID', message: 'the upload broke off after 18 bytes: connection reset' };
+    const again = { code: 'INVALID', message: 'the upload stopped after 18 bytes: connection reset' };
     await expect(store.put(breakingOff(' and'), digest, MAX, 14)).rejects.toMatchObject(again);
     expect(await store.received(digest)).toBe(18);
     expect(await store.put(streamOf(whole.subarray(18)), digest, MAX, 18)).toBe(whole.byteLength);

@@ -182,7 +182,7 @@ describe('failed looks', () => {
     looks.report = (message, fields) => reports.push([message, fields]);
     const error = new FailedLookError('a file', new Error('EIO'));
     for (let i = 0; i < 5; i++) looks.note(error);
-    expect(reports).toEqual([[expect.stringContaining('cannot be looked at'), { err: error }]]);
+    expect(reports).toEqual([[expect.stringContaining('cannot look at files or processes'), { err: error }]]);
     await eventually(() => reports.length === 2, 'the second report');
     expect(reports[1]).toEqual([expect.stringContaining('can be looked at again'), { failed: 5, ms: expect.any(Number) }]);
   });

@@ -290,7 +290,7 @@ test('names of tokens are checked, and taken for ever', async () => {
   expect(await create('once')).toMatchObject({
     token: null,
     secret: null,
-    userErrors: [{ code: 'ALREADY_EXISTS', field: ['input', 'name'], message: 'there is, or was, a token named "once"; take another name' }],
+    userErrors: [{ code: 'ALREADY_EXISTS', field: ['input', 'name'], message: 'a token has, or had, the name "once"; choose another name' }],
   });
   for (const name of ['', 'Capital', 'a b', '-a', 'x'.repeat(64)])
     expect(await create(name)).toMatchObject({ token: null, userErrors: [{ code: 'INVALID', field: ['input', 'name'] }] });

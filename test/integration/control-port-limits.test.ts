@@ -58,7 +58,7 @@ test('a body that does not come is answered 408, and an idle connection is close
   const late = await dial(api.url, `${post(QUERY.length, api.token)}{`);
   await eventually(late.closed, 'the end of the connection');
   expect(late.text()).toContain('HTTP/1.1 408 ');
-  expect(late.text()).toContain('the body did not come in time');
+  expect(late.text()).toContain('the body did not arrive in time');
   const idle = await dial(api.url, 'GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n');
   await eventually(idle.closed, 'the end of the idle connection');
   expect(idle.text()).toContain('HTTP/1.1 200 ');
@@ -117,7 +117,7 @@ test('a WebSocket that sends much before it is acknowledged is closed', async ()
     socket.once('close', (code, reason) => resolve({ code, reason: String(reason) })),
   );
   expect(messages).toEqual([]);
-  expect(closed).toEqual({ code: 1009, reason: 'more than 16384 bytes came before connection_init was acknowledged' });
+  expect(closed).toEqual({ code: 1009, reason: 'more than 16384 bytes arrived before connection_init was acknowledged' });
 });
 
 test('a WebSocket whose answers are not read is closed, and its connection ended', async () => {
@@ -147,7 +147,7 @@ test('operations under way are counted by token, over HTTP and WebSockets togeth
   ];
   await eventually(() => probe.gate.entered === 2, 'both under way');
   const refused = {
-    message: 'this token has 2 operations under way, the most that are allowed; read their answers first',
+    message: 'this token has 2 operations under way, which is the limit; read their answers first',
     extensions: { code: 'LIMIT_EXCEEDED', limit: 'answersPerToken' },
   };
   expect(await api.graphql('{ viewer { actor } }')).toEqual({ status: 429, errors: [refused] });

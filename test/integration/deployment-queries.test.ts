@@ -212,7 +212,7 @@ test('rollback and scale say what they cannot do', async () => {
     ask('mutation ($input: RollbackInput!) { rollback(input: $input) { deployment { id generation } userErrors { code message field } } }', { input });
   const errors = async (input: object): Promise<Payload['userErrors']> => (await rollback(input)).rollback.userErrors;
   expect(await errors({ deployment: { name: 'young' } })).toMatchObject([
-    { code: 'FAILED_PRECONDITION', message: expect.stringContaining('nothing to go back to') },
+    { code: 'FAILED_PRECONDITION', message: expect.stringContaining('nothing to roll back to') },
   ]);
   expect(await errors({ deployment: { name: 'young' }, toRevision: 7 })).toMatchObject([{ code: 'NOT_FOUND', field: ['input', 'toRevision'] }]);
   expect(await errors({ deployment: { name: 'young' }, toRevision: 1 })).toMatchObject([{ code: 'INVALID', field: ['input', 'toRevision'] }]);

@@ -180,7 +180,7 @@ describe('a shadow', () => {
     expect(conditions).toMatchObject([
       { type: 'Available', status: 'TRUE' },
       { type: 'Progressing', status: 'FALSE' },
-      { type: 'Degraded', status: 'TRUE', reason: 'ShadowMissing', message: expect.stringContaining('callers are served all the same') },
+      { type: 'Degraded', status: 'TRUE', reason: 'ShadowMissing', message: expect.stringContaining('callers are still served') },
     ]);
     expect((await t.infer('brave')).status).toBe(200);
   });
@@ -218,6 +218,6 @@ test.each([
 test('batching ON without a batch dimension is refused with what there is instead', async () => {
   const [error] = await deploy({ name: 'single', batching: 'ON' });
   expect(error!.message).toBe(
-    'batching is ON, but requests to version 1 cannot be merged: input "x" has the shape [1, 2], which does not begin with a dimension of any size; say AUTO or OFF',
+    'batching is ON, but requests to version 1 cannot be merged: input "x" has the shape [1, 2], which does not begin with a dimension of any size; use AUTO or OFF',
   );
 });

@@ -241,7 +241,7 @@ describe('the embedded PostgreSQL', () => {
     expect(processesOf(join(home, 'postgres'))).toEqual([]);
     expect(leftovers()).toEqual([]);
     writeFileSync(join(home, 'postgres', 'PG_VERSION'), '12\n');
-    await expect(start()).rejects.toThrow(/data in .* are of PostgreSQL 12, and this Pilothouse brings 18/);
+    await expect(start()).rejects.toThrow(/data in .* belong to PostgreSQL 12, but this Pilothouse has PostgreSQL 18/);
     writeFileSync(join(home, 'postgres', 'PG_VERSION'), '18\n');
   });
 

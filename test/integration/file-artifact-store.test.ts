@@ -49,7 +49,7 @@ test('a file that the disk does not take whole leaves nothing', async () => {
   const result = await putMegabyteUnder('ulimit -f 64;');
   expect(result).toEqual({
     code: 'UNAVAILABLE',
-    message: 'the artifact store cannot take the file: its disk takes no file of this size (EFBIG)',
+    message: 'the artifact store cannot take the file: its disk does not accept a file of this size (EFBIG)',
     left: ['incoming'],
   });
 });
@@ -112,7 +112,7 @@ test('damaged bytes are not copied, and both digests are named', async () => {
   await writeFile(path, 'rots');
   await expect(store.copyTo(digest, join(root, 'copy'))).rejects.toMatchObject({
     code: 'INVALID',
-    message: `the artifact store holds damaged bytes: what lies under ${digest} has the digest ${sha256('rots')}`,
+    message: `the artifact store holds a damaged file: the file under ${digest} has the digest ${sha256('rots')}`,
   });
   await expect(stat(join(root, 'copy'))).rejects.toMatchObject({ code: 'ENOENT' });
 });

@@ -344,9 +344,9 @@ describe('what does not go well', () => {
       /raw_input_contents\[0\], input "x": .*is 4 bytes, 3 came/,
     ],
     ['raw bytes for no input', message({ raw_input_contents: [Buffer.alloc(4), Buffer.alloc(4)] }), status.INVALID_ARGUMENT, /2 entries for 1 inputs/],
-    ['no data', input({}), status.INVALID_ARGUMENT, /wants 1 elements, its contents have fewer/],
-    ['too few values', input({ shape: [3], contents: { fp32_contents: [1, 2] } }), status.INVALID_ARGUMENT, /wants 3 elements, its contents have 2/],
-    ['too many values', input({ contents: { fp32_contents: [1, 2] } }), status.INVALID_ARGUMENT, /wants 1 elements, its contents have more/],
+    ['no data', input({}), status.INVALID_ARGUMENT, /needs 1 elements, its contents have fewer/],
+    ['too few values', input({ shape: [3], contents: { fp32_contents: [1, 2] } }), status.INVALID_ARGUMENT, /needs 3 elements, its contents have 2/],
+    ['too many values', input({ contents: { fp32_contents: [1, 2] } }), status.INVALID_ARGUMENT, /needs 1 elements, its contents have more/],
     [
       'values in the wrong field',
       input({ contents: { int64_contents: [1, 1] } }),
@@ -369,7 +369,7 @@ describe('what does not go well', () => {
     ],
     ['a shape beyond any data', input({ shape: ['1099511627776'], contents: { fp32_contents: [1] } }), status.INVALID_ARGUMENT, /its contents have fewer/],
     ['too many dimensions', input({ shape: new Array(65).fill(1), contents: { fp32_contents: [1] } }), status.INVALID_ARGUMENT, /more than 64 dimensions/],
-    ['an unknown datatype', input({ datatype: 'BF16' }), status.INVALID_ARGUMENT, /"BF16" is no datatype/],
+    ['an unknown datatype', input({ datatype: 'BF16' }), status.INVALID_ARGUMENT, /"BF16" is not a datatype/],
     [
       'the wrong datatype',
       input({ datatype: 'INT64', contents: { int64_contents: [1] } }),

@@ -159,8 +159,8 @@ describe('malformed requests: each with its status and message, and the gateway 
     ['a trailing space', '/v2/models/floats%20', undefined, 400, /"floats " cannot be a model's name/],
     ['an empty name', '/v2/models//infer', '{}', 400, /"" cannot be a model's name/],
     ['a name that is no UTF-8', '/v2/models/%ff/infer', '{}', 400, /is not percent-encoded UTF-8/],
-    ['GET of an inference', '/v2/models/floats/infer', undefined, 405, /GET is not possible here; use POST/],
-    ['POST of metadata', '/v2/models/floats', '{}', 405, /POST is not possible here; use GET/],
+    ['GET of an inference', '/v2/models/floats/infer', undefined, 405, /GET is not allowed here; use POST/],
+    ['POST of metadata', '/v2/models/floats', '{}', 405, /POST is not allowed here; use GET/],
     ['no body', '/v2/models/floats/infer', '', 400, /the body is not JSON/],
     ['no JSON', '/v2/models/floats/infer', '{"inputs":', 400, /the body is not JSON/],
     ['no inputs', '/v2/models/floats/infer', '{}', 400, /"inputs" is missing/],
@@ -248,7 +248,7 @@ describe('malformed requests: each with its status and message, and the gateway 
     expect(await raw(`GET /v2 HTTP/1.1\r\nHost: localhost\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`)).toMatch(
       /^HTTP\/1\.1 431 [^]*\{"error":"the headers have more than 16384 bytes","kind":"HEADERS_TOO_LARGE"\}$/,
     );
-    expect(await raw('\x16\x03\x01 hello\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 [^]*\{"error":"this is no HTTP\/1\.1 request/);
+    expect(await raw('\x16\x03\x01 hello\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 [^]*\{"error":"this is not an HTTP\/1\.1 request/);
     expect((await gateway.request('/v2/health/ready')).status).toBe(200);
   });
 
@@ -305,7 +305,7 @@ describe('with tokens required', () => {
     expect((await ask('/v2/health/ready')).status).toBe(200);
     expect((await ask('/v2/models/floats/ready')).status).toBe(200);
     const without = await ask('/v2/models/floats');
-    expect(without).toMatchObject({ status: 401, body: { error: 'this gateway wants a token: send the header "Authorization: Bearer <token>"' } });
+    expect(without).toMatchObject({ status: 401, body: { error: 'this gateway requires a token; send the header "Authorization: Bearer <token>"' } });
     expect(without.headers.get('www-authenticate')).toBe('Bearer');
     expect(await ask('/v2/models/floats', 'Bearer wrong')).toMatchObject({ status: 401, body: { error: 'the bearer token is unknown or was revoked' } });
     expect((await ask('/v2/models/floats', 'Basic c2VjcmV0')).status).toBe(401);

@@ -90,11 +90,11 @@ test('a key that comes back with another input or operation is a CONFLICT, and n
   await make({ key: 'd', input: { name: 'x', inner: { a: 1, b: [1, 2] } } });
   const before = await projects();
   await expect(make({ key: 'd', input: { name: 'y' } })).rejects.toEqual(
-    new DomainError('CONFLICT', 'idempotencyKey "d" came before with another input; use a new key', ['idempotencyKey']),
+    new DomainError('CONFLICT', 'idempotencyKey "d" was used before with another input; use a new key', ['idempotencyKey']),
   );
   await expect(make({ key: 'd', operation: 'deploy', input: { name: 'x', inner: { b: [1, 2], a: 1 } } })).rejects.toMatchObject({
     code: 'CONFLICT',
-    message: 'idempotencyKey "d" came before with createProject; use a new key',
+    message: 'idempotencyKey "d" was used before with createProject; use a new key',
   });
   // Neither the order of fields, nor an absent one, nor the key itself makes another input.
   await make({ key: 'd', input: { inner: { b: [1, 2], a: 1 }, idempotencyKey: 'd', more: undefined, name: 'x' } });

@@ -128,7 +128,7 @@ describe('the launcher, before anything is installed', () => {
       expect(launch(word)).toMatchObject({
         code: 0,
         output: expect.stringMatching(
-          /up .*start[\s\S]*stop .*end[\s\S]*PILOTHOUSE_HOME[\s\S]*DATABASE_URL[\s\S]*PILOTHOUSE_HTTP_PORT[\s\S]*admin-token/,
+          /up .*start[\s\S]*stop .*stop[\s\S]*PILOTHOUSE_HOME[\s\S]*DATABASE_URL[\s\S]*PILOTHOUSE_HTTP_PORT[\s\S]*admin-token/,
         ) as string,
       });
     expect(launch('up', '--help').output).toBe(launch('help').output);

@@ -99,7 +99,7 @@ test('a leader that hangs with its connection open is replaced, and may write no
   await second.leadership.start();
   expect(second.leads()).toBe(false);
   await eventually(() => second.leads(), 'the second leads', 25_000);
-  expect(second.errors.join()).toContain('the leader stopped gives no sign of life');
+  expect(second.errors.join()).toContain('the leader stopped does not answer');
   await expect(check(stopped.fences[0]!)).rejects.toThrow(NotLeaderError);
   postgres.thaw();
   await eventually(() => !stopped.leads(), 'the old one knows');

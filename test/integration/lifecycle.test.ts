@@ -290,7 +290,7 @@ describe('a server that cannot start says why in one line', () => {
 
   it('two ports of one number, and a variable with a slip of the pen', async () => {
     expect(await refused({ PILOTHOUSE_PORT: '14401', PILOTHOUSE_HTTP_PORT: '14401', PILOTHOUSE_SAMPELS: 'off' })).toBe(
-      'PILOTHOUSE_SAMPELS is set, and means nothing to Pilothouse: did you mean PILOTHOUSE_SAMPLES?\n' +
+      'unknown variable PILOTHOUSE_SAMPELS: did you mean PILOTHOUSE_SAMPLES?\n' +
         'pilothouse: configuration: PILOTHOUSE_PORT and PILOTHOUSE_HTTP_PORT are both 14401; set one of them to another port, or to 0 for any free one\n',
     );
     expect(existsSync(join(home, 'run', 'servers'))).toBe(false);
@@ -308,7 +308,7 @@ describe('a server that cannot start says why in one line', () => {
   it('a home below a folder in which nothing can be made', async () => {
     const nowhere = '/proc/pilothouse/home';
     expect(await refused({ PILOTHOUSE_HOME: nowhere })).toBe(
-      `pilothouse: the home ${nowhere} (PILOTHOUSE_HOME) cannot be written: a part of its path cannot be made; set PILOTHOUSE_HOME to a folder that can\n`,
+      `pilothouse: the home ${nowhere} (PILOTHOUSE_HOME) cannot be written: a part of its path cannot be created; set PILOTHOUSE_HOME to a writable folder\n`,
     );
   });
 
@@ -316,13 +316,13 @@ describe('a server that cannot start says why in one line', () => {
     writeFileSync(join(folder, 'file'), '');
     home = join(folder, 'file', 'home');
     expect(await refused({})).toBe(
-      `pilothouse: the home ${home} (PILOTHOUSE_HOME) cannot be written: a part of its path is a file; set PILOTHOUSE_HOME to a folder that can\n`,
+      `pilothouse: the home ${home} (PILOTHOUSE_HOME) cannot be written: a part of its path is a file; set PILOTHOUSE_HOME to a writable folder\n`,
     );
   });
 
   it("an address that is not this machine's, and a variable that is no number", async () => {
     expect(await refused({ PILOTHOUSE_HOST: '192.0.2.1', PILOTHOUSE_PORT: '4123' })).toBe(
-      'pilothouse: PILOTHOUSE_HOST=192.0.2.1 is no address of this machine: use 127.0.0.1, 0.0.0.0 or one that it has\n',
+      'pilothouse: PILOTHOUSE_HOST=192.0.2.1 is not an address of this machine: use 127.0.0.1, 0.0.0.0 or one that it has\n',
     );
     expect(await refused({ PILOTHOUSE_PORT: 'many' })).toBe(
       'pilothouse: configuration: PILOTHOUSE_PORT is "many"; it must be a whole number from 0 to 65535\n',

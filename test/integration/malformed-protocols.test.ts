@@ -86,7 +86,7 @@ const openInference: readonly Row[] = [
   ['binary: a negative dimension', binary(sized(8, { shape: [-1, 2] }), 8), 400, /dimension -1/],
   ['binary: a shape that is none', binary(sized(8, { shape: '2' }), 8), 400, /"shape" must be an array of dimensions/],
   ['binary: data twice', binary(sized(8, { data: [1, 2] }), 8), 400, /both "data" and "binary_data_size"/],
-  ['binary: a datatype that is none', binary(sized(8, { datatype: 'BF16' }), 8), 400, /"BF16" is no datatype/],
+  ['binary: a datatype that is none', binary(sized(8, { datatype: 'BF16' }), 8), 400, /"BF16" is not a datatype/],
   ['binary: one input twice', binary(inputs(...sized(8).inputs, ...sized(8).inputs), 16), 400, /input "x" is given twice/],
   [
     'binary: BYTES whose lengths lie',
@@ -225,7 +225,7 @@ const mlflow: readonly Row[] = [
     'a frame with no column of the model',
     invocation({ dataframe_split: { columns: ['p', 'q'], data: [[1, 2]] } }, 'pair'),
     400,
-    /the columns "p", "q" are no inputs of the model; it takes "a", "b"/,
+    /the columns "p", "q" are not inputs of the model; it takes "a", "b"/,
     'INVALID_PARAMETER_VALUE',
   ],
   [
@@ -304,12 +304,12 @@ const mlflow: readonly Row[] = [
     'INVALID_PARAMETER_VALUE',
   ],
   ['CSV: too many columns', csv('a,b,c\n1,2,3\n'), 400, /there are 3 columns, "a", "b", "c"; input "x" takes 2/, 'INVALID_PARAMETER_VALUE'],
-  ['CSV: a short line', csv('a,b\n1,2\n3\n'), 400, /no CSV: Invalid Record Length: expect 2, got 1 on line 3/, 'INVALID_PARAMETER_VALUE'],
-  ['CSV: a quote that does not end', csv('a,b\n"1,2\n'), 400, /no CSV: Quote Not Closed/, 'INVALID_PARAMETER_VALUE'],
+  ['CSV: a short line', csv('a,b\n1,2\n3\n'), 400, /not CSV: Invalid Record Length: expect 2, got 1 on line 3/, 'INVALID_PARAMETER_VALUE'],
+  ['CSV: a quote that does not end', csv('a,b\n"1,2\n'), 400, /not CSV: Quote Not Closed/, 'INVALID_PARAMETER_VALUE'],
   ['CSV: text', csv('a,b\n1,two\n'), 400, /^line 2, column "b": the value is "two"; FP32 takes numbers/, 'INVALID_PARAMETER_VALUE'],
   ['CSV: hexadecimal', csv('a,b\n1,0x10\n'), 400, /^line 2, column "b": the value is "0x10"/, 'INVALID_PARAMETER_VALUE'],
   ['CSV: nothing', csv(''), 400, /the body is empty; its first line must name the columns/, 'INVALID_PARAMETER_VALUE'],
-  ['CSV: unknown columns', csv('p,q\n1,2\n', 'pair'), 400, /the columns "p", "q" are no inputs/, 'INVALID_PARAMETER_VALUE'],
+  ['CSV: unknown columns', csv('p,q\n1,2\n', 'pair'), 400, /the columns "p", "q" are not inputs/, 'INVALID_PARAMETER_VALUE'],
   [
     'CSV: a cell beyond reason',
     csv(`a,b\n1,${'9'.repeat(2 * 1024 * 1024)}\n`),

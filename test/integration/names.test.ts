@@ -140,7 +140,7 @@ describe("a name that would read as another project's deployment is a CONFLICT",
       expect(await deploy(`vision.${rest}`)).toEqual([
         {
           code: 'CONFLICT',
-          message: `"vision.${rest}" would read as deployment "${rest}" of project "vision"; choose a name that does not begin with "vision."`,
+          message: `"vision.${rest}" would be read as deployment "${rest}" of project "vision"; choose a name that does not begin with "vision."`,
           field: ['input', 'name'],
         },
       ]);
@@ -159,7 +159,8 @@ describe("a name that would read as another project's deployment is a CONFLICT",
     expect(await mutate('createProject', { name: 'speech' })).toEqual([
       {
         code: 'CONFLICT',
-        message: 'deployment "speech.v1" of project "default" would read as one of project "speech"; choose another name, or delete that deployment first',
+        message:
+          'deployment "speech.v1" of project "default" would be read as a deployment of project "speech"; choose another name, or delete that deployment first',
         field: ['input', 'name'],
       },
     ]);

@@ -359,7 +359,7 @@ describe('a replica process', () => {
 describe('a connection to a replica', () => {
   it('says what is wrong with an address, and that nobody is there', async () => {
     const options = { timeoutMs: PATIENT_MS, maxFrameBytes: 1024 };
-    expect(() => ReplicaConnection.connect('http://x', options)).toThrow('"http://x" is no replica address');
+    expect(() => ReplicaConnection.connect('http://x', options)).toThrow('"http://x" is not a replica address');
     expect(() => ReplicaConnection.connect(`unix:/${'x'.repeat(120)}`, options)).toThrow(/has 121 bytes; this system takes/);
     expect(await failure(ReplicaConnection.connect('unix:/nowhere/s', options))).toMatchObject({ code: 'CONNECTION_LOST', executed: false });
   });

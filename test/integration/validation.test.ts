@@ -120,7 +120,7 @@ describe('validation', () => {
         }),
       /Sorcery/,
     ],
-    ['an unsupported datatype', () => validate({ 'm.onnx': identityModel('BF16', [1]) }), /datatype bfloat16, which cannot be carried/],
+    ['an unsupported datatype', () => validate({ 'm.onnx': identityModel('BF16', [1]) }), /datatype bfloat16, which is not supported/],
     [
       'a missing weight shard',
       () => validate({ 'model.json': denseLayers()['model.json']! }, { runtime: 'tfjs', format: 'tfjs-layers' }),
@@ -140,7 +140,7 @@ describe('validation', () => {
     [
       'a sample that contradicts itself',
       () => validate({ 'm.onnx': affineModel() }, { sample: [{ name: 'x', datatype: 'FP32', shape: [1, 2], data: [1] }] }),
-      /wants 2 elements, the data has 1/,
+      /needs 2 elements, the data has 1/,
     ],
     ['an inference that fails', () => scripted({}, { sample: [{ name: 'x', datatype: 'FP32', shape: [1], data: [-1] }] }), /^the model failed$/],
     [

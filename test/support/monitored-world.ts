@@ -25,7 +25,7 @@ export const leads: Fence = { epoch: 1, check: async () => undefined };
 export const lost: Fence = {
   epoch: 1,
   check: async () => {
-    throw new NotLeaderError('epoch 1 is over, 2 began');
+    throw new NotLeaderError('epoch 1 is over; epoch 2 began');
   },
 };
 

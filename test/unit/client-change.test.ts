@@ -17,7 +17,7 @@ test.each([
 
 test.each([
   ['FAILED', { generation: 3, phase: 'FAILED' }, { code: 'FAILED_PRECONDITION', message: 'why' }],
-  ['another took its place', { generation: 4, phase: 'READY' }, { code: 'CONFLICT', message: 'generation 4 took the place of generation 3' }],
+  ['another replaced it', { generation: 4, phase: 'READY' }, { code: 'CONFLICT', message: 'generation 4 took the place of generation 3' }],
 ] as const)('%s', (_what, now, error) => {
   expect(() => isCarriedOut(now as never, 'why', wanted('PENDING'))).toThrow(expect.objectContaining(error));
 });

@@ -40,7 +40,7 @@ describe('what goes', () => {
 
   test.each([
     [{ data: [1, 2] }, 'input "x": plain numbers have no datatype; give one, or a typed array (Float32Array is FP32)'],
-    [{ data: new Float32Array(3), shape: [2, 2] }, 'tensor "x": shape [2, 2] wants 4 elements, the data has 3'],
+    [{ data: new Float32Array(3), shape: [2, 2] }, 'tensor "x": shape [2, 2] needs 4 elements, the data has 3'],
     [{ data: new Float32Array(1), datatype: 'FP64' as const }, 'tensor "x": the data of FP64 must be Float64Array'],
     [{ data: [1.5], datatype: 'INT32' as const }, 'INT32 takes integers'],
   ])('%j is refused before it is sent', (input, message) => {
@@ -69,6 +69,6 @@ describe('what comes', () => {
 
   test('what cannot be read says so', () => {
     expect(() => readAnswer('<html>')).toThrow(/the gateway's answer cannot be read/);
-    expect(() => readAnswer(answer('[1]', 'FP32'))).toThrow(/shape \[2\] wants 2 elements/);
+    expect(() => readAnswer(answer('[1]', 'FP32'))).toThrow(/shape \[2\] needs 2 elements/);
   });
 });

@@ -18,7 +18,7 @@ function refusal(env: NodeJS.ProcessEnv): DomainError {
 
 const PORT = 'must be a whole number from 0 to 65535';
 const POSTGRES = 'DATABASE_URL must be a postgres:// or postgresql:// URL, such as postgres://user@host:5432/pilothouse';
-const READABLE = 'DATABASE_URL must be a URL that can be read: characters such as "/", "#" and "@" in a user or password are written %2F, %23 and %40';
+const READABLE = 'DATABASE_URL must be a valid URL; write characters such as "/", "#" and "@" in a user or password as %2F, %23 and %40';
 const COLLECTOR = 'must be an http:// or https:// URL, such as http://127.0.0.1:4318';
 
 const ORIGINS = 'must be "*", or origins separated by commas, each a scheme and a host without a path, such as https://app.example.com';
@@ -119,10 +119,10 @@ test('a folder is relative to where the server runs, and replicas run elsewhere'
 test('variables that nothing reads are told of, with the one that was meant', () => {
   const told = (...names: string[]): string[] => describeUnknown(unknownVariables(Object.fromEntries(names.map((name) => [name, '1']))));
   expect(told('PILOTHOUSE_SAMPELS', 'PILOTHOUSE_PROT', 'PILOTHOUSE_GATEWAY', 'PILOTHOUSE_COFFEE')).toEqual([
-    'PILOTHOUSE_SAMPELS is set, and means nothing to Pilothouse: did you mean PILOTHOUSE_SAMPLES?',
-    'PILOTHOUSE_PROT is set, and means nothing to Pilothouse: did you mean PILOTHOUSE_PORT?',
-    'PILOTHOUSE_GATEWAY is set, and means nothing to Pilothouse: did you mean PILOTHOUSE_GATEWAYS?',
-    'PILOTHOUSE_COFFEE is set, and means nothing to Pilothouse: "pilothouse help" lists the variables.',
+    'unknown variable PILOTHOUSE_SAMPELS: did you mean PILOTHOUSE_SAMPLES?',
+    'unknown variable PILOTHOUSE_PROT: did you mean PILOTHOUSE_PORT?',
+    'unknown variable PILOTHOUSE_GATEWAY: did you mean PILOTHOUSE_GATEWAYS?',
+    'unknown variable PILOTHOUSE_COFFEE: "pilothouse help" lists the variables.',
   ]);
   // What we set ourselves, what tests and scripts read, and what is not ours.
   const ours = ['PILOTHOUSE_WORKER_SOCKETS', 'PILOTHOUSE_HTTP_FD', 'PILOTHOUSE_BUILD', 'PILOTHOUSE_TEST_POSTGRES', 'PILOTHOUSE_TFJS_NODE_CACHE'];

@@ -35,7 +35,7 @@ describe('addresses of replicas', () => {
     expect(parseAddress('unix:/a/b')).toEqual({ path: '/a/b' });
     expect(parseAddress('tcp:replica-1:8001')).toMatchObject({ host: 'replica-1', port: 8001 });
     expect(parseAddress('tcp:[::1]:8001')).toMatchObject({ host: '::1', port: 8001 });
-    expect(() => parseAddress('tcp:replica-1')).toThrow('"tcp:replica-1" is no replica address; right would be unix:<path> or tcp:<host>:<port>');
+    expect(() => parseAddress('tcp:replica-1')).toThrow('"tcp:replica-1" is not a replica address; use unix:<path> or tcp:<host>:<port>');
   });
 });
 

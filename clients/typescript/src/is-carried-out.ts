@@ -4,7 +4,7 @@ import type { DeploymentFieldsFragment as Deployment } from './generated/operati
 
 /**
  * Whether a change is carried out, by an event or by the present state.
- * @throws PilothouseError FAILED_PRECONDITION when it failed; CONFLICT when a later change took its place
+ * @throws PilothouseError FAILED_PRECONDITION when it failed; CONFLICT when a later change replaced it
  */
 export function isCarriedOut(now: Pick<Deployment, 'phase' | 'generation'>, message: string, { generation, phase }: Deployment): boolean {
   if (now.phase === 'DELETED') return true;

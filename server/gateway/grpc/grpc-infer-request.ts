@@ -117,7 +117,7 @@ const fromContents = ({ name, datatype, shape, contents }: InputHeader): Tensor 
 function datatypeOf(datatype: string, name: string): Tensor['datatype'] {
   if (isDatatype(datatype)) return datatype;
   const shown = JSON.stringify(datatype.slice(0, 40));
-  throw new TensorError(`input "${name}": ${shown} is no datatype; known are BOOL, INT8 to INT64, UINT8 to UINT64, FP16, FP32, FP64 and BYTES`);
+  throw new TensorError(`input "${name}": ${shown} is not a datatype; use BOOL, INT8 to INT64, UINT8 to UINT64, FP16, FP32, FP64 and BYTES`);
 }
 
 function readInput(reader: ProtobufReader, index: number): InputHeader {
@@ -159,7 +159,7 @@ function readOutput(reader: ProtobufReader, index: number): RequestedOutput {
       `output "${name}": the parameter "${CLASSES}" is ${JSON.stringify(classes)}; it must be the number of classes wanted, at most ${MAX_CLASSES}`,
     );
   const base64 = isBase64(parameters, `output "${name}"`);
-  if (base64 && classes > 0) throw new TensorError(`output "${name}" has both "${CLASSES}" and the "content_type" "base64"; one of them must go`);
+  if (base64 && classes > 0) throw new TensorError(`output "${name}" has both "${CLASSES}" and the "content_type" "base64"; remove one of them`);
   return { name, classes, base64 };
 }
 

@@ -43,7 +43,7 @@ export function readRequest<T>(method: MethodDefinition<unknown, unknown>, messa
     assertWellFormed(message);
     return method.requestDeserialize(message) as T;
   } catch (error) {
-    throw new TensorError(`the message is no request of ${method.path}: ${(error as Error).message}`);
+    throw new TensorError(`the message is not a valid request of ${method.path}: ${(error as Error).message}`);
   }
 }
 

@@ -49,7 +49,7 @@ export function statusOf(thrown: unknown, requestId: string, { log }: { log: Log
   }
   if (error instanceof StatusError) return { code: error.code, details: error.message, metadata };
   metadata.set(KIND, 'INTERNAL');
-  log.error({ err: error, requestId }, 'a request failed for a reason that is ours');
+  log.error({ err: error, requestId }, 'a request failed inside the gateway');
   return { code: status.INTERNAL, details: `an internal error; the gateway's log has it under request ${requestId}`, metadata };
 }
 

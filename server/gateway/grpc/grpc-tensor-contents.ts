@@ -43,7 +43,7 @@ export function tensorFromContents(name: string, datatype: Datatype, shape: read
   const count = elementCount(shape);
   const bytes = contents.reduce((sum, part) => sum + part.left, 0);
   // Before anything is allocated: every element takes a byte at least.
-  if (count > bytes) throw new TensorError(`${where}: shape [${shape.join(', ')}] wants ${count} elements, its contents have fewer`);
+  if (count > bytes) throw new TensorError(`${where}: shape [${shape.join(', ')}] needs ${count} elements, its contents have fewer`);
   if (datatype === 'BYTES') assertBytesCount(name, count);
   else if (!datatype.startsWith('FP') && count > MAX_VARINTS)
     throw new TensorError(`${where}: ${count} elements as typed contents; the limit is ${MAX_VARINTS}: send them in raw_input_contents`);
@@ -58,7 +58,7 @@ export function tensorFromContents(name: string, datatype: Datatype, shape: read
         else if (field >= FIELDS.length) part.skip();
       }
     }
-    if (filler.at < count) throw new TensorError(`shape [${shape.join(', ')}] wants ${count} elements, its contents have ${filler.at}`);
+    if (filler.at < count) throw new TensorError(`shape [${shape.join(', ')}] needs ${count} elements, its contents have ${filler.at}`);
   } catch (error) {
     throw error instanceof TensorError ? new TensorError(`${where}: ${error.message}`) : error;
   }
@@ -153,4 +153,4 @@ class NumberFiller {
   }
 }
 
-const tooMany = (count: number): TensorError => new TensorError(`its shape wants ${count} elements, its contents have more`);
+const tooMany = (count: number): TensorError => new TensorError(`its shape needs ${count} elements, its contents have more`);

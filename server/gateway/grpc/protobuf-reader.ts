@@ -141,4 +141,4 @@ export function assertWellFormed(message: Buffer): void {
   while (reader.tag() !== 0) reader.skip();
 }
 
-const malformed = (why: string): TensorError => new TensorError(`the message is no well-formed protocol buffer: ${why}`);
+const malformed = (why: string): TensorError => new TensorError(`the message is not a well-formed protocol buffer: ${why}`);

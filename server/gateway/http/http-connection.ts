@@ -217,7 +217,7 @@ export class Connection {
     if (code === 'HPE_HEADER_OVERFLOW') this.refuse(431, `the headers have more than ${MAX_HEADER_BYTES} bytes`);
     else if (code === 'HPE_PAUSED_H2_UPGRADE')
       this.refuse(400, 'this is HTTP/2, and this port speaks HTTP/1.1; gRPC has a port of its own, 8001 unless it was changed');
-    else this.refuse(400, `this is no HTTP/1.1 request: ${reason || message}`);
+    else this.refuse(400, `this is not an HTTP/1.1 request: ${reason || message}`);
   }
 
   /** For bytes that are no request, or do not become one: nothing is read from here on. */

@@ -125,7 +125,7 @@ export class Exchange {
     if (this.gone) return;
     if (error instanceof HttpError) return this.refuse(error, error.fields);
     if (!(error instanceof GatewayError)) {
-      this.options.log.error({ err: error, requestId: this.requestId }, 'a request failed for a reason that is ours');
+      this.options.log.error({ err: error, requestId: this.requestId }, 'a request failed inside the gateway');
       const message = `an internal error; the gateway's log has it under request ${this.requestId}`;
       return this.sendFailure({ status: 500, kind: 'INTERNAL', message });
     }

@@ -218,7 +218,7 @@ export class HttpFront {
     exchange.failureText = route.failureText;
     if (method === route.method || (method === 'HEAD' && route.method === 'GET')) return route;
     const allowed = ['Allow', route.method === 'GET' ? 'GET, HEAD' : 'POST'];
-    throw new HttpError(405, `${method} is not possible here; use ${route.method}`, allowed);
+    throw new HttpError(405, `${method} is not allowed here; use ${route.method}`, allowed);
   }
 }
 

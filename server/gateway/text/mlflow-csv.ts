@@ -14,7 +14,7 @@ export function frameFromCsv(body: Buffer): Frame {
   try {
     lines = parse(body, OPTIONS);
   } catch (error) {
-    throw error instanceof CsvError ? new TensorError(`the body is no CSV: ${error.message}`) : error;
+    throw error instanceof CsvError ? new TensorError(`the body is not CSV: ${error.message}`) : error;
   }
   const [columns, ...rows] = lines;
   if (!columns) throw new TensorError('the body is empty; its first line must name the columns');

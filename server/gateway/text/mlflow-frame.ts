@@ -56,7 +56,7 @@ export function tensorsOfFrame(frame: Frame, { inputs }: Signature, convert: (ce
   const only = onlyInput(inputs);
   if (only?.shape?.length === 2) return [matrix(only, frame, convert)];
   const wanted = inputs.map(({ name }) => `"${name}"`).join(', ');
-  throw new TensorError(`the columns ${shown(columns)} are no inputs of the model; it takes ${wanted}`);
+  throw new TensorError(`the columns ${shown(columns)} are not inputs of the model; it takes ${wanted}`);
 }
 
 function byName(columns: readonly string[], frame: Frame, inputs: readonly TensorSpec[], convert: (cell: unknown, datatype: Datatype) => unknown): Tensor[] {

@@ -26,7 +26,7 @@ function predictRequest(value: unknown, signature: Signature): Reading<RowForm> 
   // Typed clients send null for what is absent.
   if (signatureName != null && signatureName !== '' && signatureName !== SIGNATURE_NAME)
     throw new TensorError(`signature_name ${JSON.stringify(signatureName).slice(0, 100)} is unknown; the model has "${SIGNATURE_NAME}" only`);
-  if (instances != null && inputs != null) throw new TensorError('the request has both "instances" and "inputs"; one of them must go');
+  if (instances != null && inputs != null) throw new TensorError('the request has both "instances" and "inputs"; remove one of them');
   if (instances != null) return { request: { inputs: tensorsByRow(signature, instances) }, form: { byRow: true } };
   if (inputs == null) throw new TensorError('the request has neither "instances" (by row) nor "inputs" (by column)');
   if (areNamedRows(inputs)) return { request: { inputs: tensorsByRow(signature, inputs, 'inputs') }, form: { byRow: true } };

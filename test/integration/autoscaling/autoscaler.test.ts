@@ -113,7 +113,7 @@ test('acts on no missing data: none yet, a gap, stale windows, a dead gateway', 
   expect(await replicas(deployment)).toBe(8);
   // Nobody measures at all.
   world.now = new Date(world.now.getTime() + 60_000);
-  expect((await evaluate(deployment))!.reason).toBe('nothing is changed while data is missing: no gateway is alive, so nobody measures the load');
+  expect((await evaluate(deployment))!.reason).toBe('the number of replicas stays while data is missing: no gateway is alive, so the load is not measured');
   expect(await replicas(deployment)).toBe(8);
   await world.pass(0);
 });

@@ -142,10 +142,10 @@ const refusals: [string, () => Promise<Answer>, number, string, string][] = [
     () => call('PUT', D, 'refused', { 'content-encoding': 'gzip' }),
     415,
     'BAD_REQUEST',
-    'content-encoding gzip is not known here; send the bytes as they are, since the digest is theirs',
+    'content-encoding gzip is not supported here; send the bytes uncompressed, because the digest is computed from them',
   ],
-  ['another method', () => call('POST', D, 'refused'), 405, 'BAD_REQUEST', 'POST is not known here; artifacts take GET, HEAD, PUT'],
-  ['deleting', () => call('DELETE', D), 405, 'BAD_REQUEST', 'DELETE is not known here; artifacts take GET, HEAD, PUT'],
+  ['another method', () => call('POST', D, 'refused'), 405, 'BAD_REQUEST', 'POST is not supported here; artifacts take GET, HEAD, PUT'],
+  ['deleting', () => call('DELETE', D), 405, 'BAD_REQUEST', 'DELETE is not supported here; artifacts take GET, HEAD, PUT'],
   [
     'reading what is not there',
     () => call('GET', D).then(async (answer) => ({ ...answer, body: { error: { code: 'NOT_FOUND', message: `there is no artifact ${D}` } } })),

@@ -113,7 +113,7 @@ describe('projects and models', () => {
     ]);
   });
 
-  const NAME = 'cannot be a name; it must be 1 to 63 of';
+  const NAME = 'is not a valid name; it must have 1 to 63 characters of';
   test.each<[string, object, string, string, string]>([
     ['createProject', { name: 'A.b' }, 'INVALID', 'name', `"A.b" ${NAME} a-z, 0-9 and "-", and begin and end with a letter or digit`],
     ['createProject', { name: 'default' }, 'ALREADY_EXISTS', 'name', 'project "default" exists already'],
@@ -125,7 +125,7 @@ describe('projects and models', () => {
       { name: 'default', description: 'x', expectedGeneration: 9 },
       'CONFLICT',
       'expectedGeneration',
-      'expectedGeneration is 9, but the generation is 1; read it again and decide anew',
+      'expectedGeneration is 9, but the generation is 1; read it again before you change it',
     ],
     ['createModel', { project: 'absent', name: 'm' }, 'NOT_FOUND', 'project', 'project "absent" does not exist'],
     ['createModel', { name: 'a.b.' }, 'INVALID', 'name', `"a.b." ${NAME} A-Z, a-z, 0-9, ".", "_" and "-", and begin and end with a letter or digit`],
@@ -322,14 +322,14 @@ describe('versions', () => {
       { files: onnx, format: 'pickle' },
       'INVALID',
       'format',
-      /^no runtime plugin claims the format "pickle"; known formats: onnx \(.*tfjs-layers/,
+      /^no runtime plugin loads the format "pickle"; known formats: onnx \(.*tfjs-layers/,
     ],
     [
       'names of no format',
       { files: [{ path: 'model.pkl', digest: D }] },
       'INVALID',
       'files',
-      /^no known format has such files; rename them or give the format\. Known formats: onnx \(/,
+      /^these files belong to no known format; rename them or give the format\. Known formats: onnx \(/,
     ],
     ['an absent model', { files: onnx, model: 'absent' }, 'NOT_FOUND', 'model', 'project "default" has no model "absent"'],
     ['an absent project', { files: onnx, project: 'absent' }, 'NOT_FOUND', 'project', 'project "absent" does not exist'],

@@ -127,7 +127,7 @@ test("a signature that cannot be kept is the model's fault", async () => {
   }));
   expect(await settled(registry, (await create(registry)).id)).toMatchObject({
     state: 'REJECTED',
-    reason: "the model's signature cannot be kept: a text in signature holds a NUL character",
+    reason: "the model's signature cannot be stored: a string in signature holds a NUL character",
   });
 });
 
@@ -151,7 +151,7 @@ test("bytes that were damaged in the store are the version's end, without asking
   });
   expect(await settled(registry, id)).toMatchObject({
     state: 'REJECTED',
-    reason: expect.stringContaining(`the artifact store holds damaged bytes: what lies under ${digest} has the digest `),
+    reason: expect.stringContaining(`the artifact store holds a damaged file: the file under ${digest} has the digest `),
   });
   expect(asked).toBe(0);
 });
@@ -245,7 +245,7 @@ test('where validation cannot run, the version says so and is tried again; other
     const version = await registry.versions.get(stuck.id);
     return version.reason === null ? undefined : version;
   });
-  expect(delayed).toMatchObject({ state: 'VALIDATING', reason: 'validation could not run and is tried again: spawn EAGAIN' });
+  expect(delayed).toMatchObject({ state: 'VALIDATING', reason: 'validation could not run and will be tried again: spawn EAGAIN' });
   registry.validator.start();
   const other = await create(registry, { 'model.json': '{}' });
   expect(await settled(registry, other.id)).toMatchObject({ state: 'READY' });

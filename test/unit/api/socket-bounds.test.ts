@@ -29,7 +29,7 @@ test('a socket with unread answers gets no further one: it is told to come again
   const { bounds, socket } = stand(limits.unreadBytes + 1);
   await bounds.send('one more');
   expect(socket.send).not.toHaveBeenCalled();
-  expect(socket.close.mock.calls).toEqual([[1013, 'more than 2 MiB of answers were not read; read them as they come']]);
+  expect(socket.close.mock.calls).toEqual([[1013, 'more than 2 MiB of answers were not read; read answers as they arrive']]);
   expect(socket.pause).toHaveBeenCalledOnce();
 });
 
@@ -62,5 +62,5 @@ test('before the acknowledgement the bytes of all messages together are counted,
   const stranger = stand(0);
   stranger.connection.emit('data', Buffer.alloc(60));
   stranger.connection.emit('data', Buffer.alloc(60));
-  expect(stranger.socket.close.mock.calls).toEqual([[1009, 'more than 100 bytes came before connection_init was acknowledged']]);
+  expect(stranger.socket.close.mock.calls).toEqual([[1009, 'more than 100 bytes arrived before connection_init was acknowledged']]);
 });

@@ -59,7 +59,7 @@ describe('within a tolerance of 0.1 nothing happens', () => {
 });
 
 describe('missing data decides nothing', () => {
-  const missing = 'no gateway is alive, so nobody measures the load';
+  const missing = 'no gateway is alive, so the load is not measured';
   test.each([
     ['a load that is far too high', steady(400, [1], { missing })],
     ['a load that is far too low', steady(0, [1], { missing })],
@@ -70,7 +70,7 @@ describe('missing data decides nothing', () => {
   });
 
   test('says what is missing', () => {
-    expect(decide(rules, 5, steady(400, [1], { missing })).reason).toBe(`nothing is changed while data is missing: ${missing}`);
+    expect(decide(rules, 5, steady(400, [1], { missing })).reason).toBe(`the number of replicas stays while data is missing: ${missing}`);
   });
 
   test.each([[[]], [[400]], [[0]]])('windows %o are too few', (samples) => {

@@ -57,7 +57,7 @@ describe('samples', () => {
 
 describe('what is missing is said', () => {
   test.each([
-    ['no gateway', windows(all(2)), alive(), 'no gateway is alive, so nobody measures the load'],
+    ['no gateway', windows(all(2)), alive(), 'no gateway is alive, so the load is not measured'],
     ['no window at all', [], alive(G1), 'gateway aaaaaaaa, which started 3603 s ago, has reported nothing yet on version 1 of m'],
     [
       'old windows only',

@@ -213,12 +213,12 @@ test.each<[what: string, world: World, decision: Decision]>([
   [
     'the next generation is ready',
     { wants: [1, 1], replicas: { a: 'READY', b: { is: 'READY', generation: 2 } }, routed: ['a'] },
-    { does: ['route generation 2 to b', 'drain a: generation 2 does not want it'], phase: 'LOADING' },
+    { does: ['route generation 2 to b', 'drain a: generation 2 does not need it'], phase: 'LOADING' },
   ],
   [
     'the next generation is routed, and the old one out of use',
     { wants: [1, 1], replicas: { a: 'DRAINING', b: { is: 'READY', generation: 2 } }, routed: ['b'], routedGeneration: 2 },
-    { does: ['stop a: generation 2 does not want it', 'the rollout has SUCCEEDED'], phase: 'READY' },
+    { does: ['stop a: generation 2 does not need it', 'the rollout has SUCCEEDED'], phase: 'READY' },
   ],
   [
     'the next generation failed: the old one goes on',

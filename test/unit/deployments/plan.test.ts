@@ -268,6 +268,6 @@ test('a shadow that cannot start fails no rollout: it is tried again, and the co
   expect(conditions).toMatchObject([
     { type: 'Available', status: 'TRUE' },
     { type: 'Progressing', status: 'FALSE' },
-    { type: 'Degraded', status: 'TRUE', reason: 'ShadowMissing', message: expect.stringMatching(/callers are served all the same; .*bad weights/) },
+    { type: 'Degraded', status: 'TRUE', reason: 'ShadowMissing', message: expect.stringMatching(/callers are still served; .*bad weights/) },
   ]);
 });

@@ -79,9 +79,9 @@ test.each<[SpecChange, string[], string]>([
   [
     { targets: [target('a'), target('b', 5, 10)] },
     ['targets', '1', 'weight'],
-    'weight is 5 and shadowPercent is 10; a shadow answers nobody, so give it weight 0, or leave shadowPercent out',
+    'weight is 5 and shadowPercent is 10; a shadow does not answer callers, so give it weight 0, or leave shadowPercent out',
   ],
-  [{ targets: [target('a', 0, 10)] }, ['targets'], 'every target has weight 0, so that no request could be served; give one of them a weight'],
+  [{ targets: [target('a', 0, 10)] }, ['targets'], 'every target has weight 0, so no request could be served; give at least one a weight'],
 ])('%j is refused', (change, field, message) => {
   const error = refusal(change);
   expect({ code: error.code, field: error.field, message: error.message }).toEqual({ code: 'INVALID', field, message });
@@ -98,8 +98,8 @@ test('two versions of one number are refused, wherever the caller named them', (
     }
   };
   const message =
-    "targets 0 and 2 are version 4 of two models, and a deployment's versions are told apart by their numbers; " +
-    'deploy the other model under its own name, or take a version of it with another number';
+    'targets 0 and 2 are version 4 of two models, but the versions of a deployment must have different numbers; ' +
+    'deploy the other model under its own name, or use a version of it with another number';
   expect(refused()).toEqual({ code: 'INVALID', at: ['targets', '2'], message });
   expect(refused(['toRevision'])).toEqual({ code: 'INVALID', at: ['toRevision'], message });
 });

@@ -39,7 +39,7 @@ describe('the fence of epochs', () => {
     fence.pass(3);
     fence.pass(3);
     expect(() => fence.pass(2)).toThrow(StaleEpochError);
-    expect(() => new EpochFence(home).pass(2)).toThrow('this command is of epoch 2, but epoch 3 leads by now');
+    expect(() => new EpochFence(home).pass(2)).toThrow('this command has epoch 2, but epoch 3 leads now');
     new EpochFence(home).pass(12);
     expect(() => fence.pass(9)).toThrow(StaleEpochError);
     expect(fence.highest()).toBe(12);

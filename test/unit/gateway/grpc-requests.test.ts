@@ -20,7 +20,7 @@ test.each(small)('%s', (path, method) => {
   ]) {
     const read = (): unknown => readRequest(method, Buffer.from(bytes));
     expect(read).toThrow(TensorError);
-    expect(read).toThrow(`the message is no request of ${path}: the message is no well-formed protocol buffer: it ends within a`);
+    expect(read).toThrow(`the message is not a valid request of ${path}: the message is not a well-formed protocol buffer: it ends within a`);
   }
   expect(readRequest(method, Buffer.alloc(0))).toBeTypeOf('object');
 });

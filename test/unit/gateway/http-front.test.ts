@@ -195,7 +195,7 @@ describe.each(READERS)('over %s', (name, create) => {
       await soon(() => expect(started).toEqual(['/wait/1']));
       release.get('/wait/1')!();
       await caller.ends();
-      expect(caller.answers).toEqual(['200 /wait/1', '200 3:two', expect.stringMatching(/^400 \{"error":"this is no HTTP\/1\.1 request: /)]);
+      expect(caller.answers).toEqual(['200 /wait/1', '200 3:two', expect.stringMatching(/^400 \{"error":"this is not an HTTP\/1\.1 request: /)]);
     });
 
     test('a caller that takes no answers is not served on', async () => {
@@ -257,18 +257,18 @@ describe.each(READERS)('over %s', (name, create) => {
         501,
         /only chunked is understood/,
       ],
-      ['two lengths', 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', 400, /no HTTP\/1\.1 request/],
+      ['two lengths', 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', 400, /not an HTTP\/1\.1 request/],
       [
         'a length and chunks',
         'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
         400,
-        /no HTTP\/1\.1 request/,
+        /not an HTTP\/1\.1 request/,
       ],
-      ['a bad length', 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\na', 400, /no HTTP\/1\.1 request/],
-      ['a space before a colon', 'GET /get HTTP/1.1\r\nHost : a\r\n\r\n', 400, /no HTTP\/1\.1 request/],
-      ['a bare line feed', 'GET /get HTTP/1.1\nHost: a\n\n', 400, /no HTTP\/1\.1 request/],
-      ['a chunk that is none', 'POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n', 400, /no HTTP\/1\.1 request/],
-      ['a transfer coding that is not known', 'POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\nabc', 400, /no HTTP\/1\.1 request/],
+      ['a bad length', 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\na', 400, /not an HTTP\/1\.1 request/],
+      ['a space before a colon', 'GET /get HTTP/1.1\r\nHost : a\r\n\r\n', 400, /not an HTTP\/1\.1 request/],
+      ['a bare line feed', 'GET /get HTTP/1.1\nHost: a\n\n', 400, /not an HTTP\/1\.1 request/],
+      ['a chunk that is none', 'POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n', 400, /not an HTTP\/1\.1 request/],
+      ['a transfer coding that is not known', 'POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\nabc', 400, /not an HTTP\/1\.1 request/],
       ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, /this port speaks HTTP\/1\.1; gRPC has a port of its own/],
       ['long headers', `GET /get HTTP/1.1\r\nHost: a\r\n${'name: value\r\n'.repeat(5_000)}\r\n`, 431, /more than 16384 bytes/],
       ['a tunnel', 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n', 404, /there is nothing at a:1/],
@@ -390,7 +390,7 @@ describe.each(READERS)('over %s', (name, create) => {
         caller.say(garbage);
       }
       await caller.ends();
-      expect(caller.answers).toEqual(['200 got', expect.stringMatching(/^400 .*no HTTP\/1\.1 request/)]);
+      expect(caller.answers).toEqual(['200 got', expect.stringMatching(/^400 .*not an HTTP\/1\.1 request/)]);
     });
 
     test('headers: many, repeated, odd, and trailers', async () => {
@@ -455,7 +455,7 @@ describe.each(READERS)('over %s', (name, create) => {
     test('a token is asked for before the body is read, and the connection goes on', async () => {
       const { port, calls } = await world([]);
       const caller = (await Caller.to(port)).say(posting('/echo', 'secret') + getting('/get'));
-      await soon(() => expect(caller.answers).toEqual([expect.stringMatching(/^401 .*wants a token/), '200 got']));
+      await soon(() => expect(caller.answers).toEqual([expect.stringMatching(/^401 .*requires a token/), '200 got']));
       expect(caller.heard).toMatch(/WWW-Authenticate: Bearer\r\n/);
       expect(calls).toHaveLength(1);
     });

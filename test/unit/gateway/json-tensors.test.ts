@@ -100,9 +100,9 @@ describe('values survive', () => {
 
 describe('what is wrong is refused, by name and place', () => {
   const cases: [what: string, datatype: string, shape: unknown, data: unknown, message: RegExp][] = [
-    ['unknown datatype', 'FLOAT', [1], [1], /inputs\[0\] "x": "FLOAT" is no datatype/],
-    ['too few elements', 'FP32', [2, 2], [1, 2, 3], /shape \[2, 2\] wants 4 elements, the data has 3/],
-    ['too many elements', 'FP32', [1], [1, 2], /wants 1 elements, the data has 2/],
+    ['unknown datatype', 'FLOAT', [1], [1], /inputs\[0\] "x": "FLOAT" is not a datatype/],
+    ['too few elements', 'FP32', [2, 2], [1, 2, 3], /shape \[2, 2\] needs 4 elements, the data has 3/],
+    ['too many elements', 'FP32', [1], [1, 2], /needs 1 elements, the data has 2/],
     ['ragged nesting', 'FP32', [2, 2], [[1, 2], [3]], /ragged: an array of 1 stands at nesting level 1/],
     ['half nested', 'FP32', [2, 2], [[1, 2], 3], /ragged: 3 stands at nesting level 1/],
     ['nested too deeply', 'FP32', [2], [[1], [2]], /element 0 of the data is an array/],
@@ -129,7 +129,7 @@ describe('what is wrong is refused, by name and place', () => {
     ['UINT64 below zero', 'UINT64', [1], [-1], /UINT64 takes integers from 0/],
     ['2 in BOOL', 'BOOL', [1], [2], /BOOL takes true, false, 0 and 1/],
     ['number in BYTES', 'BYTES', [1], [1], /BYTES takes strings/],
-    ['half a surrogate pair', 'BYTES', [1], ['\ud800'], /half a surrogate pair/],
+    ['half a surrogate pair', 'BYTES', [1], ['\ud800'], /an unpaired surrogate/],
   ];
   test.each(cases)('%s', (_what, datatype, shape, data, message) => {
     expect(() => one(datatype, shape, data)).toThrow(TensorError);
@@ -165,12 +165,12 @@ describe('what is wrong is refused, by name and place', () => {
   test('a body that is not UTF-8, and output bytes that are not', () => {
     expect(() => readJson(Buffer.from([0x22, 0xff, 0x22]), (v) => v)).toThrow(/not UTF-8/);
     const tensor: Tensor = { name: 'y', datatype: 'BYTES', shape: [1], data: [Buffer.from([0xff])] };
-    expect(() => tensorDataText(tensor)).toThrow(/output "y": element 0 holds bytes that are not UTF-8/);
+    expect(() => tensorDataText(tensor)).toThrow(/output "y": element 0 has bytes that are not UTF-8/);
   });
 
   test('a small body cannot ask for a large array', () => {
     const data = [new Array(1000).fill(0), ...new Array(999).fill([])];
     expect(() => one('FP64' satisfies Datatype, [1000, 1000], data)).toThrow(/ragged/);
-    expect(() => one('FP64', [1e9], [1])).toThrow(/wants 1000000000 elements/);
+    expect(() => one('FP64', [1e9], [1])).toThrow(/needs 1000000000 elements/);
   });
 });

@@ -27,7 +27,7 @@ test('a text that is not UTF-8 is refused with what would be right, and not with
   const outputs = [{ name: 'y', datatype: 'BYTES' as const, shape: [1], data: [Buffer.of(0xff)] }];
   for (const { write } of [tensorFlowServingText, mlflowText])
     expect(() => write(outputs, { byRow: true }, { model: 'm', version: 1 })).toThrow(
-      'output "y": element 0 holds bytes that are not UTF-8, which JSON cannot carry; ask over the Open Inference Protocol (/v2, or gRPC), which has binary data',
+      'output "y": element 0 has bytes that are not UTF-8, which JSON cannot represent; ask over the Open Inference Protocol (/v2, or gRPC), which has binary data',
     );
 });
 

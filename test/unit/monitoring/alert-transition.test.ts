@@ -52,7 +52,7 @@ test.each<[AlertCondition, RunView[], boolean, string]>([
     above,
     runs(0.1),
     false,
-    'the error rate was 10 % over 5 min with 200 requests, above the threshold of 5 %; so it was in 1 of the 3 runs in a row that fire the alert',
+    'the error rate was 10 % over 5 min with 200 requests, above the threshold of 5 %; the value was like this in 1 of the 3 runs in a row that fire the alert',
   ],
   [above, runs(0.1), true, 'the error rate was 10 % over 5 min with 200 requests, above the threshold of 5 %; the alert is still firing'],
   [above, runs(null, 0.1), true, 'the newest run has no data, which neither fires nor resolves an alert'],

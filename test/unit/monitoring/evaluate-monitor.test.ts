@@ -21,7 +21,12 @@ function histogram(...durationsMs: number[]): number[] {
 
 describe('a run without data decides nothing', () => {
   test.each([
-    ['no window at all', errorRate, windows(0, { coveredMs: 0 }), 'no gateway reported anything in the last 60 s: whether there were requests is unknown'],
+    [
+      'no window at all',
+      errorRate,
+      windows(0, { coveredMs: 0 }),
+      'no gateway reported anything in the last 60 s, so it is not known whether there were requests',
+    ],
     ['windows, but no request', errorRate, windows(0), '0 requests in the last 60 s, and the monitor needs at least 10'],
     [
       'too few requests, all of them failed',

@@ -33,11 +33,15 @@ test.each([
 
 describe('a monitor is refused', () => {
   test.each<[Partial<MonitorSpec>, string, string]>([
-    [{ name: 'Too Many' }, 'name', '"Too Many" cannot be a name; it must be 1 to 63 of a-z, 0-9 and "-", and begin and end with a letter or digit'],
+    [
+      { name: 'Too Many' },
+      'name',
+      '"Too Many" is not a valid name; it must have 1 to 63 characters of a-z, 0-9 and "-", and begin and end with a letter or digit',
+    ],
     [{ windowMs: 4_999 }, 'windowMs', 'windowMs is 4999; it must be a whole number from 5000 to 86400000'],
     [{ windowMs: 86_400_001 }, 'windowMs', 'windowMs is 86400001; it must be a whole number from 5000 to 86400000'],
     [{ minimumRequests: 0 }, 'minimumRequests', 'minimumRequests is 0; it must be a whole number from 1 to 1000000000'],
-    [{ quantile: 0.5 }, 'quantile', 'quantile was given, but ERROR_RATE has none; leave it out, or take LATENCY'],
+    [{ quantile: 0.5 }, 'quantile', 'quantile was given, but ERROR_RATE has none; leave it out, or use LATENCY'],
     [{ metric: 'LATENCY', quantile: 95 }, 'quantile', 'quantile is 95; it must lie between 0 and 1, such as 0.95'],
     [{ metric: 'LATENCY', quantile: 1 }, 'quantile', 'quantile is 1; it must lie between 0 and 1, such as 0.95'],
     [{ cron: 'x'.repeat(201) }, 'cron', `cron has 201 characters; at most 200 are allowed. ${RIGHT}`],

@@ -26,7 +26,7 @@ describe('names', () => {
     expect(refusal(() => checkName(name))).toEqual([
       'INVALID',
       'name',
-      `"${name}" cannot be a name; it must be 1 to 63 of a-z, 0-9 and "-", and begin and end with a letter or digit`,
+      `"${name}" is not a valid name; it must have 1 to 63 characters of a-z, 0-9 and "-", and begin and end with a letter or digit`,
     ]);
   });
   const OF_PEERS = ['ResNet50', 'half_plus_two', 'bert-v1.0', 'a', 'Z', '7', 'a..b', 'x.y.z', 'X'.repeat(63)];
@@ -37,7 +37,7 @@ describe('names', () => {
       expect(refusal(() => checkModelName(name))).toEqual([
         'INVALID',
         'name',
-        `"${name}" cannot be a name; it must be 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-", and begin and end with a letter or digit`,
+        `"${name}" is not a valid name; it must have 1 to 63 characters of A-Z, a-z, 0-9, ".", "_" and "-", and begin and end with a letter or digit`,
       ]);
       expect(isModelName(name)).toBe(false);
     },
@@ -61,7 +61,7 @@ describe('names', () => {
     expect(refusal(() => checkGeneration({ generation: 3 }, 2))).toEqual([
       'CONFLICT',
       'expectedGeneration',
-      'expectedGeneration is 2, but the generation is 3; read it again and decide anew',
+      'expectedGeneration is 2, but the generation is 3; read it again before you change it',
     ]);
   });
 });
@@ -124,11 +124,11 @@ describe('files of a version', () => {
 
   test.each([
     [files('x', 'x'), 'files.1.path', 'the path "x" is given twice'],
-    [files('Model.bin', 'model.bin'), 'files.1.path', 'the paths "Model.bin" and "model.bin" are one file where case does not count'],
-    [files('e\u0301', '\u00e9'), 'files.1.path', 'the paths "e\u0301" and "\u00e9" are one file where case does not count'],
-    [files('a', 'a/b'), 'files.1.path', '"a" is a file, and the folder of "a/b" too'],
-    [files('a/b/c', 'a/b'), 'files.0.path', '"a/b" is a file, and the folder of "a/b/c" too'],
-    [files('x/A/y', 'X/a'), 'files.0.path', '"X/a" is a file, and the folder of "x/A/y" too'],
+    [files('Model.bin', 'model.bin'), 'files.1.path', 'the paths "Model.bin" and "model.bin" are the same file on systems that ignore case'],
+    [files('e\u0301', '\u00e9'), 'files.1.path', 'the paths "e\u0301" and "\u00e9" are the same file on systems that ignore case'],
+    [files('a', 'a/b'), 'files.1.path', '"a" is both a file and the folder of "a/b"'],
+    [files('a/b/c', 'a/b'), 'files.0.path', '"a/b" is both a file and the folder of "a/b/c"'],
+    [files('x/A/y', 'X/a'), 'files.0.path', '"X/a" is both a file and the folder of "x/A/y"'],
     [[{ path: 'x', digest: 'abc' }], 'files.0.digest', '"abc" is not a SHA-256 digest; it must be 64 lower-case hexadecimal digits'],
     [[], 'files', 'a version needs at least one file'],
   ])('%j', (list, field, message) => expect(refusal(() => checkFiles(list))).toEqual(['INVALID', field, message]));
@@ -194,7 +194,7 @@ describe('texts', () => {
   });
   test('JSON: texts and names inside, depth, size', () => {
     expect(refusal(() => checkJson({ a: [1, null, { b: '\\u0000' }] }, ['x']))).toBeUndefined();
-    expect(refusal(() => checkJson({ a: [{ 'b\u0000': 1 }] }, ['x']))).toEqual(['INVALID', 'x', 'a text in x holds a NUL character']);
+    expect(refusal(() => checkJson({ a: [{ 'b\u0000': 1 }] }, ['x']))).toEqual(['INVALID', 'x', 'a string in x holds a NUL character']);
     let deep: unknown = 1;
     for (let i = 0; i < 10_000; i++) deep = [deep];
     expect(refusal(() => checkJson(deep, ['x']))).toEqual(['LIMIT_EXCEEDED', 'x', 'x is nested deeper than 32 levels']);
@@ -207,7 +207,7 @@ describe('lineage and sample', () => {
     [{ metrics: { accuracy: 'high' as never } }, 'lineage.metrics.accuracy', 'the metric "accuracy" must be a number'],
     [{ metrics: { accuracy: NaN } }, 'lineage.metrics.accuracy', 'the metric "accuracy" must be a number'],
     [{ dataset: { name: 'd', rows: 1.5 } }, 'lineage.dataset.rows', 'a data set has 1.5 rows; it must be a whole number, 0 or more'],
-    [{ libraries: { numpy: 2 as never } }, 'lineage.libraries.numpy', 'the version of the library "numpy" must be a text'],
+    [{ libraries: { numpy: 2 as never } }, 'lineage.libraries.numpy', 'the version of the library "numpy" must be a string'],
     [{ hyperparameters: [1] as never }, 'lineage.hyperparameters', 'hyperparameters must be a JSON object of names and values'],
     [{ dataset: { name: 'a\u0000' } }, 'lineage.dataset.name', 'lineage.dataset.name holds a NUL character'],
   ])('%j', (lineage, field, message) => expect(refusal(() => checkLineage(lineage))).toEqual(['INVALID', field, message]));

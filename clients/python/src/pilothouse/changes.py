@@ -75,7 +75,7 @@ class AsyncChange:
     async def wait(self, *, timeout: Optional[float] = None, progress: Optional[bool] = None) -> Deployment:
         """Waits until the deployment is READY, or DELETED after `delete`.
 
-        Raises FailedPreconditionError where the rollout fails, ConflictError where a later change took its place, and
+        Raises FailedPreconditionError where the rollout fails, ConflictError where a later change replaced it, and
         DeadlineExceededError after `timeout` seconds.
         """
         with ProgressLine(progress) as line:

@@ -90,7 +90,7 @@ export type CreateModelInput = {
   readonly description?: string;
   /** A repeated call with the same key returns the same answer and creates nothing. */
   readonly idempotencyKey?: string | null | undefined;
-  /** 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-"; it begins and ends with a letter or digit. Case counts: `ResNet50` and `resnet50` are two names. */
+  /** 1 to 63 characters of A-Z, a-z, 0-9, ".", "_" and "-". It begins and ends with a letter or digit. Case matters: `ResNet50` and `resnet50` are two names. */
   readonly name: string;
   /** The project's name. */
   readonly project?: string;
@@ -122,7 +122,7 @@ export type CreateProjectInput = {
   readonly description?: string;
   /** A repeated call with the same key returns the same answer and creates nothing. */
   readonly idempotencyKey?: string | null | undefined;
-  /** 1 to 63 of a-z, 0-9 and "-"; it begins and ends with a letter or digit. No dot: `vision.digits` is the deployment `digits` of the project `vision`. */
+  /** 1 to 63 characters of a-z, 0-9 and "-". It begins and ends with a letter or digit. No dot: `vision.digits` is the deployment `digits` of the project `vision`. */
   readonly name: string;
 };
 
@@ -222,7 +222,7 @@ export type DeployInput = {
   readonly maxQueue?: number | null | undefined;
   /** Memory that a replica may use in addition to its idle runtime, as a 64-bit integer. Default: no limit. */
   readonly memoryLimitBytes?: string | null | undefined;
-  /** The deployment's name: 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-"; it begins and ends with a letter or digit. Case counts: `ResNet50` and `resnet50` are two names. In the project `default` it must not begin with the name of a project and a dot: `vision.digits` is the deployment `digits` of the project `vision`. */
+  /** The deployment's name: 1 to 63 characters of A-Z, a-z, 0-9, ".", "_" and "-". It begins and ends with a letter or digit. Case matters: `ResNet50` and `resnet50` are two names. In the project `default` it must not begin with the name of a project and a dot: `vision.digits` is the deployment `digits` of the project `vision`. */
   readonly name: string;
   /** The project's name. */
   readonly project?: string;
@@ -455,7 +455,7 @@ export type SetAliasInput = {
   readonly idempotencyKey?: string | null | undefined;
   /** The model's name. */
   readonly model: string;
-  /** The alias: 1 to 63 of a-z, 0-9 and "-"; it begins and ends with a letter or digit. */
+  /** The alias: 1 to 63 characters of a-z, 0-9 and "-". It begins and ends with a letter or digit. */
   readonly name: string;
   /** The project's name. */
   readonly project?: string;

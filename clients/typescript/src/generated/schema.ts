@@ -425,7 +425,7 @@ export type CreateModelInput = {
   readonly description?: Scalars['String']['input'];
   /** A repeated call with the same key returns the same answer and creates nothing. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
-  /** 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-"; it begins and ends with a letter or digit. Case counts: `ResNet50` and `resnet50` are two names. */
+  /** 1 to 63 characters of A-Z, a-z, 0-9, ".", "_" and "-". It begins and ends with a letter or digit. Case matters: `ResNet50` and `resnet50` are two names. */
   readonly name: Scalars['String']['input'];
   /** The project's name. */
   readonly project?: Scalars['String']['input'];
@@ -457,7 +457,7 @@ export type CreateProjectInput = {
   readonly description?: Scalars['String']['input'];
   /** A repeated call with the same key returns the same answer and creates nothing. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
-  /** 1 to 63 of a-z, 0-9 and "-"; it begins and ends with a letter or digit. No dot: `vision.digits` is the deployment `digits` of the project `vision`. */
+  /** 1 to 63 characters of a-z, 0-9 and "-". It begins and ends with a letter or digit. No dot: `vision.digits` is the deployment `digits` of the project `vision`. */
   readonly name: Scalars['String']['input'];
 };
 
@@ -579,7 +579,7 @@ export type DeployInput = {
   readonly maxQueue?: InputMaybe<Scalars['Int']['input']>;
   /** Memory that a replica may use in addition to its idle runtime, as a 64-bit integer. Default: no limit. */
   readonly memoryLimitBytes?: InputMaybe<Scalars['String']['input']>;
-  /** The deployment's name: 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-"; it begins and ends with a letter or digit. Case counts: `ResNet50` and `resnet50` are two names. In the project `default` it must not begin with the name of a project and a dot: `vision.digits` is the deployment `digits` of the project `vision`. */
+  /** The deployment's name: 1 to 63 characters of A-Z, a-z, 0-9, ".", "_" and "-". It begins and ends with a letter or digit. Case matters: `ResNet50` and `resnet50` are two names. In the project `default` it must not begin with the name of a project and a dot: `vision.digits` is the deployment `digits` of the project `vision`. */
   readonly name: Scalars['String']['input'];
   /** The project's name. */
   readonly project?: Scalars['String']['input'];
@@ -2094,7 +2094,7 @@ export type SetAliasInput = {
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
   /** The model's name. */
   readonly model: Scalars['String']['input'];
-  /** The alias: 1 to 63 of a-z, 0-9 and "-"; it begins and ends with a letter or digit. */
+  /** The alias: 1 to 63 characters of a-z, 0-9 and "-". It begins and ends with a letter or digit. */
   readonly name: Scalars['String']['input'];
   /** The project's name. */
   readonly project?: Scalars['String']['input'];
