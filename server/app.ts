@@ -106,7 +106,7 @@ class PilothouseApp implements App {
     this.notifier = new Notifier((sql, parameters) => this.dataSource.query(sql, parameters));
     this.work = new UnitOfWork(this.dataSource, this.notifier);
     this.leader = new Leader({ url, home: config.home, log });
-    // Whoever may not lead here must not open a port either.
+    // A server that cannot become the leader here must not open a port.
     await this.leader.join();
     this.deadGateways = deadGateways(config, this.dataSource, this.notifier, log);
     await this.deadGateways.start();

@@ -51,7 +51,7 @@ try {
   for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const) process.on(signal, () => server.startDraining());
   await server.listen();
   log(`replica ${spec.replicaId} of ${spec.versionDigest} listens, loading ${spec.format} with ${spec.runtime}`);
-  // Whoever connected already is answered before a load that may hold this thread for long.
+  // Peers that are connected already get their answers before a load that may hold this thread for long.
   await setImmediate();
   try {
     // Beside the spec, where a file of an older server names none.

@@ -33,7 +33,7 @@ export const FRAME = {
 
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME];
 
-/** What a replica says of itself. Whoever connects compares `replicaId` and `versionDigest` before it sends anything else. */
+/** What a replica says of itself. The peer compares `replicaId` and `versionDigest` before it sends anything else. */
 export interface ReplicaHello {
   readonly replicaId: string;
   readonly versionDigest: string;
@@ -71,7 +71,7 @@ export interface Frame {
 
 const HEAD = 13;
 
-/** The longest frame that may answer an inference: whoever asked takes a longer one for a peer that lost the thread. */
+/** The longest frame that may answer an inference. The peer treats a longer one as a broken stream. */
 export const MAX_ANSWER_BYTES = 512 * 1024 * 1024;
 
 /** The most that a message takes as a frame. */

@@ -86,7 +86,7 @@ export class TokenService {
   }
 
   /**
-   * Makes a token. Its secret is answered once and kept by nobody; a repetition by `idempotencyKey` answers without it.
+   * Makes a token. Its secret is returned once and stored nowhere. A repeated call with the same `idempotencyKey` returns no secret.
    * @throws DomainError INVALID, ALREADY_EXISTS, CONFLICT
    */
   async create(actor: Actor, { name, idempotencyKey }: NewToken): Promise<{ token: ApiTokenEntity; secret: string | null }> {

@@ -26,7 +26,7 @@ export async function authenticate(tokens: Pick<TokenService, 'verify'>, authori
   return caller;
 }
 
-/** A Fastify `onRequest` hook: it runs before the body is read, so that nobody without a token is listened to. */
+/** A Fastify `onRequest` hook: it runs before the body is read, so that nothing is read from a caller without a token. */
 export const authenticateRequest =
   (tokens: Pick<TokenService, 'verify'>) =>
   async (request: FastifyRequest): Promise<void> => {

@@ -69,7 +69,7 @@ export class SocketBounds {
     this.socket.pause();
   }
 
-  /** Says goodbye, and ends the connection of whoever does not answer. */
+  /** Closes the WebSocket, and ends the connection if the client does not answer. */
   close(code: number, reason: string): void {
     if (!this.open) return;
     this.socket.close(code, reason);

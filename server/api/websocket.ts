@@ -236,10 +236,10 @@ export class GraphqlWebSockets {
     }
   }
 
-  /** The set of valid tokens may have changed: whoever lost theirs is cut off. */
+  /** The set of valid tokens may have changed: connections whose token was revoked are closed. */
   private async checkTokens(): Promise<void> {
     for (const [bearer, sockets] of this.byBearer) {
-      // While the database is away nobody is cut off: the next wake-up checks again.
+      // While the database is away no connection is closed: the next wake-up checks again.
       const caller = await this.options.tokens.verify(bearer).catch(() => 'unknown' as const);
       if (caller === undefined) for (const socket of sockets) socket.close(CLOSE.UNAUTHENTICATED, 'UNAUTHENTICATED: the token was revoked');
     }

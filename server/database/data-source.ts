@@ -11,7 +11,7 @@ export type EntityClass = new () => object;
 const MIGRATION_LOCK = 0x50494c4f;
 
 const CONNECT_MS = 10_000;
-/** A server that was stopped in the midst of a change holds its rows for so long; whoever takes over from it waits for them. */
+/** A server that was stopped in the middle of a change holds its row locks this long; the server that takes over waits for them. */
 const IDLE_IN_TRANSACTION_MS = 8_000;
 
 /** A data source that is not connected yet. @param entities what it can read and write */

@@ -52,7 +52,7 @@ function digestOf(home: string): string {
 }
 
 /**
- * Makes the folder for the socket, which the account alone may enter: whoever reaches the socket is the superuser.
+ * Makes the folder for the socket, which only the account may enter: a process that reaches the socket is the superuser.
  * @throws DomainError FAILED_PRECONDITION when no path is short enough, or somebody else has a folder, or a link, there
  */
 export function makeSocketFolder({ sockets }: EmbeddedPostgresPaths, account: Account): string {

@@ -71,7 +71,7 @@ export class EmbeddedPostgres {
     return this.running.adopted;
   }
 
-  /** Ends it, and removes what it needed to run. Whoever else uses it is disconnected. */
+  /** Ends it, and removes what it needed to run. Other users are disconnected. */
   async stop({ force = false } = {}): Promise<void> {
     await this.leave();
     await stopEmbeddedPostgres(this.options.home, { force });
@@ -123,7 +123,7 @@ export class EmbeddedPostgres {
 }
 
 /**
- * Ends the PostgreSQL of a home, whoever started it, and what a killed one left; nothing is left of it but its data.
+ * Ends the PostgreSQL of a home, whichever process started it, and what a killed one left. Only the data remain.
  * @returns the pid of what was ended; undefined when nothing ran
  */
 export async function stopEmbeddedPostgres(home: string, { force = false } = {}): Promise<number | undefined> {

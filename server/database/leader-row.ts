@@ -1,6 +1,6 @@
 /**
  * The statements of leadership: an advisory lock, which is free at once when its holder's connection ends, and the row `leadership`
- * with the epoch and the heartbeat. Only who holds the lock changes the row. See docs/decisions/0031-leadership.md.
+ * with the epoch and the heartbeat. Only the holder of the lock changes the row. See docs/decisions/0031-leadership.md.
  */
 import type { EntityManager } from 'typeorm';
 import type { LimitedClient } from './limited-client.js';
@@ -85,7 +85,7 @@ export async function endHolder(client: LimitedClient, stale: LeaderRow): Promis
   );
 }
 
-/** Every write of a leader holds a lock on the epoch's row until its transaction ends; whoever only reads the table does not. */
+/** Every write of a leader holds a lock on the epoch's row until its transaction ends. A reader of the table holds none. */
 async function endWrites(client: LimitedClient): Promise<void> {
   await client.query(
     `SELECT pg_terminate_backend(pid) FROM pg_locks

@@ -1,5 +1,5 @@
 /**
- * LISTEN and NOTIFY as wake-ups, never as data: a notification says "look again", and whoever missed one looks again
+ * LISTEN and NOTIFY as wake-ups, never as data: a notification says "look again", and a listener that missed one looks again
  * anyway, after every (re)connect and slowly in between. Uses pg alone, so that the gateway can share it.
  */
 import pg from 'pg';

@@ -27,7 +27,7 @@ export class DeploymentEventsResolver {
   /** For `subscribe`, which type-graphql calls without an instance. */
   async rowIdOf(ref: DeploymentRefInput, comesBack: boolean): Promise<string> {
     const named = toRef(ref, 'deployment');
-    // Whoever comes back after it was deleted is told of that, by its name too.
+    // A subscriber that comes back after the deletion gets that event, also by name.
     return (await (comesBack ? this.deployments.getEvenDeleted(named) : this.deployments.get(named))).id;
   }
 

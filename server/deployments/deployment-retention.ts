@@ -4,7 +4,7 @@ import type { Fence } from '../database/leadership.js';
 import { removeSilentGateways } from '../routing/acknowledgements.js';
 
 const DAY_MS = 86_400_000;
-/** Ended replicas are kept this long for whoever asks why. */
+/** Ended replicas are kept this long, so that people can ask why they ended. */
 const REPLICA_DAYS = 30;
 
 /** @throws NotLeaderError when another server leads */

@@ -230,7 +230,7 @@ export class Reconciler {
     const start = async (): Promise<void> => engine.start(spec, fence.epoch);
     const done = start()
       .catch((error: unknown) => {
-        // Whoever no longer leads has nothing to say of it. Nothing was tried where it could not even be looked at what is there.
+        // A server that no longer leads writes nothing about it. After a failed look, nothing was tried.
         if (error instanceof StaleEpochError) return;
         if (error instanceof FailedLookError) {
           log.warn({ err: error, replicaId: spec.replicaId }, 'a replica could not be started; the next resync tries again');

@@ -9,7 +9,7 @@ import { isAlive, parseIdentity, type ProcessIdentity } from './process-identity
 
 export interface DeadGatewaysOptions {
   readonly home: string;
-  /** Removes the rows of these gateways, and tells whoever waits for them. @returns the ids whose rows were there */
+  /** Removes the rows of these gateways, and wakes the reconciler that waits for them. @returns the ids whose rows were there */
   readonly remove: (gatewayIds: readonly string[]) => Promise<readonly string[]>;
   readonly log: (message: string) => void;
   /** How often it looks. Default 250 ms: one file is read for each gateway. */

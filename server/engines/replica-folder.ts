@@ -151,7 +151,7 @@ export class ReplicaFolder {
       writeFileSync(`${path}.new`, JSON.stringify(value));
       renameSync(`${path}.new`, path);
     } catch {
-      // The replica was stopped and forgotten in this moment: nobody needs to know.
+      // The replica was stopped and forgotten at this moment: the exit is of no use any more.
     }
   }
 

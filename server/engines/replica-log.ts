@@ -10,7 +10,7 @@ import { logText, SEQUENCE_BYTES } from './log-text.js';
 /** A log that grew past this is cut down to its last part. */
 export const MAX_LOG_BYTES = 8 * 1024 ** 2;
 const KEPT_BYTES = 1024 ** 2;
-/** Logs of replicas that were stopped, kept for whoever looks for the reason later. */
+/** Logs of replicas that were stopped, kept for people who look for the reason later. */
 const OLD_LOGS = 100;
 
 export class ReplicaLogs {

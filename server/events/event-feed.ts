@@ -54,7 +54,7 @@ export class EventFeed {
     return this.tail.position;
   }
 
-  /** The cursor of the newest event. Whoever takes it before a change and follows after it misses nothing of the change. */
+  /** The cursor of the newest event. A caller that reads it before a change, and follows after it, gets every event of the change. */
   async head(): Promise<string> {
     const { epoch, lastPosition } = await this.store.state();
     return encodeCursor(epoch, lastPosition);

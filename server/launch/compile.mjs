@@ -88,6 +88,6 @@ function removeStale(wanted) {
 
 const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.json', '--pretty', 'false'], { cwd: ROOT, stdio: 'inherit' });
-// Also after a type error: whoever is in the middle of an edit runs what there is, and is told below.
+// Also after a type error: in the middle of an edit the program still runs, and the error is reported below.
 await bundleAll();
 process.exit(status ?? 1);

@@ -39,7 +39,7 @@ async function withWritable(root, work) {
 }
 
 async function install(root, command, lock, say) {
-  // Whatever becomes of this: until npm has written its list again, nobody takes what is there for whole.
+  // Until npm has written its list again, the installation counts as incomplete, also if this process is killed.
   await withWritable(root, async () => rmSync(join(root, 'node_modules', '.package-lock.json'), { force: true }));
   const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' };
   const { code, output } = await runChild(root, command, { env, doing: 'Installing dependencies', done: 'Installed dependencies', lock, say });
@@ -74,7 +74,7 @@ const isWhole = (root) =>
     .filter((path) => /(?<!\.d)\.ts$/.test(path))
     .every((path) => existsSync(outputOf(root, path)));
 
-/** What was built from sources that are gone would still be found by whoever imports it. */
+/** Output of deleted sources could still be imported, so it is removed. */
 function removeStaleOutput(root) {
   const wanted = new Set(listSources(root).map((path) => outputOf(root, path)));
   const walk = (folder) => {

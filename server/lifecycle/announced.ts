@@ -1,4 +1,4 @@
-/** What takes its time says so: nobody should look at a terminal on which nothing happens. */
+/** Work that takes long says so on the terminal. */
 import type { Say } from './terminal.js';
 
 /** Work that takes longer than this is told of. */

@@ -23,7 +23,7 @@ export class LockTimeoutError extends Error {
 
 let claims = 0;
 const held = new Set<Lock>();
-// Whoever ends in the middle of the work, being forced to, leaves no file of it.
+// A process that is forced to end in the middle of the work leaves no file behind.
 process.on('exit', () => {
   for (const lock of held) lock.release();
 });

@@ -1,6 +1,6 @@
 /**
  * A server's stay in its home. Several servers may share one, and the last to leave ends what they shared: gateway, replicas,
- * PostgreSQL. Entering and leaving exclude one another, so that nobody enters a house whose lights are just being put out.
+ * PostgreSQL. Entering and leaving exclude one another, so that no server starts in a home that another one is just stopping.
  */
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -59,7 +59,7 @@ export async function enterHome(home: string, known: Omit<ServerRecord, 'identit
   });
 }
 
-/** @param end is told whether this was the last server of the home; nobody enters until it is done */
+/** @param end is told whether this was the last server of the home; no server enters the home until it is done */
 export async function leaveHome(home: string, end: (last: boolean) => Promise<void>): Promise<void> {
   await withLock(lockOf(home), async () => {
     try {

@@ -83,7 +83,7 @@ class ServerProcess<App extends RunningApp> {
   async run(): Promise<void> {
     const began = performance.now();
     const options = this.begin();
-    // A start that fails has cleaned up after itself; whoever waits for it to be over need not know.
+    // A start that fails has cleaned up after itself; a caller that waits for its end does not need the error.
     this.start = options.then(
       () => undefined,
       () => undefined,
@@ -123,7 +123,7 @@ class ServerProcess<App extends RunningApp> {
     log.info({ version: VERSION, node: process.version, home: config.home }, 'the server starts');
     for (const line of mistyped) log.warn(line);
     const { signal } = this.aborter;
-    // What a start that is given up still does is no news to whoever has just read that it stops.
+    // A cancelled start says nothing more: the terminal has just said that it stops.
     const say: Say = (line) => signal.aborted || this.say(line);
     await enterHome(config.home, known, say);
     this.entered = true;

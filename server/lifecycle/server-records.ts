@@ -27,7 +27,7 @@ export function recordServer(home: string, known: Omit<ServerRecord, 'identity' 
   writeAside(fileOf(home, process.pid), { identity, startedAt, ...known });
 }
 
-/** Whoever read the address of this server in `endpoints.json` finds that of another one there from now on. */
+/** `endpoints.json` names another running server from now on, if there is one. */
 export function forgetServer(home: string, pid = process.pid): void {
   rmSync(fileOf(home, pid), { force: true });
   try {
@@ -85,7 +85,7 @@ export function writeEndpoints(home: string, endpoints: Readonly<Record<string, 
 /** Lets `endpoints.json` name a server that lives. Does nothing where it does so already. */
 function repairEndpoints(home: string): void {
   const named = namedIn(endpointsFile(home));
-  // Mostly it is this one: then nobody else need be looked at.
+  // Mostly it is this one: then no other record must be read.
   if (named === process.pid && existsSync(fileOf(home, named))) return;
   const living = livingServers(home);
   if (living.some(({ identity }) => identity.pid === named)) return;

@@ -132,7 +132,7 @@ async function whileGrowing<R>(request: IncomingMessage, idleMs: number, work: (
   }
 }
 
-/** 507 rather than 503: trying again later helps nobody, whoever runs the server must make room. */
+/** 507, not 503: trying again later does not help until the operator frees space. */
 function isFull(error: unknown): boolean {
   const cause = error instanceof DomainError && error.code === 'UNAVAILABLE' ? (error.cause as NodeJS.ErrnoException | undefined)?.code : undefined;
   return cause !== undefined && ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(cause);
