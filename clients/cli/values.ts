@@ -10,6 +10,14 @@ export function duration(text: string, flag: string): number {
   return Number(match[1]) * UNITS[match[2] ?? 's']!;
 }
 
+/** A time such as `2026-11-29T08:00:00Z`, in milliseconds since 1970. Without a zone it is in UTC. */
+export function moment(text: string, flag: string): number {
+  const [, date, zone = 'Z'] = /^(\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?)(Z|[+-]\d{2}:\d{2})?$/.exec(text) ?? [];
+  const value = date === undefined ? NaN : Date.parse(date.includes('T') ? date + zone : date);
+  if (Number.isNaN(value)) throw wrongUse(`${flag} "${text}" is not a time; give one such as 2026-11-29T08:00:00Z`);
+  return value;
+}
+
 export function integer(text: string, what: string, least = 0): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < least) throw wrongUse(`${what} "${text}" is not a whole number of at least ${least}`);

@@ -59,7 +59,10 @@ describe('the tour', () => {
     expect((await run('deploy', 'reader', 'reader:2')).out).toMatch(/^reader READY: reader:2, 1 replica, revision 2\n$/);
     expect((await run('rollback', 'reader')).out).toMatch(/^reader READY: reader:1, 1 replica, revision 3\n$/);
     expect((await run('scale', 'reader', '2')).out).toBe('reader READY: 2 replicas\n');
-    expect((await json<{ number: number }[]>('history', 'reader')).map(({ number }) => number)).toEqual([4, 3, 2, 1]);
+    const history = await json<{ number: number; createdAt: string }[]>('history', 'reader');
+    expect(history.map(({ number }) => number)).toEqual([4, 3, 2, 1]);
+    expect(await json('history', 'reader', '--at', history[2]!.createdAt)).toMatchObject([{ number: 2 }]);
+    expect(await json('history', 'reader', '--at', '2001-01-01')).toEqual([]);
     expect((await run('why', 'reader')).out).toMatch(/2 of 2 replicas are READY/);
   });
 
@@ -214,6 +217,7 @@ const WRONG: readonly [string, number, RegExp][] = [
   ['versions nothing', 3, /nothing/],
   ['versions reader --state old', 2, /--state "old" is unknown; give one of validating, ready, rejected/],
   ['deployments --phase gone', 2, /--phase "gone" is unknown; give one of pending/],
+  ['history reader --at noon', 2, /--at "noon" is not a time; give one such as/],
   ['logs nothing', 3, /project "default" has no deployment "nothing"/],
   ['logs reader --after x', 2, /"x" is not a cursor of logs/],
   ['deploy new nothing', 3, /nothing/],

@@ -5,6 +5,7 @@ import { parseDocuments, writeDocuments } from '../../clients/cli/configuration-
 import { Output } from '../../clients/cli/output.js';
 import { readNpy } from '../../clients/cli/npy.js';
 import { parseReference } from '../../clients/cli/references.js';
+import { moment } from '../../clients/cli/values.js';
 import { buildProgram } from '../../clients/cli/program.js';
 import { HELP } from '../../server/launch/help.mjs';
 
@@ -54,6 +55,13 @@ it('reads references', () => {
   expect(parseReference('vision/reader@champion', 'default')).toEqual({ project: 'vision', name: 'reader', alias: 'champion' });
   for (const wrong of ['reader:0', 'reader:', ':3', 'a/b/c', 'reader@', '@champion', 'reader@a:3', 'reader:3@a', 'reader@a/b'])
     expect(() => parseReference(wrong, 'default'), wrong).toThrow();
+});
+
+it('reads times, in UTC where no zone is given', () => {
+  const noon = Date.UTC(2026, 10, 29, 12);
+  for (const text of ['2026-11-29T12:00', '2026-11-29T12:00:00.000Z', '2026-11-29T13:00:00+01:00']) expect(moment(text, '--at'), text).toBe(noon);
+  expect(moment('2026-11-29', '--at')).toBe(Date.UTC(2026, 10, 29));
+  for (const wrong of ['noon', '2026-13-01', '29.11.2026', '2026-11-29T25:00Z']) expect(() => moment(wrong, '--at'), wrong).toThrow('is not a time');
 });
 
 it('refuses a .npy file that is cut off', () => {

@@ -7,7 +7,7 @@ import { milliseconds, time } from '../output.js';
 import { readPages } from '../pages.js';
 import { findDeployment, noDeployment, parseName, targetsText, versionName } from '../references.js';
 import type { Session } from '../session.js';
-import { duration, oneOf } from '../values.js';
+import { duration, moment, oneOf } from '../values.js';
 import { waitForChange } from '../waiting.js';
 import { limitOption } from './look.js';
 
@@ -53,30 +53,25 @@ export function addDeploymentCommands(program: Command): void {
         .option('--after <cursor>', 'begin behind the event with this cursor'),
     run: events,
   });
-  addCommand<Limited>(program, 'history <deployment>', {
-    does: 'list the revisions of a deployment, newest first',
-    examples: ['history digits', 'history digits --json'],
-    options: limitOption(100),
-    run: async (session, [text], { limit }) => {
+  addCommand<Limited & { at?: string }>(program, 'history <deployment>', {
+    does: 'list the revisions of a deployment, newest first, or show the one that was wanted at a time',
+    examples: ['history digits', 'history digits --at 2026-11-29T08:00:00Z --json'],
+    options: (command) => limitOption(100)(command).option('--at <time>', 'only the revision that was wanted then, whatever --limit says'),
+    run: async (session, [text], { limit: most, at }) => {
+      const then = at === undefined ? undefined : moment(at, '--at');
+      const limit = then === undefined ? most : Infinity;
       const name = parseName(text!, session.project);
       const revisions = await readPages(limit, async (page) => {
         const { deployment } = await session.client.request(operations.RevisionsDocument, { ...name, ...page });
         if (!deployment) throw noDeployment(name);
         return deployment.revisions;
       });
-      session.output.result(revisions, () =>
+      const wanted = then === undefined ? revisions : revisions.filter(({ createdAt }) => Date.parse(createdAt) <= then).slice(0, 1);
+      session.output.result(wanted, () =>
         session.output.table(
           ['REVISION', 'ROLLOUT', 'SERVES', 'REPLICAS', 'AT', 'BY', 'REASON'],
-          revisions.map((each) => [
-            each.number,
-            each.rollout.state,
-            targetsText(each.targets),
-            each.spec.replicas,
-            time(each.createdAt),
-            each.actor,
-            each.reason,
-          ]),
-          'there are no revisions',
+          wanted.map((each) => [each.number, each.rollout.state, targetsText(each.targets), each.spec.replicas, time(each.createdAt), each.actor, each.reason]),
+          then === undefined ? 'there are no revisions' : `the deployment did not exist at ${at}`,
         ),
       );
     },
