@@ -1,18 +1,25 @@
 /** Node, Bun and Deno: files by their paths, streamed uploads, undici. */
+import type { request } from 'undici';
 import { WebSocket } from 'ws';
 import { chunksOf, digestOf, namedSources } from './artifacts.js';
 import { exchange } from './http.js';
 import { uploadHeaders, type Platform, type Upload } from './platform.js';
 
 /** Loaded with the first inference: what only looks at the control plane starts without it. */
-let undici: Promise<typeof import('undici')> | undefined;
+let loaded: Promise<typeof request> | undefined;
+
+/** undici is CommonJS: once it is bundled, its exports stand in `default` alone. */
+async function loadUndici(): Promise<typeof request> {
+  const module = await import('undici');
+  return module.request ?? module.default.request;
+}
 
 export const nodePlatform: Platform = {
   WebSocket,
   // Not by fetch, which takes several times as long for a small request.
   async post({ url, headers, body, signal }) {
-    const { request } = await (undici ??= import('undici'));
-    const answer = await request(url, { method: 'POST', headers, body, ...(signal && { signal }) });
+    const send = await (loaded ??= loadUndici());
+    const answer = await send(url, { method: 'POST', headers, body, ...(signal && { signal }) });
     return { status: answer.statusCode, headers: answer.headers as Record<string, string>, text: await answer.body.text() };
   },
   digest: digestOf,
