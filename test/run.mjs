@@ -179,7 +179,7 @@ const STEPS = [
   // Existing Python clients, unmodified.
   { name: 'clients', does: python('test:clients', 15) },
   // The Python package in clients/python.
-  { name: 'python', does: python('test:python', 15) },
+  { name: 'python', does: python('test:python', 40) },
 ];
 
 const words = process.argv.slice(2);
