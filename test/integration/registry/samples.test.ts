@@ -179,16 +179,16 @@ describe('registration', () => {
     await database.dataSource.query(`UPDATE version SET state = 'VALIDATING'`);
     const said: string[] = [];
     let started = (): void => undefined;
-    const app = {
-      registry,
-      deployments: { service: { byName: async () => ({ id: 'd' }), get: async () => ({ phase: 'PROGRESSING' }) } },
-      events: {
-        open: async () => ({
-          next: () => new Promise((resolve) => (started = () => resolve({ done: false, value: { event: { payload: { phase: 'READY' } } } }))),
-        }),
-      },
+    const feed = {
+      open: async () => ({
+        next: () => new Promise((resolve) => (started = () => resolve({ done: false, value: { event: { payload: { phase: 'READY' } } } }))),
+      }),
+    };
+    const deployments = {
+      service: { byName: async () => ({ id: 'd' }), get: async () => ({ phase: 'PROGRESSING' }) },
       inference: { infer: async () => ({ outputs: [{ name: 'probabilities', data: [1, 0] }] }) },
-    } as unknown as App;
+    };
+    const app = { features: { registry, deployments, events: { feed } } } as unknown as App;
     const shown = showSamples(app, (line) => said.push(line), new AbortController().signal);
     await vi.waitFor(() => expect(said).toEqual(['Registering the sample models, and trying each of them…']), 10_000);
     await database.dataSource.query(`UPDATE version SET state = 'READY'`);
