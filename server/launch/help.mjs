@@ -40,6 +40,7 @@ Environment
   OTEL_EXPORTER_OTLP_ENDPOINT   (unset)     where traces go; the other variables of OpenTelemetry apply too
   PILOTHOUSE_RUNTIMES       (unset)         module names of further runtime plugins, separated by commas
   PILOTHOUSE_TFJS_NODE_CACHE  (unset)       folder of builds of native TensorFlow, instead of this installation's own
+  PILOTHOUSE_PYTHON         python3         interpreter of Python models: a path, or a name on the PATH
   PILOTHOUSE_SAMPLES        on              off: an empty database gets no sample models
   PILOTHOUSE_LOG_LEVEL      info            trace, debug, info, warn, error, fatal or silent
   PILOTHOUSE_VALIDATION_TIMEOUT_MS    60000         how long the validation of a version may take
