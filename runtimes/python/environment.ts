@@ -89,7 +89,12 @@ async function installer({ python, cache, signal, progress }: Request): Promise<
   progress(`installing ${UV}`);
   const aside = await mkdtemp(join(cache, '.aside-'));
   try {
-    await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--only-binary', ':all:', '--target', aside, UV], signal);
+    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--only-binary', ':all:', '--target', aside, UV];
+    await run(python, pip, signal).catch(async () => {
+      // A virtual environment may have no pip; the Python that it was made of has one.
+      const base = await run(python, ['-c', 'import sys; print(getattr(sys, "_base_executable", sys.executable))'], signal);
+      await run(base.trim(), pip, signal);
+    });
     await rename(aside, folder).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
     });
