@@ -205,7 +205,7 @@ describe('onnx tensors', () => {
     const { folder: temporary } = modelFolder('onnx', {});
     const script = `
       import { loadPlugin } from ${JSON.stringify(join(import.meta.dirname, '..', '..', 'dist', 'runtimes', 'catalog.js'))};
-      const plugin = await nodePlugin('onnx');
+      const plugin = await loadPlugin('onnx', []);
       const model = await plugin.load(${JSON.stringify(model)}, { threads: 1, log: () => {}, options: {}, scratch: '' }, new AbortController().signal);
       console.log(model.signature.inputs[0].name);`;
     const env = { PATH: process.env['PATH'], HOME: home, XDG_CACHE_HOME: home, TMPDIR: temporary };

@@ -45,7 +45,7 @@ function circle(graph: ReadonlyMap<string, readonly string[]>): string[] | undef
 
 const files = ['server', 'runtimes', 'clients/cli', 'clients/typescript/src'].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts') && !file.includes('node_modules'))
+    .filter((file) => /\.(ts|mjs)$/.test(file) && !file.includes('node_modules'))
     .map((file) => join(folder, file)),
 );
 const graph = new Map(files.map((file) => [file, imports(file, readFileSync(join(root, file), 'utf8'))]));
