@@ -326,7 +326,7 @@ describe('versions', () => {
     ],
     [
       'names of no format',
-      { files: [{ path: 'model.pkl', digest: D }] },
+      { files: [{ path: 'model.rds', digest: D }] },
       'INVALID',
       'files',
       /^these files belong to no known format; rename them or give the format\. Known formats: onnx \(/,
