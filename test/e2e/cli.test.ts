@@ -207,7 +207,7 @@ const WRONG: readonly [string, number, RegExp][] = [
   ['show reader:x', 2, /"reader:x" is not a version/],
   ['show reader@nothing', 3, /there is no alias reader@nothing; "pilothouse alias list reader" lists/],
   ['alias set reader champion 99', 3, /model "reader" has no version 99/],
-  ['alias set reader Champion 1', 2, /"Champion" cannot be a name/],
+  ['alias set reader Champion 1', 2, /"Champion" is not a valid name/],
   ['alias set reader champion 1 --if 1x', 2, /--if "1x" is not a whole number/],
   ['alias set reader champion 1 --if 7', 6, /expectedVersion is 7, but reader@champion is version 2/],
   ['alias log reader nothing', 3, /has no alias "nothing"/],
