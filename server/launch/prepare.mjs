@@ -1,5 +1,5 @@
 /** Installs the dependencies and builds, where that is missing or stale. */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { runChild } from './child.mjs';
 import { buildIsFresh, contentOf, dependenciesAreFresh, isClone, isPrepared, listSources, MAIN, SOURCES, stampsOf, stateOf, writeWhole } from './freshness.mjs';
@@ -16,7 +16,11 @@ export async function prepare(root, say = (line) => process.stdout.write(`${line
   }
   if (isPrepared(root)) return;
   const lock = new Lock(join(root, 'dist', '.launch'));
-  await withWritable(root, () => lock.acquire((pid) => say(`Waiting for process ${pid}, which installs or builds this clone…`)));
+  await withWritable(root, () => {
+    // Not by the lock, whose folder is its owner's alone: others run what is built.
+    mkdirSync(join(root, 'dist'), { recursive: true });
+    return lock.acquire((pid) => say(`Waiting for process ${pid}, which installs or builds this clone…`));
+  });
   try {
     const buildFresh = buildIsFresh(root);
     if (!dependenciesAreFresh(root, !buildFresh)) await install(root, commands.install, lock, say);

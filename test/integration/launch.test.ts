@@ -1,5 +1,5 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -160,6 +160,8 @@ describe('what the launcher does before it starts', () => {
     await prepare();
     expect(ran()).toHaveLength(2);
     expect(readdirSync(join(root, 'dist'))).not.toContain('.launch');
+    // Another user may run what this one built.
+    expect(statSync(join(root, 'dist')).mode).toBe(statSync(join(root, 'server')).mode);
   });
 
   it('installs again when the lock file names something else, whatever the dates say, and not for what this platform lacks', async () => {
