@@ -13,7 +13,7 @@ export interface ArtifactStore {
    * @param from the stream begins behind so many bytes, which must be what was received
    * @returns the size in bytes
    * @throws DomainError INVALID when the bytes have another digest (it names both), or the stream breaks off;
-   *   CONFLICT when `from` is not what was received; LIMIT_EXCEEDED past `maxBytes`; UNAVAILABLE when the bytes cannot be written
+   *   CONFLICT when `from` is not what was received, or what was received is not the beginning of these bytes; LIMIT_EXCEEDED past `maxBytes`; UNAVAILABLE when the bytes cannot be written
    *   (disk full, folder not writable).
    */
   put(content: Readable, digest: Digest, maxBytes: number, from?: number): Promise<number>;

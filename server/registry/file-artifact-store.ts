@@ -139,6 +139,11 @@ export class FileArtifactStore implements ArtifactStore {
     }
   }
 
+  /** Removes beginnings of uploads that nobody has gone on with for a day. */
+  prune(now: Date): Promise<void> {
+    return this.partial.prune(now);
+  }
+
   async delete(digest: Digest): Promise<void> {
     await rm(this.path(expectDigest(digest)), { force: true });
   }
@@ -215,7 +220,12 @@ async function receive(content: Readable, file: FileHandle, { digest, maxBytes, 
     }
   }
   const found = actual.digest('hex');
-  if (found !== digest) throw new DomainError('INVALID', `the bytes have the digest ${found}, not ${digest} as announced`);
+  if (found !== digest) {
+    const wrong = `the bytes have the digest ${found}, not ${digest} as announced`;
+    // Anybody may have sent the beginning, under whatever digest: it is gone now, and the whole file can be sent.
+    if (from > 0) throw new DomainError('CONFLICT', `${wrong}; their first ${from} were of an upload that broke off: send the file from its first byte`);
+    throw new DomainError('INVALID', wrong);
+  }
   try {
     // The name would otherwise survive a power cut and the bytes not; read-only, because nothing may change them any more.
     await file.chmod(0o400);

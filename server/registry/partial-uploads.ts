@@ -1,5 +1,5 @@
 /** Beginnings of uploads that broke off, under the digest that was announced. They are kept for a day, so that an upload can go on behind them. */
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from './digest.js';
 
@@ -31,6 +31,8 @@ export class PartialUploads {
   async keep(path: string, digest: Digest): Promise<void> {
     if ((await sizeOf(path)) <= (await this.size(digest))) return rm(path, { force: true });
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
+    // A server that was killed may have made it read-only already: it had come whole.
+    await chmod(path, 0o600);
     await rename(path, join(this.folder, digest));
   }
 

@@ -118,6 +118,7 @@ export async function createRegistry({ config, dataSource, work, log, validate =
     routes: [artifactUpload({ artifacts, log })],
     beforeApi: () => projects.ensureDefault('system:start'),
     afterApi: () => validator.start(),
+    tidy: (_fence, now) => store.prune(now),
     // What is VALIDATING stays so: the next start takes it up again.
     stop: () => validator.stop(),
   };
