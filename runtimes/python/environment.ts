@@ -48,23 +48,13 @@ async function install(request: Request, requirements: readonly string[], folder
   try {
     progress(`installing ${requirements.join(', ')}`);
     await run(uv, ['venv', '--quiet', '--no-config', '--relocatable', '--allow-existing', '--python', python, aside], signal);
-    const list = [
-      'pip',
-      'install',
-      '--no-config',
-      '--color',
-      'never',
-      '--compile-bytecode',
-      '--only-binary',
-      ':all:',
-      '--python',
-      join(aside, 'bin', 'python'),
-      ...requirements,
-    ];
+    const list = ['pip', 'install', '--no-config', '--color', 'never', '--only-binary', ':all:', '--python', join(aside, 'bin', 'python'), ...requirements];
     await run(uv, ['--cache-dir', join(cache, 'uv-cache'), ...list], signal).catch((error: Failure) => {
       if (error.code !== UNSATISFIABLE) throw error;
       throw new ModelLoadError(`${REQUIREMENTS} cannot be installed: ${error.message}`);
     });
+    // Not by uv, whose compiler starts a Python that runs what packages have put into .pth files. A file that is not compiled is imported all the same.
+    await run(join(aside, 'bin', 'python'), ['-I', '-S', '-m', 'compileall', '-q', '-j', '0', join(aside, 'lib')], signal).catch(() => signal.throwIfAborted());
     await rename(aside, folder).catch((error: NodeJS.ErrnoException) => {
       // Another server of this home was faster.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;

@@ -57,8 +57,11 @@ const plugin: HostedPlugin = {
 
   async host(request) {
     const threads = String(request.threads);
+    const interpreter = await interpreterFor(request);
+    // Packages that a version asks for may run code when Python starts. With -S it waits until the host has restricted itself.
+    const flags = interpreter === request.python ? [] : ['-S'];
     return {
-      command: [await interpreterFor(request), join(hostFolder(), 'start.py')],
+      command: [interpreter, ...flags, join(hostFolder(), 'start.py')],
       environment: {
         PYTHONDONTWRITEBYTECODE: '1',
         PYTHONUNBUFFERED: '1',

@@ -1,7 +1,11 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { modelFolder, removeModelFolders } from '../support/models/folder.js';
-import { hostedPython, testPython } from '../support/python.js';
+import { loadHosted } from '../../runtimes/host/hosted-model.js';
+import python from '../../runtimes/python/plugin.js';
+import { hostedPython, REQUIREMENTS, testPython } from '../support/python.js';
 import { never, options, runtimeContract } from './runtimes.suite.js';
 
 // The first run installs the libraries.
@@ -101,6 +105,25 @@ class Model:
     ['signal another process', `os.kill(${process.pid}, 0)`, /PermissionError/],
   ])('cannot %s', async (_title, code, message) => {
     expect(await attempt(code)).toMatch(message);
+  });
+
+  it('cannot do more by a package that runs code when Python starts', async () => {
+    const artifact = modelFolder('sklearn-pickle', { 'model.pkl': 'no pickle', 'requirements.txt': REQUIREMENTS });
+    const cache = modelFolder('cache', {}).folder;
+    // An environment of these requirements, with one package that is not as it should be.
+    const environment = join(cache, basename(dirname(dirname(interpreter))));
+    execFileSync(interpreter, ['-m', 'venv', '--without-pip', '--copies', environment]);
+    const [library] = readdirSync(join(environment, 'lib'));
+    const escaped = join(cache, 'escaped');
+    const code = `import os, sys; sys.stderr.write("the package ran\\n"); open(${JSON.stringify(escaped)}, "w")\n`;
+    writeFileSync(join(environment, 'lib', library!, 'site-packages', 'evil.pth'), code);
+    const host = await python.host({ artifact, options: {}, threads: 1, python: 'python3', cache, signal: never, progress: () => undefined });
+    const [program, ...args] = host.command;
+    const { stdout, stderr } = spawnSync(program!, [...args, ...host.idle!], { encoding: 'utf8' });
+    expect([stdout, stderr]).toEqual([expect.stringMatching(/^idle \d+ \d+\n$/), expect.stringMatching(/the package ran\n[^]*PermissionError/)]);
+    const request = { ...artifact, runtime: 'python', sample: null, threads: 1, runtimes: [], options: {}, declaredSignature: null };
+    await expect(loadHosted(host, { ...request, scratch: modelFolder('scratch', {}).folder }, never)).rejects.toThrow(/has no NumPy/);
+    expect(existsSync(escaped)).toBe(false);
   });
 
   it('can write to its scratch folder', async () => {

@@ -20,6 +20,7 @@ from typing import Any, TextIO
 from . import sandbox
 
 FAILED_LINGER_SECONDS = 0.25
+HOST_FOLDER = str(Path(__file__).parent.parent)
 
 
 def log(line: str) -> None:
@@ -33,7 +34,7 @@ def main(path: str) -> int:
     outcome = open(Path(path).with_name("outcome.json"), "w")
     listener = sandbox.bind(spec["socketPath"])
     scratch = spec.get("scratch") or tempfile.mkdtemp()
-    lacks = sandbox.enter([spec["folder"], str(Path(__file__).parent.parent)], scratch)
+    lacks = sandbox.enter([spec["folder"], HOST_FOLDER], scratch)
     log(f"sandbox: {'; '.join(lacks) or 'no file but its own, no program, no network'}")
     try:
         import numpy  # noqa: F401 - every model needs it, and the reason is then plain
@@ -91,6 +92,7 @@ def leave(outcome: TextIO, reason: str, linger: float = FAILED_LINGER_SECONDS) -
 
 
 def idle() -> int:
+    sandbox.enter([HOST_FOLDER], None)
     for name in ("numpy", "scipy.sparse", "sklearn.pipeline", "sklearn.ensemble", "pandas"):
         try:
             __import__(name)

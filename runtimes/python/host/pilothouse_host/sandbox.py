@@ -1,16 +1,18 @@
 """Takes rights away from this process before any model is loaded, for good: Linux's Landlock, namespaces and limits.
 
 What is left: reading Python, its libraries and the version's files, and writing to the scratch folder. No other file, no program, no network.
-It must be called before any thread is started, because Landlock holds for the calling thread and what it starts.
+Packages may run code when Python starts (.pth files). Under `python -S` that waits until the rights are gone. It must be called before any thread is started, because Landlock holds for the calling thread and what it starts.
 """
 
 import ctypes
 import os
 import resource
+import site
 import socket
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Optional
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _PATH_BENEATH = 1
@@ -45,9 +47,17 @@ class _PathBeneath(ctypes.Structure):
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def enter(readable: Iterable[str], scratch: str) -> list[str]:
+def enter(readable: Iterable[str], scratch: Optional[str]) -> list[str]:
     """What could not be had, in words; empty where everything was."""
-    os.environ["TMPDIR"] = scratch
+    if scratch is not None:
+        os.environ["TMPDIR"] = scratch
+    lacks = _take_away(readable, scratch)
+    if sys.flags.no_site:
+        site.main()
+    return lacks
+
+
+def _take_away(readable: Iterable[str], scratch: Optional[str]) -> list[str]:
     lacks = []
     for limit, value in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, _FILE_LIMIT), (resource.RLIMIT_FSIZE, _FILE_BYTES_LIMIT)):
         hard = resource.getrlimit(limit)[1]
@@ -68,7 +78,9 @@ def enter(readable: Iterable[str], scratch: str) -> list[str]:
 
 
 def _python() -> Iterable[str]:
-    return {sys.prefix, sys.base_prefix, *(path for path in sys.path if path), os.path.dirname(os.path.realpath(sys.executable))}
+    # Without `site`, Python does not know yet that it runs in an environment.
+    environment = [str(Path(sys.executable).parent.parent)] if sys.flags.no_site else []
+    return {sys.prefix, sys.base_prefix, *environment, *(path for path in sys.path if path), os.path.dirname(os.path.realpath(sys.executable))}
 
 
 def _leave_network() -> bool:
@@ -86,7 +98,7 @@ def _leave_network() -> bool:
     return True
 
 
-def _landlock(readable: list[str], scratch: str) -> int:
+def _landlock(readable: list[str], scratch: Optional[str]) -> int:
     """The version of Landlock. Raises OSError where there is none."""
     version = _call(_CREATE_RULESET, None, 0, 1)
     # The first has 13 rights; the second adds renames across folders, the third truncation, the fifth control of devices.
@@ -96,7 +108,8 @@ def _landlock(readable: list[str], scratch: str) -> int:
     size = 24 if version >= 6 else 16 if version >= 4 else 8
     ruleset = _call(_CREATE_RULESET, ctypes.byref(attributes), size, 0)
     change = (_CHANGE | 1 << 13 | _TRUNCATE) & handled
-    for path, access in [*((each, _READ) for each in readable), ("/dev/null", _OF_FILES & handled), (scratch, change)]:
+    writable = [] if scratch is None else [(scratch, change)]
+    for path, access in [*((each, _READ) for each in readable), ("/dev/null", _OF_FILES & handled), *writable]:
         try:
             parent = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except OSError:
