@@ -17,10 +17,20 @@ export class QueueBudget {
     private readonly kind: 'requests' | 'shadowCopies' = 'requests',
   ) {}
 
+  /** Whether callers share it. */
+  get shared(): boolean {
+    return this.kind === 'requests';
+  }
+
+  /** As many wait as may, whatever their bytes. */
+  get outOfPlaces(): boolean {
+    return this.waiting >= this.limit;
+  }
+
   /** Why nobody else may wait; undefined while there is room. */
   fullBecause(bytes: number): string | undefined {
     const { waiting, limit, held, kind } = this;
-    if (waiting >= limit) return `${waiting} requests wait already in this gateway process; the deployment has a limit of ${limit} for each`;
+    if (this.outOfPlaces) return `${waiting} requests wait already in this gateway process; the deployment has a limit of ${limit} for each`;
     return held.hasRoom(kind, bytes) ? undefined : held.fullBecause(kind);
   }
 
@@ -40,6 +50,8 @@ export class DispatchQueue {
     public budget: QueueBudget,
     private readonly meter: TargetMeter,
     private readonly now: () => number,
+    /** Ends a request that waits here. */
+    readonly giveUp: (pending: Pending, error: Error) => void,
   ) {}
 
   /** Why nobody else may wait; undefined while there is room. */

@@ -17,6 +17,7 @@ import type { Answer } from './answer.js';
 import type { Call } from './call.js';
 import { Pending } from './pending.js';
 import { tensorBytes } from './tensor-bytes.js';
+import { WaitingRequests } from './waiting-requests.js';
 import { NotExecutedError, ReplicaLostError } from '../replicas/transport.js';
 
 export interface DispatcherOptions {
@@ -24,6 +25,8 @@ export interface DispatcherOptions {
   readonly version: number;
   readonly meter: TargetMeter;
   readonly budget: QueueBudget;
+  /** Those of all targets. */
+  readonly waiting?: WaitingRequests;
   readonly now: () => number;
   /** Takes what waits here when the target is gone. */
   readonly reroute: (pending: Pending) => void;
@@ -52,12 +55,15 @@ export class Dispatcher implements BatchOwner {
   /** The model's outputs once did not have the rows of its inputs: whatever the route says, its requests are not merged. */
   private unmergeable = false;
   private readonly hold: Hold;
+  private readonly waiting: WaitingRequests;
   private closed = false;
 
   constructor(private readonly options: DispatcherOptions) {
-    const { now, meter, budget, onStanding } = options;
+    const { now, meter, budget, onStanding, waiting = new WaitingRequests() } = options;
     this.lanes = new Lanes({ now, onBack: () => this.pump(), onChange: (lane, reason) => onStanding?.(lane, reason) });
-    this.queue = new DispatchQueue(budget, meter, now);
+    this.queue = new DispatchQueue(budget, meter, now, (pending, error) => this.fail(pending, error));
+    this.waiting = waiting;
+    waiting.add(this.queue);
     this.hold = new Hold(now, () => this.pump(false));
     this.deadlines = new Deadlines(now, (pending) => this.expire(pending));
   }
@@ -112,6 +118,7 @@ export class Dispatcher implements BatchOwner {
     this.closed = true;
     this.lanes.close();
     for (let next = this.queue.first; next; next = this.queue.first) this.handOver(next);
+    this.waiting.remove(this.queue);
   }
 
   /** Sends whom it can. Called whenever a replica may have become free or usable. */
@@ -141,9 +148,10 @@ export class Dispatcher implements BatchOwner {
     // The replica goes on while the answers are handed out.
     this.pump();
     const { members, sentAt, rows } = batch;
-    const splitAt = now();
-    const parts = members.length === 1 ? [response.outputs] : splitRows(response.outputs, members);
-    const splitMs = members.length === 1 ? 0 : now() - splitAt;
+    const alone = members.length === 1;
+    const splitAt = alone ? 0 : now();
+    const parts = alone ? [response.outputs] : splitRows(response.outputs, members);
+    const splitMs = alone ? 0 : now() - splitAt;
     const inputMs = batch.sendMs + saidMs(response, 'input_ns');
     const computeMs = saidMs(response, 'compute_ns');
     const outputMs = saidMs(response, 'output_ns') + splitMs;
@@ -227,6 +235,7 @@ export class Dispatcher implements BatchOwner {
       this.send([pending], lane);
       return true;
     }
+    if (full !== undefined) full = this.waiting.makeRoom(queue, pending);
     if (full !== undefined) return this.refuse(pending, new GatewayError('OVERLOADED', full, RETRY_AFTER_SECONDS));
     this.accept(pending);
     queue.join(pending);

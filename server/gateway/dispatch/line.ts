@@ -20,6 +20,10 @@ export class Line {
     return this.first?.pending;
   }
 
+  get tail(): Pending | undefined {
+    return this.last?.pending;
+  }
+
   /** Takes the place that its arrival gives it: the last, unless it comes back from a replica or another line. */
   join(place: Place): void {
     const { arrivedAt } = place.pending.call;

@@ -13,6 +13,7 @@ import type { CallContext } from './call.js';
 import type { Pending } from './pending.js';
 import { readFor } from './reading.js';
 import type { ReplicaRoute, RouteDocument, TargetRoute } from '../../routing/route-document.js';
+import { WaitingRequests } from './waiting-requests.js';
 import { pickByKey, pickWeighted } from './weighted.js';
 
 /** One version that a deployment sends traffic to, as it is served now. */
@@ -52,6 +53,7 @@ export class Router {
   private byName = new Map<string, Deployment>();
   private byId = new Map<string, Deployment>();
   private loaded = false;
+  private readonly waiting = new WaitingRequests();
 
   constructor(private readonly options: RouterOptions) {}
 
@@ -129,6 +131,7 @@ export class Router {
           version: targetRoute.versionNumber,
           meter: targetMeter,
           budget,
+          waiting: this.waiting,
           now,
           reroute: (pending) => this.reroute(route.deploymentId, pending, targetRoute.versionNumber),
           ...(onStanding && { onStanding }),

@@ -11,9 +11,15 @@ const QUANTUM_ROWS = 16;
 /** What the largest request is counted as, so that nobody saves for it through endless rounds. */
 const MAX_COST_ROWS = 256;
 
-interface Queue {
+/** What one caller has waiting here. */
+export interface CallerQueue {
   readonly caller: string;
   readonly order: Line;
+  readonly bytes: number;
+}
+
+interface Queue extends CallerQueue {
+  bytes: number;
   readonly byKey: Map<string, Line>;
   /** Rows that it may still send in this turn. */
   deficit: number;
@@ -31,9 +37,10 @@ export class WaitingRoom {
   join(pending: Pending): void {
     const { caller } = pending.call.context;
     let queue = this.queues.get(caller);
-    if (!queue) this.queues.set(caller, (queue = { caller, order: new Line(), byKey: new Map(), deficit: 0 }));
+    if (!queue) this.queues.set(caller, (queue = { caller, order: new Line(), bytes: 0, byKey: new Map(), deficit: 0 }));
     if (queue.order.length === 0) this.ring.push(queue);
     queue.order.join(pending.byArrival);
+    queue.bytes += pending.bytes;
     this.length++;
     const { key } = pending;
     if (key === undefined) return;
@@ -47,9 +54,15 @@ export class WaitingRoom {
     const queue = this.queues.get(pending.call.context.caller);
     if (!queue || pending.byArrival.line !== queue.order) return;
     queue.order.remove(pending.byArrival);
+    queue.bytes -= pending.bytes;
     this.length--;
     if (pending.key !== undefined) this.leaveKey(queue, pending, pending.key);
     if (queue.order.length === 0) this.rest(queue);
+  }
+
+  /** Those that have somebody waiting. */
+  get callers(): readonly CallerQueue[] {
+    return this.ring;
   }
 
   /** Whoever has waited longest. */
