@@ -33,6 +33,20 @@ def test_push_says_what_it_cannot_send(client: ph.Client, tmp_path: Path) -> Non
         client.push("broken", b"no onnx", format="onnx")
 
 
+def test_push_declares_a_signature_and_hands_options_to_the_runtime(client: ph.Client) -> None:
+    def declared(columns: int) -> dict[str, object]:
+        spec = {"datatype": "FP32", "shape": [-1, columns]}
+        return {"inputs": [{"name": "x", **spec}], "outputs": [{"name": "y", **spec}]}
+
+    assert client.push("declared", doubling(), signature=declared(2)).state is ph.VersionState.READY
+    with pytest.raises(ph.FailedPreconditionError, match="version declared:2 was REJECTED"):
+        client.push("declared", doubling(), signature=declared(3))
+    with pytest.raises(ph.InvalidError, match="signature.outputs: Field required; give {'inputs'"):
+        client.push("declared", doubling(), signature={"inputs": []})
+    with pytest.raises(ph.InvalidError, match='the runtime "onnx" takes no options; "depth" was given'):
+        client.push("declared", doubling(), options={"depth": 3})
+
+
 def test_a_version_keeps_its_lineage(client: ph.Client) -> None:
     version = client.push(
         "lineage",

@@ -52,6 +52,8 @@ class Client:
         dataset: Optional[Dataset] = None,
         description: str = "",
         format: Optional[str] = None,
+        options: Optional[Mapping[str, Any]] = None,
+        signature: Optional[Mapping[str, Any]] = None,
         project: str = "default",
         auto_lineage: bool = True,
         wait: bool = True,
@@ -61,6 +63,8 @@ class Client:
 
         `model` is a path, a folder, the bytes of an ONNX file, an ONNX ModelProto, or a scikit-learn estimator. Waits until the
         version is READY; with `wait=False` it may still be VALIDATING. `auto_lineage` fills in library versions, script, commit.
+        `options` are options for the runtime that loads the files. `signature` is `{"inputs": [...], "outputs": [...]}`, each
+        with name, datatype and shape, for files that do not say it themselves.
         """
         return self._loop.run(
             self._client.push(
@@ -72,6 +76,8 @@ class Client:
                 dataset=dataset,
                 description=description,
                 format=format,
+                options=options,
+                signature=signature,
                 project=project,
                 auto_lineage=auto_lineage,
                 wait=wait,

@@ -53,6 +53,9 @@ def _sample(sample: Any, onnx: Optional[Content]) -> Optional[list[dict[str, Any
         return None
     if isinstance(sample, Mapping):
         return _json({str(name): np.asarray(array) for name, array in sample.items()})
+    if is_table(sample) and onnx is None:
+        # What loads the files is not known here. A table says its columns, and a pipeline takes them by name.
+        return _json({str(name): np.asarray(sample[name].to_numpy()).reshape(-1, 1) for name in sample.columns})
     inputs = _inputs_of(onnx)
     if is_table(sample) and len(inputs) > 1:
         return _json({name: np.asarray(sample[name].to_numpy()).reshape(-1, 1).astype(dtype) for name, dtype in inputs.items()})

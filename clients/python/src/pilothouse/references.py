@@ -1,5 +1,6 @@
-"""What names a version in a call: the version itself, its number, or `model:number`."""
+"""What names a version in a call: the version itself, its number, `model:number`, `model@alias`, or `model`."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Optional, Union
 
@@ -19,17 +20,19 @@ def targets_of(deployment: str, version: Union[VersionRef, Sequence[TargetInput]
     if isinstance(version, int):
         return [TargetInput(model=deployment, version=version)]
     if isinstance(version, str):
-        model, number = parse_ref(version)
-        return [TargetInput(model=model) if number is None else TargetInput(model=model, version=number)]
+        return [parse_ref(version)]
     return list(version)
 
 
-def parse_ref(ref: str) -> tuple[str, Optional[int]]:
-    """`model:3` or `model`, which is its newest READY version."""
-    model, colon, number = ref.partition(":")
-    if not model or (colon and not number.isdecimal()):
-        raise InvalidError(f'"{ref}" does not name a version; give model:number, or model for its newest READY version')
-    return model, int(number) if colon else None
+def parse_ref(ref: str) -> TargetInput:
+    """`model:3`, `model@champion`, or `model`, which is its newest READY version."""
+    found = re.fullmatch(r"([^:@]+)(?::(\d+)|@([^:@]+))?", ref)
+    if found is None:
+        raise InvalidError(
+            f'"{ref}" does not name a version; give model:number, model@alias, or model for its newest READY version'
+        )
+    model, number, alias = found.groups()
+    return TargetInput(model=model, **given(version=number and int(number), alias=alias))
 
 
 def given(**values: Any) -> dict[str, Any]:

@@ -5,13 +5,15 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Optional
 from uuid import uuid4
 
+from pydantic import ValidationError
+
 from .artifacts import Content, size_of, upload
 from .changes import accepted, made, refusals
-from .errors import AlreadyExistsError, FailedPreconditionError, NotFoundError
+from .errors import AlreadyExistsError, FailedPreconditionError, InvalidError, NotFoundError
 from .events import resumed
 from .generated.enums import VersionState
 from .generated.fragments import Version
-from .generated.input_types import CreateModelInput, CreateVersionInput, SampleTensorInput, VersionFileInput
+from .generated.input_types import CreateModelInput, CreateVersionInput, SampleTensorInput, SignatureInput, VersionFileInput
 from .generated.version_events import VersionEventsVersionEvents
 from .inputs import Inputs
 from .lineage import Dataset, lineage_of
@@ -37,6 +39,7 @@ class Registry(Session):
         description: str = "",
         format: Optional[str] = None,
         options: Optional[Mapping[str, Any]] = None,
+        signature: Optional[Mapping[str, Any]] = None,
         project: str = "default",
         auto_lineage: bool = True,
         wait: bool = True,
@@ -46,8 +49,10 @@ class Registry(Session):
 
         `model` is a path, a folder, the bytes of an ONNX file, an ONNX ModelProto, or a scikit-learn estimator. Waits until the
         version is READY; with `wait=False` it may still be VALIDATING. `auto_lineage` fills in library versions, script, commit.
-        `options` are options for the runtime that loads the files.
+        `options` are options for the runtime that loads the files. `signature` is `{"inputs": [...], "outputs": [...]}`, each
+        with name, datatype and shape, for files that do not say it themselves.
         """
+        declared = None if signature is None else _signature(signature)
         read = await asyncio.to_thread(read_model, model, sample)
         lineage = await asyncio.to_thread(lineage_of, dataset, params, metrics, auto_lineage)
         # Before the files: a wrong token or address is told before a large one is sent.
@@ -57,7 +62,7 @@ class Registry(Session):
             for path, content in read.files.items():
                 files.append(VersionFileInput(path=path, digest=await self._upload(line, path, content)))
             tensors = None if read.sample is None else [SampleTensorInput(**tensor) for tensor in read.sample]
-            optional = given(sample=tensors, format=format, runtime_options=options)
+            optional = given(sample=tensors, format=format, runtime_options=options, signature=declared)
             new = CreateVersionInput(
                 model=name,
                 project=project,
@@ -133,6 +138,17 @@ class Registry(Session):
             if not page.page_info.has_next_page:
                 return found
             after = page.page_info.end_cursor
+
+
+def _signature(value: Mapping[str, Any]) -> SignatureInput:
+    try:
+        return SignatureInput.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InvalidError(
+            f"signature.{place}: {first['msg']}; give {{'inputs': [{{'name', 'datatype', 'shape'}}], 'outputs': [...]}}"
+        ) from error
 
 
 def _report(line: ProgressLine, path: str, size: int) -> Callable[[int], None]:
