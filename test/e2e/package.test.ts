@@ -43,7 +43,12 @@ const pilothouse = async (...words: string[]): Promise<string> =>
 it('holds what runs, and neither sources nor tests', () => {
   const files = readdirSync(installed, { recursive: true, encoding: 'utf8' });
   expect(files.filter((path) => path.endsWith('.ts') || path.startsWith('test') || path.endsWith('package-lock.json'))).toEqual([]);
-  expect(files).toEqual(expect.arrayContaining(['dist/bundle/server/main.js', 'server/launch.mjs', 'server/samples/digits/digits.onnx', 'LICENSE']));
+  const needed = ['dist/bundle/server/main.js', 'server/launch.mjs', 'server/samples/digits/digits.onnx', 'runtimes/python/host/start.py', 'LICENSE'];
+  expect(files).toEqual(expect.arrayContaining(needed));
+  // What `import` needs of the Python host, and nothing that an import has left there.
+  const python = files.filter((path) => path.startsWith('runtimes/python/host/pilothouse_host'));
+  expect(python).toContain('runtimes/python/host/pilothouse_host/main.py');
+  expect(python.filter((path) => path.includes('__pycache__'))).toEqual([]);
 });
 
 it('starts, takes a model, serves it and stops, from any folder', async () => {
