@@ -133,7 +133,7 @@ export class ControlLink {
       await this.options.apply(snapshot);
     } catch (error) {
       // The one in force stays: better yesterday's table than none.
-      this.options.log.error({ err: error, version: snapshot.version }, 'the route table cannot be served and was left out');
+      this.options.log.error({ err: error, version: snapshot.version }, 'the route table cannot be served: skipped');
       return;
     }
     reportRefused(snapshot, before, this.options.log);
@@ -179,7 +179,7 @@ export class ControlLink {
 function reportRefused({ refused }: RouteSnapshot, before: RouteSnapshot | undefined, log: Logger): void {
   for (const route of refused) {
     if (before?.refused.some(({ deploymentId, reason }) => deploymentId === route.deploymentId && reason === route.reason)) continue;
-    log.error(route, 'the route of this deployment cannot be read and was refused; the other deployments are served');
+    log.error(route, 'cannot read the route of this deployment: skipped; the other deployments are served');
   }
 }
 

@@ -91,7 +91,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       pumpAll(router);
     },
     onDrained: () => control.acknowledge(),
-    onTrouble: (replica, reason) => log.warn({ replica: replica.replicaId, address: replica.address, reason }, 'a replica cannot be used; trying again'),
+    onTrouble: (replica, reason) => log.warn({ replica: replica.replicaId, address: replica.address, reason }, 'a replica cannot be used; retrying'),
   });
   const held = new HeldBytes();
   const router: Router = new Router({
@@ -101,12 +101,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     linkTo: (replica, target) => links.to(replica, target),
     onStanding: ({ link: { identity } }, reason) => {
       if (reason === undefined) log.info({ replica: identity.replicaId }, 'an ejected replica serves again');
-      else log.warn({ replica: identity.replicaId, reason }, 'a replica is ejected: it gets nothing until a probe succeeds');
+      else log.warn({ replica: identity.replicaId, reason }, 'a replica is ejected: it gets no requests until a probe succeeds');
     },
     onUnmergeable: (deployment, version) =>
       log.warn(
         { deployment, version },
-        "the model's outputs had not the rows of its inputs: its requests are not merged any more; register it with a better sample",
+        'the outputs of the model do not have one row for each row of its inputs: its requests are no longer merged; register it with a better sample',
       ),
   });
   const { worker, workerSockets: folder, serverVersion, accessLogSample, tracing } = options;
@@ -145,7 +145,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     apply: async (snapshot) => {
       await tables.serve(snapshot);
       // The table is in force whether or not the disk takes it.
-      await saver.save(snapshot).catch((error: Error) => log.error({ err: error }, 'the route table could not be saved for a start without PostgreSQL'));
+      await saver.save(snapshot).catch((error: Error) => log.error({ err: error }, 'cannot save the route table, which a start without PostgreSQL needs'));
     },
   });
 
@@ -213,7 +213,7 @@ function record(home: string, id: string, log: Logger): void {
   try {
     recordProcess(home, id);
   } catch (error) {
-    log.warn({ err: error }, 'this gateway could not be recorded; when it is killed, that is noticed only by its missing heartbeat');
+    log.warn({ err: error }, 'cannot record this gateway: if it is killed, servers notice that only by its missing heartbeat');
   }
 }
 
@@ -226,7 +226,7 @@ async function firstTable(control: ControlLink, tables: TableSwap, path: string,
   if (read) return;
   try {
     const snapshot = await loadSnapshot(path);
-    if (!snapshot) return log.warn('PostgreSQL cannot be reached and no route table was saved: nothing can be served yet');
+    if (!snapshot) return log.warn('PostgreSQL cannot be reached and no route table was saved: the gateway serves nothing yet');
     if (!(await tables.serveSaved(snapshot))) return;
     control.adopt(snapshot);
     log.warn({ version: snapshot.version, deployments: snapshot.routes.length }, 'PostgreSQL cannot be reached; serving the saved route table');

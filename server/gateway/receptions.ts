@@ -121,7 +121,7 @@ export class Receptions {
   private makeRoom(): void {
     // Something holds these bytes.
     const account = greediest(this.accounts.values())!;
-    const message = `there is no room for this request: requests of ${this.maxBytes} bytes are being received, and your part of it is the largest; send it again`;
+    const message = `too many bytes are being received: the limit for all callers is ${this.maxBytes} bytes, and your requests hold the most; send this request again`;
     this.end(firstToEnd(account.receptions, this.now())!, { reason: 'room', message });
   }
 
@@ -132,6 +132,6 @@ export class Receptions {
 }
 
 const LATE: Readonly<Record<Lateness, string>> = {
-  slow: `the request comes too slowly: for ${RECEPTION_SLOW_MS / 1_000} s less than ${RECEPTION_MIN_RATE} bytes came in a second; send it faster`,
-  late: `the request took too long to arrive: a whole request has ${REQUEST_TIMEOUT_MS / 1_000} s; send it faster, or in parts`,
+  slow: `the request arrives too slowly: less than ${RECEPTION_MIN_RATE} bytes arrived in each of the last ${RECEPTION_SLOW_MS / 1_000} s; send it faster`,
+  late: `the request took too long to arrive: the limit is ${REQUEST_TIMEOUT_MS / 1_000} s; send it faster, or in parts`,
 };

@@ -28,7 +28,7 @@ export class UnreadAnswers {
       const most = greediest(this.accounts.values());
       const own = this.accounts.get(caller);
       if (!most || most === own || most.bytes <= (own?.bytes ?? 0) + bytes) {
-        throw new GatewayError('UNAVAILABLE', `there is no room for the answer: ${this.held.fullBecause('answers')}; try again`, 1);
+        throw new GatewayError('UNAVAILABLE', `no room for the answer: ${this.held.fullBecause('answers')}; retry after 1 s`, 1);
       }
       const [oldest] = most.answers;
       oldest!.release();

@@ -79,7 +79,7 @@ test.each([
   const [first] = await replicasOf(name);
   expect(await ask(name, x)).toMatchObject({
     status: 502,
-    body: { error: `the replica died while it worked on this request: ${reason}; it is not tried again, because it may be what kills it` },
+    body: { error: `the replica died while it worked on this request: ${reason}; the request is not sent again, because it may have caused this` },
   });
   const ended = await eventually(
     async () => (await replicasOf(name)).find(({ id, state }) => id === first!.id && state === 'FAILED'),

@@ -162,7 +162,7 @@ describe('a deployment', () => {
   test.each([
     ['an unknown deployment', { deployment: { name: 'nobody' } }, 'NOT_FOUND', 'deployment', /model "nobody" is unknown/],
     ['an unknown project', { deployment: { project: 'nowhere', name: 'digits' } }, 'NOT_FOUND', 'deployment', /model "nowhere.digits" is unknown/],
-    ['an impossible name', { deployment: { name: 'a b' } }, 'INVALID', 'deployment', /"a b" cannot be a model's name/],
+    ['an impossible name', { deployment: { name: 'a b' } }, 'INVALID', 'deployment', /"a b" is not a valid model name/],
     ['a missing input', { inputs: [] }, 'INVALID', 'inputs', /input "pixels" is missing/],
     ['an unknown input', { inputs: [PIXELS, { ...PIXELS, name: 'sound' }] }, 'INVALID', 'inputs', /input "sound" is unknown/],
     ['an input of another shape', { inputs: [{ ...PIXELS, shape: [8, 8] }] }, 'INVALID', 'inputs', /input "pixels" has shape \[8, 8\]/],
@@ -242,7 +242,7 @@ describe('a deployment', () => {
     });
     // What was on its way through the only replica when it died is tried once more, and so answered; but one that was alone there may be
     // what killed it, and is told so. Whether one was alone at that moment is chance.
-    expect(failures.filter((failure) => !/^502 .*the replica died while it worked on this request, with nothing else under way/.test(failure))).toEqual([]);
+    expect(failures.filter((failure) => !/^502 .*the replica died while it worked on this request, and on nothing else/.test(failure))).toEqual([]);
     expect(failures.length).toBeLessThanOrEqual(1);
   });
 

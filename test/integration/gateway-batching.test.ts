@@ -144,7 +144,7 @@ test('a request whose runtime traps takes nobody of its batch along; tried alone
   expect(await trapped).toMatchObject({
     kind: 'REPLICA_LOST',
     message:
-      'the replica died while it worked on this request: the runtime trapped: memory access out of bounds; it is not tried again, because it may be what kills it',
+      'the replica died while it worked on this request: the runtime trapped: memory access out of bounds; the request is not sent again, because it may have caused this',
   });
   await Promise.all(busy);
   await eventually(() => replicas.filter(({ process }) => process.signalCode === 'SIGKILL').length === 2, 'the end of the two it was tried on');
@@ -242,7 +242,7 @@ test('a replica that hangs is ejected while the other serves, and serves again w
   hung!.process.kill('SIGSTOP');
   const standing = () => standings.findLast(({ replicaId }) => replicaId === hung!.replicaId);
   const { reason } = (await eventually(() => standing()?.reason !== undefined && standing(), 'the ejection', 20_000))!;
-  expect(reason).toMatch(/^it has been silent for \d+ ms while others answered$/);
+  expect(reason).toMatch(/^it has not answered for \d+ ms, while other replicas have$/);
   const before = served.length;
   // The first probe finds it hung still.
   await eventually(() => served.length > before + 100, 'answers of the other', 20_000);

@@ -134,7 +134,7 @@ describe.each(['v1', 'v1alpha'])('%s', (version) => {
       status.INVALID_ARGUMENT,
       undefined,
     ]);
-    expect(answers[0]!.error_response!.error_message).toBe('there is no symbol "nobody.Service" here');
+    expect(answers[0]!.error_response!.error_message).toBe('unknown symbol "nobody.Service"');
     expect(answers[3]!.all_extension_numbers_response).toMatchObject({ base_type_name: 'inference.ModelInferRequest' });
     expect(answers[7]!.list_services_response!.service).toHaveLength(4);
   });

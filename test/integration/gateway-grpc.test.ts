@@ -180,7 +180,7 @@ describe('an inference', () => {
     const many = { ...inferMessage('vision.FP32', [floats(...new Float32Array(80_000))]), outputs: scores({ int64_param: 1 }).outputs };
     expect(await failure(client.call('ModelInfer', many))).toMatchObject({
       code: status.INVALID_ARGUMENT,
-      details: '"y" [80000] with the classes asked for is more than is classified over gRPC; ask for fewer classes or rows, or for the tensor itself',
+      details: 'too much to classify over gRPC: "y" [80000]; ask for fewer classes or rows, or for the tensor itself',
     });
   });
 
@@ -275,7 +275,7 @@ describe('what does not go well', () => {
     const third = await failure(inferOverGrpc(client, 'm', command('echo')));
     expect(third.code).toBe(status.RESOURCE_EXHAUSTED);
     held.letGo();
-    expect(third.details).toBe('1 requests wait already in this gateway process; the deployment has a limit of 1 for each');
+    expect(third.details).toBe('queue full: 1 requests are waiting (maxQueue 1 per gateway process); retry after 1 s');
     expect(third.metadata.get('retry-after')).toEqual(['1']);
     expect((await first).version).toBe('3');
     expect((await second).version).toBe('3');
@@ -313,7 +313,7 @@ describe('what does not go well', () => {
         ['a', 'b'].map((name): Tensor => ({ name, datatype: 'FP32', shape: [1, 3], data: new Float32Array(3) })),
       ),
     );
-    expect(waited).toMatchObject({ code: status.UNAVAILABLE, details: "no replica came back within the request's deadline of 150 ms" });
+    expect(waited).toMatchObject({ code: status.UNAVAILABLE, details: "no replica became ready within the request's deadline of 150 ms" });
     expect(waited.metadata.get('retry-after')).toEqual(['1']);
     expect(await failure(inferOverGrpc(client, 'm', command('fail:out of cheese')))).toMatchObject({
       code: status.INVALID_ARGUMENT,
@@ -327,15 +327,15 @@ describe('what does not go well', () => {
     ['an unknown model', message({ model_name: 'nobody' }), status.NOT_FOUND, /model "nobody" is unknown/],
     ['an unknown version', message({ model_version: '9' }), status.NOT_FOUND, /does not serve version 9; it serves 2, 5/],
     ['a version that is no number', message({ model_version: 'x' }), status.INVALID_ARGUMENT, /version "x" is not a positive whole number/],
-    ['no name', message({ model_name: '' }), status.INVALID_ARGUMENT, /"" cannot be a model's name/],
-    ['a name that climbs', message({ model_name: 'a/../b' }), status.INVALID_ARGUMENT, /"a\/\.\.\/b" cannot be/],
-    ['a name with a space before it', message({ model_name: ' m' }), status.INVALID_ARGUMENT, /cannot be a model's name/],
-    ['a name of megabytes', message({ model_name: 'ü'.repeat(2_000_000) }), status.INVALID_ARGUMENT, /cannot be a model's name/],
+    ['no name', message({ model_name: '' }), status.INVALID_ARGUMENT, /"" is not a valid model name/],
+    ['a name that climbs', message({ model_name: 'a/../b' }), status.INVALID_ARGUMENT, /"a\/\.\.\/b" is not a valid model name/],
+    ['a name with a space before it', message({ model_name: ' m' }), status.INVALID_ARGUMENT, /is not a valid model name/],
+    ['a name of megabytes', message({ model_name: 'ü'.repeat(2_000_000) }), status.INVALID_ARGUMENT, /is not a valid model name/],
     [
       'raw and typed at once',
       message({ inputs: [{ name: 'x', datatype: 'FP32', shape: [1], contents: { fp32_contents: [1] } }] }),
       status.INVALID_ARGUMENT,
-      /uses one of the two/,
+      /use one of the two/,
     ],
     [
       'too few raw bytes',
@@ -393,7 +393,7 @@ describe('what does not go well', () => {
       status.INVALID_ARGUMENT,
       /parameter "p" of the request is beyond 2\^53/,
     ],
-    ['shared memory', input({ parameters: { shared_memory_region: { string_param: 'r' } } }), status.INVALID_ARGUMENT, /does not offer/],
+    ['shared memory', input({ parameters: { shared_memory_region: { string_param: 'r' } } }), status.INVALID_ARGUMENT, /is not supported/],
     ['too many inputs', message({ inputs: new Array(2_000).fill({ name: 'x' }) }), status.INVALID_ARGUMENT, /more than 1024 inputs/],
     ['a huge message', message({ raw_input_contents: [Buffer.alloc(66 * 1024 * 1024)] }), status.RESOURCE_EXHAUSTED, /larger than max/],
   ];

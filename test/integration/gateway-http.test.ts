@@ -99,7 +99,7 @@ describe('an inference', () => {
     const second = gateway.command('echo');
     await gateway.counts('m', 'queued', 1);
     const third = await gateway.command('echo');
-    expect(third).toMatchObject({ status: 429, body: { error: '1 requests wait already in this gateway process; the deployment has a limit of 1 for each' } });
+    expect(third).toMatchObject({ status: 429, body: { error: 'queue full: 1 requests are waiting (maxQueue 1 per gateway process); retry after 1 s' } });
     expect(third.headers.get('retry-after')).toBe('1');
     held.letGo();
     expect([(await first).status, (await second).status]).toEqual([200, 200]);
@@ -111,7 +111,7 @@ describe('an inference', () => {
 
   test('without a replica it waits until its deadline, then is told to come again', async () => {
     const reply = await gateway.infer('empty', { inputs: [{ name: 'x', datatype: 'FP32', shape: [1], data: [1] }] });
-    expect(reply).toMatchObject({ status: 503, body: { error: "no replica came back within the request's deadline of 150 ms" } });
+    expect(reply).toMatchObject({ status: 503, body: { error: "no replica became ready within the request's deadline of 150 ms" } });
     expect(reply.headers.get('retry-after')).toBe('1');
   });
 
@@ -147,17 +147,17 @@ describe('an inference', () => {
 describe('malformed requests: each with its status and message, and the gateway lives', () => {
   const x = (fields: string) => `{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1]${fields}`;
   const cases: [what: string, path: string, body: string | undefined, status: number, error: RegExp][] = [
-    ['an unknown path', '/v3', undefined, 404, /there is nothing at \/v3/],
-    ['the root', '/', undefined, 404, /there is nothing at \//],
-    ['an unknown verb', '/v2/models/floats/dance', undefined, 404, /there is nothing at/],
+    ['an unknown path', '/v3', undefined, 404, /unknown path \/v3/],
+    ['the root', '/', undefined, 404, /unknown path \//],
+    ['an unknown verb', '/v2/models/floats/dance', undefined, 404, /unknown path/],
     ['an unknown model', '/v2/models/nobody/infer', x('}]}'), 404, /model "nobody" is unknown/],
     ['an unknown model, metadata', '/v2/models/nobody', undefined, 404, /model "nobody" is unknown/],
     ['an unknown version', '/v2/models/floats/versions/9/infer', x('}]}'), 404, /model "floats" does not serve version 9; it serves 2, 5/],
     ['a version that is no number', '/v2/models/floats/versions/x', undefined, 400, /version "x" is not a positive whole number/],
-    ['a name that climbs within', '/v2/models/a%2F..%2Fb/infer', '{}', 400, /"a\/\.\.\/b" cannot be a model's name/],
-    ['a leading space', '/v2/models/%20floats/infer', '{}', 400, /" floats" cannot be a model's name/],
-    ['a trailing space', '/v2/models/floats%20', undefined, 400, /"floats " cannot be a model's name/],
-    ['an empty name', '/v2/models//infer', '{}', 400, /"" cannot be a model's name/],
+    ['a name that climbs within', '/v2/models/a%2F..%2Fb/infer', '{}', 400, /"a\/\.\.\/b" is not a valid model name/],
+    ['a leading space', '/v2/models/%20floats/infer', '{}', 400, /" floats" is not a valid model name/],
+    ['a trailing space', '/v2/models/floats%20', undefined, 400, /"floats " is not a valid model name/],
+    ['an empty name', '/v2/models//infer', '{}', 400, /"" is not a valid model name/],
     ['a name that is no UTF-8', '/v2/models/%ff/infer', '{}', 400, /is not percent-encoded UTF-8/],
     ['GET of an inference', '/v2/models/floats/infer', undefined, 405, /GET is not allowed here; use POST/],
     ['POST of metadata', '/v2/models/floats', '{}', 405, /POST is not allowed here; use GET/],

@@ -228,9 +228,7 @@ test('a text that kills the process that reads it is refused, and the next is re
   expect(await long).toMatchObject({
     status: 400,
     body: {
-      error: expect.stringMatching(
-        /^the text of the request takes more than 1024 MB of memory, or cannot be worked on \(the process ended: SIGKILL\)/,
-      ) as string,
+      error: expect.stringMatching(/^the text of the request needs more than 1024 MB of memory, or makes its process fail \(it ended with SIGKILL\)/) as string,
     },
   });
   expect(await waiting).toMatchObject({ status: 200 });

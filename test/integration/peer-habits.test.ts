@@ -154,12 +154,12 @@ describe('paths', () => {
   });
 
   test.each([
-    ['a slash within a segment stays there', '/v2/models%2Fgrid', 404, /there is nothing at/],
+    ['a slash within a segment stays there', '/v2/models%2Fgrid', 404, /unknown path/],
     ['a segment that climbs', '/v2/models/%2e%2E/ready', 400, /must not have "\." or "\.\."/],
     ['a segment that is no UTF-8', '/v2/models/grid/%ff', 400, /"%ff" in the path is not percent-encoded UTF-8/],
-    ['an encoded percent sign is decoded once', '/v2/models/gr%2569d', 400, /"gr%69d" cannot be a model's name/],
-    ['no version', '/v2/models/grid/versions/', 404, /there is nothing at/],
-    ['only slashes', '///', 404, /there is nothing at/],
+    ['an encoded percent sign is decoded once', '/v2/models/gr%2569d', 400, /"gr%69d" is not a valid model name/],
+    ['no version', '/v2/models/grid/versions/', 404, /unknown path/],
+    ['only slashes', '///', 404, /unknown path/],
   ])('%s', async (_what, path, code, error) => {
     expect(await raw(path)).toMatchObject({ code, body: { error: expect.stringMatching(error) as string } });
   });

@@ -24,7 +24,7 @@ const query = (sql: string, parameters: unknown[] = []) => db.dataSource.query(s
 const statusOf = async (gateway: TestGateway, model: string): Promise<number> => (await gateway.command('echo', { model })).status;
 const refused = async (gateway: TestGateway): Promise<number | undefined> =>
   samplesOf(await (await fetch(`${gateway.url}/metrics`)).text(), 'pilothouse_gateway_routes_refused')[0]?.value;
-const REFUSED = 'the route of this deployment cannot be read and was refused; the other deployments are served';
+const REFUSED = 'cannot read the route of this deployment: skipped; the other deployments are served';
 
 /** Takes away what a gateway needs of a document, as a release with another format would. */
 const spoil = (deploymentId: string) => query(`UPDATE route SET document = document - 'targets' WHERE deployment_id = $1`, [deploymentId]);

@@ -62,7 +62,7 @@ export class Call {
     if (this.cancelled) return;
     this.cancelled = true;
     this.listener?.();
-    this.end(new GatewayError('CANCELLED', 'the caller is gone'));
+    this.end(new GatewayError('CANCELLED', 'the client has left'));
   }
 
   /** Only the first word counts. */

@@ -5,6 +5,9 @@ import { Line } from './line.js';
 import type { Pending } from './pending.js';
 import { WaitingRoom } from './waiting-room.js';
 
+/** After how long a caller may send a request again that was refused. */
+export const RETRY_AFTER_SECONDS = 1;
+
 /** How many requests wait over all targets of a deployment, and how many may. Their tensors count as bytes that the gateway holds. */
 export class QueueBudget {
   waiting = 0;
@@ -30,7 +33,7 @@ export class QueueBudget {
   /** Why nobody else may wait; undefined while there is room. */
   fullBecause(bytes: number): string | undefined {
     const { waiting, limit, held, kind } = this;
-    if (this.outOfPlaces) return `${waiting} requests wait already in this gateway process; the deployment has a limit of ${limit} for each`;
+    if (this.outOfPlaces) return `queue full: ${waiting} requests are waiting (maxQueue ${limit} per gateway process); retry after ${RETRY_AFTER_SECONDS} s`;
     return held.hasRoom(kind, bytes) ? undefined : held.fullBecause(kind);
   }
 

@@ -6,7 +6,7 @@ import type { InferRequest, InferResponse } from '../../../runtimes/open-inferen
 import { Batch, splitRows, type BatchOwner } from './batch.js';
 import type { BatchRule } from './batch-rule.js';
 import { Deadlines } from './deadlines.js';
-import { DispatchQueue, type QueueBudget } from './dispatch-queue.js';
+import { DispatchQueue, type QueueBudget, RETRY_AFTER_SECONDS } from './dispatch-queue.js';
 import { GatewayError } from '../gateway-error.js';
 import { Hold } from './hold.js';
 import { Lanes } from '../replicas/lanes.js';
@@ -44,8 +44,6 @@ export interface DispatchRule {
   readonly batching: BatchRule;
   readonly budget: QueueBudget;
 }
-
-const RETRY_AFTER_SECONDS = 1;
 
 export class Dispatcher implements BatchOwner {
   private readonly lanes: Lanes;
@@ -218,7 +216,7 @@ export class Dispatcher implements BatchOwner {
   /** @returns whether it was accepted */
   private enter(pending: Pending): boolean {
     const { call, timeoutMs } = pending;
-    if (call.cancelled) return this.refuse(pending, new GatewayError('CANCELLED', 'the caller is gone'));
+    if (call.cancelled) return this.refuse(pending, new GatewayError('CANCELLED', 'the client has left'));
     if (pending.deadline <= this.options.now())
       return this.refuse(pending, new GatewayError('DEADLINE_EXCEEDED', `the deadline of ${timeoutMs} ms passed before the request could be sent`));
     this.measure(pending);
@@ -256,7 +254,7 @@ export class Dispatcher implements BatchOwner {
   private accept(pending: Pending): void {
     this.options.meter.enter(this.options.now());
     this.deadlines.watch(pending);
-    pending.call.onCancel(() => this.fail(pending, new GatewayError('CANCELLED', 'the caller is gone')));
+    pending.call.onCancel(() => this.fail(pending, new GatewayError('CANCELLED', 'the client has left')));
   }
 
   /** Suspects wait for a replica to run dry: with one replica only, nobody overtakes them. */
@@ -282,14 +280,13 @@ export class Dispatcher implements BatchOwner {
     }
     if (pending.suspect || (alone && error.alone)) {
       const why =
-        error.reason !== undefined
-          ? `: ${error.reason}`
-          : pending.suspect
-            ? ', and so did the one it was tried on before'
-            : ', with nothing else under way there';
+        error.reason !== undefined ? `: ${error.reason}` : pending.suspect ? ', and so did the replica that worked on it before' : ', and on nothing else';
       return this.fail(
         pending,
-        new GatewayError('REPLICA_LOST', `the replica died while it worked on this request${why}; it is not tried again, because it may be what kills it`),
+        new GatewayError(
+          'REPLICA_LOST',
+          `the replica died while it worked on this request${why}; the request is not sent again, because it may have caused this`,
+        ),
       );
     }
     pending.suspect = true;
@@ -320,7 +317,7 @@ export class Dispatcher implements BatchOwner {
 
   private expire(pending: Pending): void {
     if (pending.waits && !this.available) {
-      const message = `no replica came back within the request's deadline of ${pending.timeoutMs} ms`;
+      const message = `no replica became ready within the request's deadline of ${pending.timeoutMs} ms`;
       return this.fail(pending, new GatewayError('UNAVAILABLE', message, RETRY_AFTER_SECONDS));
     }
     const where = pending.waits ? 'while the request waited for a replica' : 'while a replica worked on the request';

@@ -89,7 +89,7 @@ export class Router {
     const { route, targets } = deployment;
     const key = route.stickyHeader === null || targets.length === 1 ? undefined : stickyKey(headers?.[route.stickyHeader]);
     const target = key === undefined ? pickWeighted(targets) : pickByKey(targets, ({ route: { versionId } }) => versionId, key);
-    if (!target) throw new GatewayError('UNAVAILABLE', `model "${deployment.route.name}" sends its traffic nowhere at present`, 1);
+    if (!target) throw new GatewayError('UNAVAILABLE', `model "${deployment.route.name}" has no version that gets traffic`, 1);
     return target;
   }
 
@@ -97,7 +97,7 @@ export class Router {
   representative(deployment: Deployment, version?: number): Target {
     if (version !== undefined) return this.targetOf(deployment, version);
     const [first, ...others] = deployment.targets;
-    if (!first) throw new GatewayError('UNAVAILABLE', `model "${deployment.route.name}" has no version to serve at present`, 1);
+    if (!first) throw new GatewayError('UNAVAILABLE', `model "${deployment.route.name}" has no version to serve`, 1);
     return others.reduce((best, target) => (target.weight > best.weight ? target : best), first);
   }
 
@@ -188,7 +188,7 @@ export class Router {
     const target = targets.find((candidate) => candidate.route.versionNumber === version);
     if (target) return target;
     const known = targets.map((candidate) => candidate.route.versionNumber).join(', ');
-    const message = `model "${route.name}" does not serve version ${version}; it serves ${known || 'none at present'}`;
+    const message = `model "${route.name}" does not serve version ${version}; it serves ${known || 'no version'}`;
     throw new GatewayError('NOT_FOUND', message, undefined, { part: { field: 'version' } });
   }
 }
@@ -201,7 +201,7 @@ function refuse(pending: Pending, error: Error): void {
 /** The caller knows nothing of the move: the request was right when it came. */
 function afterMove(error: Error, from: number, to: number): Error {
   if (!(error instanceof GatewayError) || error.kind !== 'INVALID') return error;
-  const message = `version ${to} took the place of version ${from} while the request waited, and it does not fit version ${to}: ${error.message}`;
+  const message = `version ${to} replaced version ${from} while the request waited, and the request does not fit version ${to}: ${error.message}`;
   return new GatewayError('INVALID', message, undefined, { part: error.part });
 }
 

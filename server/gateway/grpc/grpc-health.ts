@@ -46,15 +46,15 @@ export class HealthService {
   }
 
   private check({ service }: HealthRequest): object {
-    if (!SERVICES.includes(service))
-      throw new StatusError(status.NOT_FOUND, 'there is no service of that name here; ask for "" or for "inference.GRPCInferenceService"');
+    if (!SERVICES.includes(service)) throw new StatusError(status.NOT_FOUND, 'unknown service; ask for "" or "inference.GRPCInferenceService"');
     return { status: this.status };
   }
 
   private watch(rpc: Watcher, method: MethodDefinition<unknown, unknown>): void {
     try {
       const { service } = readRequest<HealthRequest>(method, rpc.request);
-      if (this.watchers.size >= MAX_WATCHERS) throw new StatusError(status.RESOURCE_EXHAUSTED, `${MAX_WATCHERS} callers watch already; use Check`);
+      if (this.watchers.size >= MAX_WATCHERS)
+        throw new StatusError(status.RESOURCE_EXHAUSTED, `${MAX_WATCHERS} callers are watching, which is the limit; use Check`);
       const known = SERVICES.includes(service);
       // What is unknown stays so, and the protocol wants the call open all the same.
       const first = known ? this.status : 'SERVICE_UNKNOWN';

@@ -95,9 +95,9 @@ function limited<T>(list: T[], what: string): T[] {
 
 function fromRaw(headers: readonly InputHeader[], raw: readonly Buffer[]): Tensor[] {
   const typed = headers.find(({ contents }) => contents.length > 0);
-  if (typed) throw new TensorError(`input "${typed.name}" has typed contents, and raw_input_contents is there too; a request uses one of the two`);
+  if (typed) throw new TensorError(`input "${typed.name}" has contents, and the request has raw_input_contents too; use one of the two`);
   if (raw.length !== headers.length)
-    throw new TensorError(`raw_input_contents has ${raw.length} entries for ${headers.length} inputs; each input needs its own`);
+    throw new TensorError(`raw_input_contents has ${raw.length} entries for ${headers.length} inputs; send one entry for each input`);
   return headers.map(({ name, datatype, shape }, i) => {
     const known = datatypeOf(datatype, name);
     const where = `raw_input_contents[${i}], input "${name}"`;
@@ -224,5 +224,5 @@ function finite(value: number, key: string, where: string): number {
 }
 
 function refuse(parameters: Readonly<Record<string, ParameterValue>>, where: string): void {
-  if (REFUSED in parameters) throw new TensorError(`${where} has the parameter "${REFUSED}", which this server does not offer`);
+  if (REFUSED in parameters) throw new TensorError(`${where} has the parameter "${REFUSED}", which is not supported`);
 }

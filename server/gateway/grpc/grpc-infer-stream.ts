@@ -19,7 +19,7 @@ type Stream = ServerDuplexStream<Buffer, WireMessage>;
 /** Requests of one stream under way at once: fewer than queues hold, so that its caller is slowed down instead of refused. */
 const MAX_UNDER_WAY = 64;
 
-const GONE = new GatewayError('CANCELLED', 'the stream is over');
+const GONE = new GatewayError('CANCELLED', 'the stream has ended');
 
 export class InferStreams {
   private readonly open = new Set<InferStream>();
@@ -89,7 +89,7 @@ class InferStream {
     clearTimeout(this.idle);
     this.idle = setTimeout(() => {
       if (this.calls.size > 0) this.drain();
-      else this.end(new StatusError(status.UNAVAILABLE, 'the gateway is about to end: open another stream'));
+      else this.end(new StatusError(status.UNAVAILABLE, 'the gateway is shutting down; open another stream'));
     }, DRAIN_IDLE_MS);
   }
 

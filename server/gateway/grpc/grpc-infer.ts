@@ -104,10 +104,7 @@ function formed(outputs: readonly Tensor[], forms: readonly RequestedOutput[]): 
   const work = outputs.reduce((sum, output, i) => sum + (classesOf(i) > 0 ? classifiedElements(output, classesOf(i)) : 0), 0);
   if (work > MAX_ELEMENTS_WRITTEN_HERE) {
     const large = outputs.filter((_, i) => classesOf(i) > 0).map(({ name, shape }) => `"${name}" [${shape.join(', ')}]`);
-    throw new GatewayError(
-      'INVALID',
-      `${large.join(', ')} with the classes asked for is more than is classified over gRPC; ask for fewer classes or rows, or for the tensor itself`,
-    );
+    throw new GatewayError('INVALID', `too much to classify over gRPC: ${large.join(', ')}; ask for fewer classes or rows, or for the tensor itself`);
   }
   try {
     return outputs.map((output, i) => {

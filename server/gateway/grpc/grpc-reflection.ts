@@ -48,8 +48,8 @@ class Descriptors {
     if (request.file_containing_symbol !== undefined) return fileOr(this.fileOf(request.file_containing_symbol), 'symbol', request.file_containing_symbol);
     const type = request.all_extension_numbers_of_type;
     if (type !== undefined && this.fileOf(type)) return { all_extension_numbers_response: { base_type_name: type, extension_number: [] } };
-    if (type !== undefined || request.file_containing_extension) return failure(status.NOT_FOUND, 'the messages here have no extensions');
-    return failure(status.INVALID_ARGUMENT, 'the request asks for nothing');
+    if (type !== undefined || request.file_containing_extension) return failure(status.NOT_FOUND, 'the messages of this server have no extensions');
+    return failure(status.INVALID_ARGUMENT, 'the request has no field that asks for something');
   }
 
   /** A method or a nested message is in the file of what it is part of. */
@@ -93,7 +93,7 @@ function nameMapEntries({ field: fields, nestedType: nested }: MessageDescriptor
 
 function fileOr(file: Buffer | undefined, what: string, asked: string): object {
   if (file) return { file_descriptor_response: { file_descriptor_proto: [file] } };
-  return failure(status.NOT_FOUND, `there is no ${what} ${JSON.stringify(asked.slice(0, 200))} here`);
+  return failure(status.NOT_FOUND, `unknown ${what} ${JSON.stringify(asked.slice(0, 200))}`);
 }
 
 const failure = (code: status, message: string): object => ({ error_response: { error_code: code, error_message: message } });

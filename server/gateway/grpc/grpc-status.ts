@@ -49,8 +49,8 @@ export function statusOf(thrown: unknown, requestId: string, { log }: { log: Log
   }
   if (error instanceof StatusError) return { code: error.code, details: error.message, metadata };
   metadata.set(KIND, 'INTERNAL');
-  log.error({ err: error, requestId }, 'a request failed inside the gateway');
-  return { code: status.INTERNAL, details: `an internal error; the gateway's log has it under request ${requestId}`, metadata };
+  log.error({ err: error, requestId }, 'a request failed with an internal error');
+  return { code: status.INTERNAL, details: `internal error; see request ${requestId} in the log of the gateway`, metadata };
 }
 
 /** Half a surrogate pair, which percent-encoding throws at, becomes a replacement character. */

@@ -120,7 +120,7 @@ class NumberFiller {
     if (datatype === 'FP32' || datatype === 'FP64') {
       if (reader.wire === WIRE.LENGTH) return this.block(reader.bytes());
       const wire = datatype === 'FP32' ? WIRE.FIXED32 : WIRE.FIXED64;
-      if (reader.wire !== wire) throw new TensorError(`an element has the wire type ${reader.wire} where ${wire} is right`);
+      if (reader.wire !== wire) throw new TensorError(`an element has wire type ${reader.wire}; it must have ${wire}`);
       return this.block(reader.take(this.data.BYTES_PER_ELEMENT));
     }
     if (reader.wire === WIRE.VARINT) return this.element(reader);

@@ -31,7 +31,7 @@ export class ProtobufReader {
     this.varint();
     this.wire = this.low & 7;
     const field = this.low >>> 3;
-    if (field === 0 || this.high !== 0) throw malformed('a field has no valid number');
+    if (field === 0 || this.high !== 0) throw malformed('the number of a field is not valid');
     return field;
   }
 
@@ -111,16 +111,16 @@ export class ProtobufReader {
     else if (this.wire === WIRE.FIXED64) this.advance(8);
     else if (this.wire === WIRE.FIXED32) this.advance(4);
     else if (this.wire === WIRE.LENGTH) this.advance(this.length());
-    else throw malformed(`a field has the wire type ${this.wire}`);
+    else throw malformed(`a field has the unknown wire type ${this.wire}`);
   }
 
   private expect(wire: number): void {
-    if (this.wire !== wire) throw malformed(`a field has the wire type ${this.wire} where ${wire} is right`);
+    if (this.wire !== wire) throw malformed(`a field has wire type ${this.wire}; it must have ${wire}`);
   }
 
   private length(): number {
     this.varint();
-    if (this.high !== 0) throw malformed('a length is beyond the end');
+    if (this.high !== 0) throw malformed('a length goes beyond the end of the message');
     return this.low >>> 0;
   }
 

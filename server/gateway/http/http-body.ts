@@ -124,7 +124,7 @@ export class Body {
     inflater.on('drain', () => this.flow.resume());
     // A body that is refused half way must not keep the sender waiting for its inflater.
     inflater.on('close', () => this.flow.resume());
-    inflater.on('error', (error) => this.refuse(new BodyError(400, `the body is not what its Content-Encoding says: ${error.message}`)));
+    inflater.on('error', (error) => this.refuse(new BodyError(400, `the body cannot be decoded by its Content-Encoding: ${error.message}`)));
   }
 
   private gather(chunk: Buffer): void {
@@ -219,7 +219,7 @@ function inflaterFor(encoding: string): Gunzip | Inflate | undefined {
     case 'deflate':
       return createInflate({ chunkSize: 64 * 1024 });
     default:
-      throw new BodyError(415, `Content-Encoding ${JSON.stringify(encoding.slice(0, 40))} is not known; a body may be plain, gzip or deflate`);
+      throw new BodyError(415, `Content-Encoding ${JSON.stringify(encoding.slice(0, 40))} is unknown; send the body plain, or with gzip or deflate`);
   }
 }
 

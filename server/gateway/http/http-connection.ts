@@ -165,7 +165,10 @@ export class Connection {
     if (this.current && this.current !== this.receiving) return;
     if (waited <= PATIENCE_MS[this.phase]) return;
     if (this.phase === 'idle') return this.leave();
-    this.refuse(408, `the request took too long to arrive: headers have ${HEADERS_TIMEOUT_MS / 1000} s, a whole request ${REQUEST_TIMEOUT_MS / 1000} s`);
+    this.refuse(
+      408,
+      `the request took too long to arrive: the limit is ${HEADERS_TIMEOUT_MS / 1000} s for headers and ${REQUEST_TIMEOUT_MS / 1000} s for a whole request`,
+    );
   }
 
   /** A piece has come, and what it holds has been told. */
@@ -216,7 +219,7 @@ export class Connection {
   private malformed({ code, reason, message }: ParserError): void {
     if (code === 'HPE_HEADER_OVERFLOW') this.refuse(431, `the headers have more than ${MAX_HEADER_BYTES} bytes`);
     else if (code === 'HPE_PAUSED_H2_UPGRADE')
-      this.refuse(400, 'this is HTTP/2, and this port speaks HTTP/1.1; gRPC has a port of its own, 8001 unless it was changed');
+      this.refuse(400, 'this port speaks HTTP/1.1, and the request is HTTP/2; for gRPC use the gRPC port, which is 8001 by default');
     else this.refuse(400, `this is not an HTTP/1.1 request: ${reason || message}`);
   }
 

@@ -125,8 +125,8 @@ export class Exchange {
     if (this.gone) return;
     if (error instanceof HttpError) return this.refuse(error, error.fields);
     if (!(error instanceof GatewayError)) {
-      this.options.log.error({ err: error, requestId: this.requestId }, 'a request failed inside the gateway');
-      const message = `an internal error; the gateway's log has it under request ${this.requestId}`;
+      this.options.log.error({ err: error, requestId: this.requestId }, 'a request failed with an internal error');
+      const message = `internal error; see request ${this.requestId} in the log of the gateway`;
       return this.sendFailure({ status: 500, kind: 'INTERNAL', message });
     }
     if (error.kind === 'CANCELLED') return;

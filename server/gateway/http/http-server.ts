@@ -211,7 +211,7 @@ export class HttpFront {
       const path = (query < 0 ? url : url.slice(0, query)).replace(ABSOLUTE, '');
       exchange.failureText = this.options.routes.failureText(path);
       route = this.options.routes.find(path);
-      if (!route) throw new GatewayError('NOT_FOUND', `there is nothing at ${path.slice(0, 200)}`);
+      if (!route) throw new GatewayError('NOT_FOUND', `unknown path ${path.slice(0, 200)}`);
       if (this.remembered.size >= REMEMBERED_PATHS) this.remembered.clear();
       if (query < 0) this.remembered.set(url, route);
     }
@@ -226,13 +226,13 @@ export class HttpFront {
 function assertProper({ head: { headers, modern } }: Exchange): void {
   if (modern && headers['host'] === undefined) throw new HttpError(400, 'the header Host is missing; HTTP/1.1 requires it');
   // Repeated ones were joined (RFC 9112, 3.2).
-  if (headers['host']?.includes(',')) throw new HttpError(400, 'the header Host is there more than once');
+  if (headers['host']?.includes(',')) throw new HttpError(400, 'the request has more than one header Host; send one');
   const { expect, 'transfer-encoding': transferCoding } = headers;
   // One that does not end in chunks has no end that can be found: the parser refuses it.
   if (transferCoding !== undefined && /,\s*chunked$/i.test(transferCoding)) {
-    throw new HttpError(501, `the header Transfer-Encoding is ${JSON.stringify(transferCoding.slice(0, 40))}; only chunked is understood`);
+    throw new HttpError(501, `the header Transfer-Encoding is ${JSON.stringify(transferCoding.slice(0, 40))}; only chunked is supported`);
   }
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
-    throw new HttpError(417, `the header Expect is ${JSON.stringify(expect.slice(0, 40))}; only 100-continue is understood`);
+    throw new HttpError(417, `the header Expect is ${JSON.stringify(expect.slice(0, 40))}; only 100-continue is supported`);
   }
 }

@@ -17,6 +17,6 @@ export function splitBody(given: string | undefined, body: Buffer): { json: Buff
       `Inference-Header-Content-Length is ${JSON.stringify(given.slice(0, 40))}; it must be the number of bytes of JSON, at most the ${body.length} bytes of the body`,
     );
   }
-  if (length === 0) throw new TensorError('Inference-Header-Content-Length is 0: tensors without JSON that describes them are not supported');
+  if (length === 0) throw new TensorError('Inference-Header-Content-Length is 0; send JSON that describes the tensors before them');
   return { json: body.subarray(0, length), binary: body.subarray(length) };
 }

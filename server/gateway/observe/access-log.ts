@@ -47,7 +47,7 @@ export class AccessLog {
     const { home, log, worker } = options;
     this.file = new GatheringLog('access', {
       ...{ path: accessLogPath(home), bytes: WRITE_BYTES, ms: WRITE_MS, maxBytes: MAX_WAITING_BYTES },
-      onTrouble: (error) => log.warn({ err: error }, 'the access log cannot be written: its lines wait, and are dropped beyond 4 MiB'),
+      onTrouble: (error) => log.warn({ err: error }, 'cannot write the access log: up to 4 MiB of its lines are kept, and more are dropped'),
       onRecovered: ({ lines, code }) => log.warn({ dropped: lines, code }, 'the access log can be written again'),
     });
     const write = (line: string): void => void (this.file.write(line) || this.dropped++);

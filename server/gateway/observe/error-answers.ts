@@ -20,7 +20,7 @@ export class ErrorAnswers {
     return {
       name: NAME,
       type: 'counter',
-      help: 'Error answers by status; cancelled requests, which get none, are left out.',
+      help: 'Error answers by status. Cancelled requests get no answer and are not counted.',
       samples: [...this.counts].map(([labels, count]) => sample(NAME, `${labels},${labelText({ worker })}`, count)),
     };
   }

@@ -29,7 +29,7 @@ export async function createObservers({ accessLogSample: sample, tracing, log, h
     try {
       parts.push(new AccessLog({ home, worker, sample, log }));
     } catch (error) {
-      log.error({ err: error }, 'there is no access log: its file cannot be opened');
+      log.error({ err: error }, 'cannot open the file of the access log: no access log is written');
     }
   }
   if (tracing) parts.push(await startTracing({ ...tracing, ...rest, log }));

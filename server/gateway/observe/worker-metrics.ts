@@ -59,7 +59,7 @@ export class WorkerMetrics {
       });
       await new Promise<void>((resolve, reject) => this.server!.once('error', reject).listen(this.path, resolve));
     } catch (error) {
-      log.warn({ err: error }, 'the other gateway workers cannot ask for the metrics of this one');
+      log.warn({ err: error }, 'the other gateway workers cannot get the metrics of this one');
     }
   }
 

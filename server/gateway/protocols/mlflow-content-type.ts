@@ -15,8 +15,8 @@ export function mlflowBodyOf(header = ''): MlflowBody {
     ?.slice('charset='.length)
     .replaceAll('"', '');
   if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8')
-    throw new GatewayError('UNSUPPORTED_TYPE', `charset ${charset.slice(0, 40)} is not known; send UTF-8`);
+    throw new GatewayError('UNSUPPORTED_TYPE', `charset ${charset.slice(0, 40)} is unknown; send UTF-8`);
   // Not by a look-up alone, which would find "constructor".
   if (Object.hasOwn(BODIES, type!)) return BODIES[type!]!;
-  throw new GatewayError('UNSUPPORTED_TYPE', `Content-Type ${JSON.stringify(type!.slice(0, 100))} is not known; send application/json or text/csv`);
+  throw new GatewayError('UNSUPPORTED_TYPE', `Content-Type ${JSON.stringify(type!.slice(0, 100))} is unknown; send application/json or text/csv`);
 }

@@ -42,10 +42,7 @@ export function mlflowRest(dataPlane: DataPlane, inferences: TextInferences, dep
       if (root === 'version') return get(() => ({ status: 200, body: dataPlane.serverVersion, contentType: 'text/plain' }));
       if (deployment !== undefined) return deploymentRoute(dataPlane, inferences, deployment, root!, `/${root}`);
       if (root !== 'invocations') return healthRoute(() => dataPlane.ready());
-      throw new GatewayError(
-        'NOT_FOUND',
-        'no deployment answers at /invocations: PILOTHOUSE_MLFLOW_DEPLOYMENT would name it; each answers at /deployments/<name>/invocations',
-      );
+      throw new GatewayError('NOT_FOUND', 'no deployment is set for /invocations; set PILOTHOUSE_MLFLOW_DEPLOYMENT, or use /deployments/<name>/invocations');
     },
   };
 }

@@ -17,7 +17,7 @@ export function assertName(name: string): void {
   if (MODEL_NAME.test(name)) return;
   throw new GatewayError(
     'INVALID',
-    `${JSON.stringify(name.slice(0, MAX_QUOTED))} cannot be a model's name; it must be a deployment's name, 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-" that begin and end with a letter or digit, or "project.deployment"`,
+    `${JSON.stringify(name.slice(0, MAX_QUOTED))} is not a valid model name; it must be "deployment" or "project.deployment", each 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-", with a letter or digit at both ends`,
     undefined,
     { part: { field: 'model' } },
   );

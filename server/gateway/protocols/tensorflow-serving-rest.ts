@@ -37,7 +37,7 @@ function modelRoute(dataPlane: DataPlane, inferences: TextInferences, segments: 
   if (kind === 'labels')
     throw new GatewayError(
       'NOT_FOUND',
-      `model "${name}" has no label ${JSON.stringify(which.slice(0, 100))}: a label is an alias of the model, and it has none`,
+      `model "${name}" has no label ${JSON.stringify(which.slice(0, 100))}: labels are not supported; ask for a version by its number`,
     );
   const version = versionOf(which);
   return metadata ? metadataRoute(dataPlane, name, version) : versionRoute(dataPlane, inferences, name, version, verb);

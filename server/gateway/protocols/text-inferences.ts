@@ -117,7 +117,7 @@ function readingHere<N extends TextProtocolName>(protocol: N, { body }: TextRequ
 function readBefore<N extends TextProtocolName>(reading: Reading<FormOf<N>>, route: TargetRoute, needed: ContextOf<N>, context: ContextFor<N>): Read<N> {
   return (other) => {
     if (other === route || readAlike(other.signature.inputs, route.signature.inputs) || isDeepStrictEqual(context(other), needed)) return reading;
-    const message = `the request is a long text that was read for version ${route.versionNumber}; version ${other.versionNumber} has other inputs and serves now: send it again`;
+    const message = `version ${other.versionNumber} replaced version ${route.versionNumber} after the request was read, and has other inputs; send the request again`;
     throw new GatewayError('UNAVAILABLE', message, 1);
   };
 }

@@ -95,7 +95,7 @@ export class OutlierEjection {
       // Where nobody answers, it is the load or this machine, and not one replica.
       if (!this.lanes.some((other) => other !== lane && other.answeredAt > since)) continue;
       if (lane.standing === 'TRIAL') this.out(lane);
-      else this.eject(lane, `it has been silent for ${Math.round(now - since)} ms while others answered`);
+      else this.eject(lane, `it has not answered for ${Math.round(now - since)} ms, while other replicas have`);
     }
   }
 

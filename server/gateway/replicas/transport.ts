@@ -26,7 +26,7 @@ export class ReplicaLostError extends Error {
     readonly reason?: string,
     options?: ErrorOptions,
   ) {
-    super(`the replica died while it had this request${reason === undefined ? '' : `: ${reason}`}`, options);
+    super(`the replica died while it worked on this request${reason === undefined ? '' : `: ${reason}`}`, options);
   }
 }
 

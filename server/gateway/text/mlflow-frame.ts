@@ -39,7 +39,8 @@ export function frameFromRecords(value: unknown): Frame {
     for (const column of columns)
       if (!Object.hasOwn(record, column)) throw new TensorError(`row ${i} of "dataframe_records" has no ${JSON.stringify(column.slice(0, 100))}`);
     const more = Object.keys(record).find((key) => !columns.includes(key));
-    if (more !== undefined) throw new TensorError(`row ${i} of "dataframe_records" has ${JSON.stringify(more.slice(0, 100))}, which the first row has not`);
+    if (more !== undefined)
+      throw new TensorError(`row ${i} of "dataframe_records" has ${JSON.stringify(more.slice(0, 100))}, which the first row does not have`);
     return columns.map((column) => record[column]);
   });
   return { columns: records.length > 0 ? columns : undefined, rows };

@@ -180,11 +180,11 @@ export class TextProcess {
     const job = this.current;
     if (!job) return;
     if (job.begun || job.over) {
-      const reason = `${job.work.text} takes more than ${TEXT_HEAP_MB} MB of memory, or cannot be worked on (the process ended: ${how}); ${INSTEAD}`;
+      const reason = `${job.work.text} needs more than ${TEXT_HEAP_MB} MB of memory, or makes its process fail (it ended with ${how}); ${INSTEAD}`;
       return this.settle(() => job.reject(new TensorError(reason)));
     }
     if (job.again) {
-      const reason = `the process that reads and writes long texts does not start (${how}); ${INSTEAD}`;
+      const reason = `cannot start the process that reads and writes long texts (${how}); ${INSTEAD}`;
       return this.settle(() => job.reject(new GatewayError('UNAVAILABLE', reason, 1)));
     }
     job.again = true;
@@ -224,9 +224,8 @@ export class TextProcess {
 }
 
 const INSTEAD = 'use binary tensor data, or gRPC';
-const gone = () => new GatewayError('CANCELLED', 'the caller is gone');
-const overloaded = () =>
-  new GatewayError('OVERLOADED', 'as many long texts wait to be read or written already as may; send tensors, and ask for them, as binary data', 1);
+const gone = () => new GatewayError('CANCELLED', 'the client has left');
+const overloaded = () => new GatewayError('OVERLOADED', `queue full: too many long texts are waiting to be read or written; ${INSTEAD}, or retry after 1 s`, 1);
 const late = ({ work, deadline, call }: Job, which: 'waits' | 'runs') =>
   new GatewayError('DEADLINE_EXCEEDED', `the deadline of ${Math.round(deadline - call.arrivedAt)} ms passed while ${work[which]}`);
 

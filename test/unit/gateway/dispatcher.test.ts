@@ -70,7 +70,7 @@ describe('who goes where', () => {
     expect(full).toMatchObject({
       kind: 'OVERLOADED',
       retryAfterSeconds: 1,
-      message: '3 requests wait already in this gateway process; the deployment has a limit of 3 for each',
+      message: 'queue full: 3 requests are waiting (maxQueue 3 per gateway process); retry after 1 s',
     });
     b.endOf(b.ids[0]!);
     await settle();
@@ -183,7 +183,7 @@ describe('when a replica dies', () => {
     use([link], 4);
     const { outcome } = submit('1');
     link.crash();
-    expect(await outcome).toMatchObject({ kind: 'REPLICA_LOST', message: expect.stringContaining('with nothing else under way there') });
+    expect(await outcome).toMatchObject({ kind: 'REPLICA_LOST', message: expect.stringContaining('and on nothing else') });
     expect(window().errors).toEqual({ REPLICA_LOST: 1 });
   });
 
@@ -196,7 +196,7 @@ describe('when a replica dies', () => {
     a.endOf('beside', new ReplicaLostError(false));
     expect(await culprit.outcome).toMatchObject({
       kind: 'REPLICA_LOST',
-      message: expect.stringContaining('the runtime trapped: unreachable; it is not tried again'),
+      message: expect.stringContaining('the runtime trapped: unreachable; the request is not sent again'),
     });
     use([b], 4);
     b.endOf('beside');

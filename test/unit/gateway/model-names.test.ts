@@ -10,8 +10,8 @@ test.each(['', '.', '..', 'a.', '.a', ' a', 'a ', 'a/../b', '../a', 'a\n', 'a\u0
   '%j is none',
   (name) => {
     expect(() => assertName(name)).toThrow(
-      `${JSON.stringify(name)} cannot be a model's name; it must be a deployment's name, 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-" that begin and end with a letter or digit, or "project.deployment"`,
+      `${JSON.stringify(name)} is not a valid model name; it must be "deployment" or "project.deployment", each 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-", with a letter or digit at both ends`,
     );
-    expect(() => nameOf(name)).toThrow("cannot be a model's name");
+    expect(() => nameOf(name)).toThrow('is not a valid model name');
   },
 );

@@ -143,7 +143,7 @@ test('a caller that leaves while its answer is written has none', async () => {
   const writing = new Promise<void>((begun) => {
     write = (call) =>
       new Promise((_, reject) => {
-        call.onCancel(() => reject(new GatewayError('CANCELLED', 'the caller is gone')));
+        call.onCancel(() => reject(new GatewayError('CANCELLED', 'the client has left')));
         begun();
       });
   });

@@ -119,7 +119,7 @@ test('what does not fit the new version is refused, says which versions, and is 
   finish();
   expect(await waiting).toMatchObject({
     kind: 'INVALID',
-    message: 'version 2 took the place of version 1 while the request waited, and it does not fit version 2: input "a" is unknown; the model takes "x"',
+    message: 'version 2 replaced version 1 while the request waited, and the request does not fit version 2: input "a" is unknown; the model takes "x"',
   });
   expect(statistics()).toMatchObject({ success: 0, rejected: 1, requests: 1 });
 });

@@ -125,7 +125,7 @@ test('where no process starts, that is nobody’s mistake', async () => {
   await expect(read(small)).rejects.toMatchObject({
     kind: 'UNAVAILABLE',
     retryAfterSeconds: 1,
-    message: 'the process that reads and writes long texts does not start (spawn /nowhere/node ENOENT); use binary tensor data, or gRPC',
+    message: 'cannot start the process that reads and writes long texts (spawn /nowhere/node ENOENT); use binary tensor data, or gRPC',
   });
   process.execPath = execPath;
   expect(await read(small)).toMatchObject(isRead);

@@ -24,7 +24,7 @@ test('a caller that holds the most itself is refused', () => {
     expect.objectContaining({
       kind: 'UNAVAILABLE',
       retryAfterSeconds: 1,
-      message: expect.stringMatching(/^there is no room for the answer: .*2 unread/),
+      message: expect.stringMatching(/^no room for the answer: .*2 unread/),
     }) as Error,
   );
   expect([givenUp, held.bytes]).toEqual([[], 100]);

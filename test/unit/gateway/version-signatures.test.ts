@@ -114,7 +114,7 @@ test('a long text is read again where its version is gone meanwhile, and not whe
   swap([OLD]);
   expect([await predict(long), readings]).toEqual(['{"predictions":["FP64 q"]}', 3]);
   during = [() => swap([])];
-  expect(await predict(long)).toBe('model "sig" sends its traffic nowhere at present');
+  expect(await predict(long)).toBe('model "sig" has no version that gets traffic');
 });
 
 test('one that waits is read again for the version that takes the place of its own', async () => {
@@ -140,7 +140,7 @@ test('a long text that waits goes on where its reading is right, and is to be se
   const { signature } = OLD;
   const alike = version(3, 'p', 'FP32', { signature: { inputs: signature.inputs, outputs: [{ name: 'y', datatype: 'BYTES', shape: [-1, -1] }] } });
   expect(await waits(alike)).toBe('{"predictions":["FP32 p"]}');
-  expect(await waits(NEW)).toBe('the request is a long text that was read for version 1; version 2 has other inputs and serves now: send it again');
+  expect(await waits(NEW)).toBe('version 2 replaced version 1 after the request was read, and has other inputs; send the request again');
 });
 
 test("a shadow's copy is read by the shadow's signature", async () => {
