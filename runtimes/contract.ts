@@ -175,7 +175,7 @@ export class ModelLoadError extends Error {
  * error of `infer` is taken for the request's fault as long as the sample is still answered.
  *
  * It is told by its name, because a plugin from outside has no class of ours: `Object.assign(new Error(...), { name: 'RuntimeTrapError' })`
- * is as good. A `WebAssembly.RuntimeError` always counts as a trap, an error that nobody catches too; neither needs to be wrapped.
+ * works too. A `WebAssembly.RuntimeError` and an uncaught error always count as a trap and need not be wrapped.
  */
 export class RuntimeTrapError extends Error {
   override readonly name = 'RuntimeTrapError';

@@ -145,7 +145,7 @@ export interface Config {
   readonly samples: boolean;
   /** Fraction of the requests that the gateway's access log has, 0 to 1. */
   readonly accessLogSample: number;
-  /** undefined: no traces, since nobody is named to send them to, or they are switched off. */
+  /** undefined: no traces, because no collector is set, or because they are switched off. */
   readonly tracing: TracingConfig | undefined;
 }
 

@@ -64,7 +64,7 @@ export class CorsPolicy {
   }
 }
 
-/** @returns undefined for a policy that allows nobody: then no answer speaks of origins */
+/** @returns undefined for a policy that allows no origin: then no answer has CORS headers */
 export const corsPolicy = (origins: readonly string[], methods: string): CorsPolicy | undefined =>
   origins.length > 0 ? new CorsPolicy(origins, methods) : undefined;
 

@@ -112,7 +112,7 @@ export interface GatheringOptions {
   readonly onRecovered: (losses: Losses) => void;
 }
 
-/** Writes lines in the background, many at a time. Nobody waits for it. */
+/** Writes lines in the background, many at a time. No caller waits for it. */
 export class GatheringLog {
   private lines: string[] = [];
   private waiting = 0;

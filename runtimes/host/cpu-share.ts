@@ -16,15 +16,15 @@ const USUAL = 0;
 /** The kernel lets others than root change one session of the whole machine every 100 ms. */
 const RETRY_MS = 120;
 
-/** Of this process, for good: nobody's request waits for it. Its session must be its own. */
+/** Lowers the priority of this process for good, because no request waits for it. It must lead a session of its own. */
 export function runInBackground(): void {
   weighSession(process.pid, BACKGROUND);
   setNice(BACKGROUND);
 }
 
-/** Of this process, until what is returned is called. Not further back than that: callers may wait for just this replica. */
+/** Puts this process behind others until the returned function is called. Not further back: callers may wait for just this replica. */
 export function giveWay(): () => void {
-  // Whoever may not take a nice value back would have to serve with it.
+  // A process that may not lower its nice value again keeps it as it is: otherwise it would go on to serve with the raised one.
   const nice = mayTakeNiceBack();
   weighSession(process.pid, BEHIND);
   if (nice) setNice(BEHIND);
@@ -34,7 +34,7 @@ export function giveWay(): () => void {
   };
 }
 
-/** Of the control plane, which stands behind the data plane. Only where the process leads its session: a terminal's is the person's own. */
+/** Puts the control plane behind the data plane. Only where the process leads its session: the session of a terminal belongs to its user. */
 export function standBehind(pid: number): void {
   if (leadsSession(pid)) weighSession(pid, BEHIND);
 }

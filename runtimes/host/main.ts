@@ -3,7 +3,7 @@
  *
  * It listens before it loads, so that it can be asked how far it is, and is READY only after a real inference. It ends with
  * 0 when it has drained (DRAIN, SIGTERM, SIGHUP, SIGINT), with 1 when the model could not be loaded, and
- * by a SIGKILL of its own when the runtime broke later: it trapped, did not answer its sample any more, or threw what nobody caught. The
+ * by a SIGKILL of its own when the runtime broke later: it trapped, did not answer its sample any more, or threw an uncaught error. The
  * reason is then on stderr and in `outcome.json` beside the spec. It does not end because its server has: a server that comes back adopts it, and
  * `pilothouse stop` ends what a killed server left.
  */
@@ -41,10 +41,10 @@ try {
     },
     onBroken: (reason) => void breakOff(server, reason),
   });
-  // A rejection that nobody handles comes here too.
+  // An unhandled rejection comes here too.
   process.on('uncaughtException', (error) => {
     console.error(error);
-    const reason = `an error that nobody caught: ${reasonOf(error)}`;
+    const reason = `an uncaught error: ${reasonOf(error)}`;
     if (ready) server.breakDown(reason);
     else void failWith(server, reason);
   });

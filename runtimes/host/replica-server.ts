@@ -235,7 +235,7 @@ export class ReplicaServer {
     } catch (error) {
       // What the plugin found wrong with the request before the model saw it.
       if (error instanceof TensorError) return signal.aborted ? undefined : fail(socket, id, { code: 'INVALID', message: error.message, executed: false });
-      // What an abort throws says nothing of the runtime; a trap does, whoever is still interested.
+      // An error after an abort says nothing of the runtime. A trap does, even if the caller has left.
       if (signal.aborted && trapMessage(error) === undefined) return;
       const broken = await this.check.brokenBecause(warm, error);
       if (broken !== undefined) return this.breakDown(broken, { socket, id });

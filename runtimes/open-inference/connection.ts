@@ -85,7 +85,7 @@ export class ReplicaConnection {
     });
   }
 
-  /** @throws ReplicaError CONNECTION_LOST when nobody answers there, TIMED_OUT; Error for an address that is none. */
+  /** @throws ReplicaError CONNECTION_LOST when no process answers there, TIMED_OUT; Error for an invalid address. */
   static connect(address: string, options: ConnectOptions): Promise<ReplicaConnection> {
     const target = parseAddress(address);
     return new Promise((resolve, reject) => {

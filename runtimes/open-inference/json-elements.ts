@@ -2,7 +2,7 @@
 import { halfBits } from './half.js';
 import { TensorError, type Datatype, type TensorData } from '../tensor.js';
 
-/** Thrown for a 64-bit integer that came as a number beyond 2^53: its last bits are lost already. Whoever still has the text may parse it exactly. */
+/** Thrown for a 64-bit integer that came as a number beyond 2^53: its last bits are lost already. A caller that still has the text may parse it exactly. */
 export class InexactNumberError extends TensorError {}
 
 /** Thrown for an element that does not fit the datatype. */

@@ -7,7 +7,7 @@ import { TensorError, type Tensor } from '../tensor.js';
 export class PackedTensor implements Tensor {
   readonly datatype = 'BYTES';
   private elements: readonly Uint8Array[] | undefined;
-  /** An element and where it begins: whoever cuts a tensor into parts does so from its front to its end. */
+  /** The element that was looked up last, and where it begins: a tensor is cut into parts from its front to its end. */
   private element = 0;
   private at = 0;
 

@@ -63,7 +63,7 @@ export function chosenBuild(configured: string | undefined, marker = MARKER): Na
   return cache === undefined ? undefined : finished(cache);
 }
 
-/** The build in the shared cache, whoever made it: what was taken before installations chose. */
+/** The build in the cache that all installations share. Earlier releases always took this one. */
 export const sharedBuild = (): NativeBuild | undefined => finished(sharedCache());
 
 function finished(cache: string): NativeBuild | undefined {

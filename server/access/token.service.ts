@@ -115,7 +115,7 @@ export class TokenService {
 
   /**
    * Ends a token, here at once and on every other server and gateway within seconds. Revoking it again changes nothing.
-   * @throws DomainError NOT_FOUND, or FAILED_PRECONDITION for the last valid token: nobody could make another one
+   * @throws DomainError NOT_FOUND, or FAILED_PRECONDITION for the last valid token: without one, no other token can be made
    */
   async revoke(actor: Actor, id: string): Promise<ApiTokenEntity> {
     await this.work.run(actor, async (change) => {
@@ -154,7 +154,7 @@ export class TokenService {
   }
 
   /**
-   * Makes sure that whoever can read the home holds a valid token, in `<home>/admin-token` (mode 0600). The file is whole on
+   * Makes sure that each user who can read the home has a valid token, in `<home>/admin-token` (mode 0600). The file is whole on
    * disk before the row is committed, and a file without its row is registered again; so neither a crash between the two nor a
    * new database below an old home locks the operator out. Decided so:
    * - the file's token is valid: nothing changes;

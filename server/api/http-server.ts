@@ -145,7 +145,7 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
     connections,
     close: async () => {
       closing = true;
-      // Before the WebSockets are told: from here on nobody gets in, so a client that connects again finds the next server.
+      // Before the WebSockets are told: no connection is accepted from here on, so a client that connects again finds the next server.
       const cut = setTimeout(() => fastify.server.closeAllConnections(), CLOSE_MS);
       const closed = fastify.close();
       await sockets.close();

@@ -104,7 +104,7 @@ export class ApiMetrics {
   }
 }
 
-/** Does the work, one at a time: whoever asks while it is under way waits for the same. @throws when it takes longer than that */
+/** Does the work, one at a time: calls while it is under way wait for the same result. @throws when it takes longer than that */
 function withinTime<Result>(work: () => Promise<Result>, ms: number): () => Promise<Result> {
   let underWay: Promise<Result> | undefined;
   return async () => {

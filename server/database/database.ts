@@ -10,7 +10,7 @@ export interface Database {
   readonly url: string;
   /** Pilothouse's own PostgreSQL; undefined where DATABASE_URL names one. */
   readonly embedded: EmbeddedPostgres | undefined;
-  /** The last server of a home ends what is Pilothouse's own, with whoever is connected. */
+  /** The last server of a home stops Pilothouse's own PostgreSQL, even if clients are connected. */
   stop(options?: { force?: boolean }): Promise<void>;
   /** A server that is not the last one lets it run. */
   leave(): Promise<void>;

@@ -1,7 +1,7 @@
 /**
  * Under which account PostgreSQL runs, for it refuses to be root. An ordinary user simply runs it. Root runs it inside a user
  * namespace, where root has another number: its files stay root's, and nothing has to be made reachable for anybody. Where
- * namespaces are refused (many containers), it runs under a uid that nobody else has, and a data folder that already belongs
+ * namespaces are refused (many containers), it runs under a uid that no account has, and a data folder that already belongs
  * to somebody runs as that one.
  */
 import { execFileSync } from 'node:child_process';

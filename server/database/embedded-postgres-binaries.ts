@@ -115,14 +115,14 @@ function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-/** A folder that others may enter and nobody else may write to: root will run what lies there. */
+/** A folder that others may enter but not write to: root runs the programs in it. */
 function makeOwnFolder(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   const status = lstatSync(folder);
   if (status.isDirectory() && status.uid === process.getuid?.() && (status.mode & 0o022) === 0) return;
   throw new DomainError(
     'FAILED_PRECONDITION',
-    `${folder} must be a folder that belongs to the user who runs Pilothouse, and that nobody else may write to: remove it, and start again`,
+    `${folder} must be a folder that belongs to the user who runs Pilothouse, and that no other user may write to: remove it, and start again`,
   );
 }
 

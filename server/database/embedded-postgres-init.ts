@@ -12,7 +12,7 @@ import { killAllOf } from './embedded-postgres-process.js';
 
 /**
  * The same everywhere, whatever the machine's locale: text sorts by code point, and its case follows Unicode. The socket's
- * folder is what keeps others out, so that whoever reaches it needs no password.
+ * folder keeps other users out, so clients of the socket need no password.
  */
 const ARGUMENTS = [
   '--username=postgres',
@@ -80,7 +80,7 @@ function ended(child: ChildProcess): Promise<{ code: number | string; errors: st
   });
 }
 
-/** What a server left that was killed while it did this; the caller holds the lock, so nobody does it now. */
+/** Removes what a server left that was killed while it initialised; the caller holds the lock, so no other server does this now. */
 async function removeUnfinished({ aside }: EmbeddedPostgresPaths): Promise<void> {
   const folder = dirname(aside);
   for (const name of readdirSync(folder).filter((entry) => entry.startsWith(basename(aside)))) {

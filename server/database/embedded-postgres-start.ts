@@ -142,7 +142,7 @@ async function adopt(paths: EmbeddedPostgresPaths, { log, say }: StartOptions): 
 }
 
 /**
- * After a `kill -9` of the postmaster: its backends hold the shared memory, and its pid file names whoever has the pid now.
+ * After a `kill -9` of the postmaster: its backends hold the shared memory, and its pid file may name another process that has the pid now.
  * Both are in the way of the next start.
  */
 async function clearLeftovers(paths: EmbeddedPostgresPaths, log: Logger): Promise<void> {

@@ -95,7 +95,7 @@ async function endWrites(client: LimitedClient): Promise<void> {
 }
 
 /**
- * Locks the epoch against a new one until the transaction ends, and nobody else: FOR KEY SHARE conflicts with a change of `epoch`, which
+ * Locks the epoch against a new one until the transaction ends, and blocks nothing else: FOR KEY SHARE conflicts with a change of `epoch`, which
  * has a unique index, and not with the heartbeat. FOR SHARE would make the heartbeat wait for the leader's own writes.
  * @returns the epoch that has begun last
  */

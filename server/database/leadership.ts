@@ -67,7 +67,7 @@ export class Leadership {
   }
 
   /**
-   * Takes the lock, where it is free, without leading yet: nobody else takes it meanwhile, and what must not happen beside a Pilothouse
+   * Takes the lock, where it is free, without leading yet: no other server can take it meanwhile, and what must not happen beside a Pilothouse
    * elsewhere may begin.
    * @throws DomainError FAILED_PRECONDITION when the database belongs to a home or host elsewhere that is alive: its replicas
    * cannot be seen from here, and a second leader would start doubles.

@@ -10,7 +10,7 @@ export class ConnectionLostError extends Error {
 
 /** PostgreSQL itself ends a statement after this long. */
 export const STATEMENT_TIMEOUT_MS = 30_000;
-/** Where it does not, nobody is there to do so: its processes hang, or its machine is cut off. */
+/** A server that has not ended it by now is not working: its processes hang, or its machine is cut off. */
 export const SILENT_MS = STATEMENT_TIMEOUT_MS + 5_000;
 
 export class ServerConnection extends LimitedClient {

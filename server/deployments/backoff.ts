@@ -38,6 +38,6 @@ export function failuresInARow(replicas: readonly PastReplica[], now: Date): num
     const served = readyAt ? (stoppedAt ?? now).getTime() - readyAt.getTime() : 0;
     return served >= STABLE_AFTER_MS ? Math.max(latest, readyAt!.getTime()) : latest;
   }, now.getTime() - FAILURE_MEMORY_MS);
-  // What failed later than now did so before the clock was set back; nobody knows how long ago.
+  // A failure later than now was before the clock was set back; it is not known how long ago.
   return replicas.filter(({ state, stoppedAt }) => state === 'FAILED' && stoppedAt && stoppedAt.getTime() > readyAgain && stoppedAt <= now).length;
 }

@@ -54,7 +54,7 @@ export class Reconciler {
   /** Why the engine refused to start a replica: seen by the next pass as the replica's end. */
   private readonly refusals = new Map<string, string>();
   private readonly clock = new ClockWatch();
-  /** Nobody worked on a rollout before this moment: there was no leader, or the machine slept. */
+  /** No leader worked on a rollout before this moment: there was none, or the machine slept. */
   private workedSince = new Date();
   /** When the machine's clock jumped last, by the monotonic one. */
   private jumpedAt = -Infinity;

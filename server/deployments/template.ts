@@ -10,7 +10,7 @@ export interface WantedTarget {
   readonly replicas: number;
 }
 
-/** Its answers are compared, never given to a caller: nobody waits for it. */
+/** Its answers are compared and never given to a caller, so no caller waits for it. */
 export const isShadow = ({ shadowPercent }: { readonly shadowPercent: number }): boolean => shadowPercent > 0;
 
 /** What one generation of a deployment wants. */

@@ -1,6 +1,6 @@
 /**
  * The one moment at which a recorded process begins to exist. Its shell claims the record before it does anything else, by
- * making a file that must not exist; whoever finds a record whose starter died makes the same file to declare it abandoned.
+ * making a file that must not exist. A server that finds a record whose starter died makes the same file to declare it abandoned.
  * So a crash between the record, the spawn and the first instruction leaves no doubt: one of the two wins, and a process that
  * comes late ends itself. A claim is written aside and then linked to its name, which fails where there is one: so it is there
  * whole or not at all, also when the disk is full.

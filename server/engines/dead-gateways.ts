@@ -1,6 +1,6 @@
 /**
- * Tells the database which gateways of this home are dead. Nobody waits then for a killed gateway to acknowledge a route, as everybody
- * would until its heartbeat is old. Every server does it, whoever leads: a dead process stays dead, and its row belongs to it alone.
+ * Tells the database which gateways of this home are dead. Then no server waits for a killed gateway to acknowledge a route, as all servers
+ * would until its heartbeat is old. Every server does it, not only the leader: a dead process stays dead, and its row belongs to it alone.
  */
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

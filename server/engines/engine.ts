@@ -62,7 +62,7 @@ export class StaleEpochError extends Error {
 }
 
 export interface ReplicaEngine {
-  /** A leader begins: commands of a lower epoch are refused from now on, whoever gives them. @throws StaleEpochError when a higher one was heard of */
+  /** A leader begins: commands of a lower epoch are refused from now on. @throws StaleEpochError when a higher one was heard of */
   begin(epoch: number): void;
   /** Starts the replica unless it was started before; returns once it is on its way, not once it is READY. */
   start(spec: ReplicaSpec, epoch: number): Promise<void>;

@@ -143,7 +143,7 @@ export function askToEnd(launch: GatewayLaunch): void {
     killIdentity(holder, 'SIGTERM');
     return;
   }
-  // A worker whose loop is gone hears nothing from it. Without any loop, each is told once, and nobody replaces it.
+  // A worker whose loop is gone hears nothing from it. Without any loop, each is told once and is not replaced.
   for (const shell of [holder, ...launch.loops()]) killIdentity(shell, 'SIGKILL');
   killGroup(holder, 'SIGTERM');
 }

@@ -191,7 +191,7 @@ async function supersede(options: GatewayOptions, sockets: readonly GatewaySocke
       if (!(error instanceof DomainError)) throw error;
       if (performance.now() > give) {
         if (living.length === 0) throw error;
-        // Workers that will not let go of the port serve nobody any more.
+        // Workers that do not let go of the port serve no callers any more.
         await Promise.all(living.splice(0).map((launch) => endLaunch(launch, 0, true)));
       }
       await setTimeout(RETRY_MS);

@@ -16,8 +16,8 @@ export interface OpenSockets {
 
 /**
  * Listens on all of them and calls `use`, which must hand them on at once: when it returns they are closed here.
- * Between listening and closing this process must not come round to its event loop, or it would accept connections that
- * nobody answers. That holds because addresses are looked up before, and everything after is one turn: ticks and microtasks.
+ * Between listening and closing this process must not come round to its event loop, or it would accept connections and
+ * never answer them. That holds because addresses are looked up before, and everything after is one turn: ticks and microtasks.
  * @throws DomainError UNAVAILABLE that names the port, the host and the variable to set.
  */
 export async function withListening<T>(wanted: readonly GatewaySocket[], use: (open: OpenSockets) => T): Promise<T> {

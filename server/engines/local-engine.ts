@@ -58,7 +58,7 @@ export class LocalEngine implements ReplicaEngine {
   private readonly versions: VersionFolders;
   private readonly logFiles: ReplicaLogs;
   private readonly watchers = new Map<string, ReplicaWatcher>();
-  /** Recorded replicas that could not be looked at yet, so that nobody watches them. */
+  /** Recorded replicas that could not be looked at yet, so they are not watched. */
   private readonly unknown = new Set<string>();
   private readonly guards = new MemoryGuards();
   private readonly stopping = new Map<string, Stopping>();
@@ -83,7 +83,7 @@ export class LocalEngine implements ReplicaEngine {
   begin(epoch: number): void {
     this.fence.pass(epoch);
     for (const id of listReplicas(this.options.home)) {
-      // One that cannot be looked at keeps nobody from leading: the fence holds for it as well.
+      // A replica that cannot be looked at does not keep this server from leading: the fence holds for it as well.
       lookOr(undefined, () => this.giveUp(new ReplicaFolder(this.options.home, id), epoch));
     }
   }

@@ -1,4 +1,4 @@
-/** The end of a log as text for an answer: whoever reads it there has no terminal that would make colours of escape sequences. */
+/** The end of a log as text for an answer, without escape sequences: a client of the API is not a terminal. */
 import { stripVTControlCharacters } from 'node:util';
 
 const ESCAPE = 0x1b;

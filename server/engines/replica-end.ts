@@ -28,7 +28,7 @@ export async function endReplica(watcher: ReplicaWatcher, epoch: number, deadlin
 }
 
 /**
- * The same for a replica that nobody watches.
+ * The same for a replica that is not watched.
  * @param ask begins its draining.
  */
 export async function endProcesses(folder: ReplicaFolder, deadline: () => number, ask: (process: ProcessIdentity) => Promise<void>): Promise<void> {

@@ -111,7 +111,7 @@ export class ReplicaFolder {
     return text === undefined ? undefined : parseIdentity(text);
   }
 
-  /** What the shell saw at its end: 0 to 255; undefined while it runs, or when nobody could record it. */
+  /** What the shell saw at its end: 0 to 255; undefined while it runs, or when it could not be recorded. */
   exitStatus(): number | undefined {
     const text = this.read('exit');
     return text?.endsWith('\n') ? Number(text) : undefined;

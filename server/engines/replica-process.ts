@@ -1,6 +1,6 @@
 /**
  * Starts a replica's process so that it needs its server for nothing: a session of its own, its log in a file, and a shell
- * around it that records who it is before it begins and how it ended, whoever is alive by then.
+ * around it that records the process before it begins and how it ended, even if the server is dead by then.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -52,7 +52,7 @@ export class Sequencer {
   async sequence(fence: Fence): Promise<number> {
     const numbered = await this.dataSource.transaction(async (manager) => {
       await fence.check(manager);
-      // The row's lock makes positions visible in their order: whoever sees one sees all before it. The batch is read in a statement after the lock.
+      // The row's lock makes positions visible in their order: a reader that sees one sees all before it. The batch is read in a statement after the lock.
       await manager.query('SELECT 1 FROM event_feed WHERE id = 1 FOR UPDATE');
       const rows: { numbered: number }[] = await manager.query(
         `WITH batch AS (SELECT sequence FROM event WHERE position IS NULL ORDER BY sequence LIMIT $1),

@@ -56,9 +56,9 @@ export class ControlLink {
       statement_timeout: 10_000,
       ...KEEP_ALIVE,
     });
-    // A connection that breaks while it is idle; whoever needs the next one finds out.
+    // A connection that breaks while it is idle. The next query opens another one, or fails.
     this.pool.on('error', (error) => this.report(error));
-    // The pool stops listening when it hands a connection out, and whoever takes it begins a moment later.
+    // The pool stops listening when it hands a connection out, and its user begins to listen a moment later.
     this.pool.on('connect', (client) => client.on('error', () => undefined));
     this.notifier = new Notifier((sql, parameters) => this.pool.query(sql, parameters));
     this.refresh = new Coalesced(() => this.readRoutes());

@@ -172,7 +172,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     log,
   });
   const http = await front.listen(options.http);
-  // Nobody is refused meanwhile where the socket is open already.
+  // Where the socket is open already, no caller is refused meanwhile.
   const replicasFirst = 'fd' in options.grpc && [...router.deployments].length > 0;
   if (replicasFirst) setTimeout(turnToGrpc, REPLICAS_FIRST_MS);
   else turnToGrpc();

@@ -21,7 +21,7 @@ export const MAX_TEXT_READ_SOON = 16 * MAX_TEXT_READ_HERE;
 export const MAX_ELEMENTS_WRITTEN_SOON = 16 * MAX_ELEMENTS_WRITTEN_HERE;
 /** Such a process: how long one text may take, how much memory, and how many wait. */
 export const TEXT_LIMIT_MS = 20_000;
-/** What another process costs: one that works on what nobody waits for any more may go on for so long. */
+/** How long the process may go on with a text that no caller waits for any more: starting another one takes about as long. */
 export const TEXT_RESTART_MS = 500;
 export const TEXT_HEAP_MB = 1_024;
 export const MAX_TEXTS_WAITING = 64;

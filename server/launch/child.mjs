@@ -14,7 +14,7 @@ const EXIT_OF_SIGNAL = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
 export function runChild(root, [file, ...args], { env, doing, done, lock, say }) {
   return new Promise((resolve) => {
     const began = Date.now();
-    // A signal must not find the child started and nobody who would end it: its listeners come first.
+    // The listeners come first: a signal that comes once the child has started must end it.
     let child;
     let interrupted;
     const killGroup = (signal) => {

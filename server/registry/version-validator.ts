@@ -132,7 +132,7 @@ export class VersionValidator {
     const version = await manager.findOneBy(VersionEntity, { id, state: 'VALIDATING' });
     // Another server was done with it before the lock was free.
     if (!version) return;
-    // Named after the version, which is locked: what a killed server left of it is in nobody's use.
+    // Named after the version, which is locked: what a killed server left of it is not in use.
     const folder = join(this.options.folder, id);
     await rm(folder, { recursive: true, force: true });
     try {
@@ -187,7 +187,7 @@ export class VersionValidator {
     return result.state === 'READY' ? storable(result) : result;
   }
 
-  /** What takes long before the model is loaded, for whoever waits. */
+  /** Tells waiting clients which long step runs before the model is loaded. */
   private async tell({ id, modelId }: VersionEntity, message: string): Promise<void> {
     await this.options.work
       .run(ACTOR, async (change) => {

@@ -12,7 +12,7 @@ export class RouteEntity {
   @Column(timestampColumn) updatedAt!: Date;
 }
 
-/** The one row that counts changes of the route table. Only the leader writes it, so it serialises nobody. */
+/** The one row that counts changes of the route table. Only the leader writes it, so no writers wait for each other. */
 @Entity('route_table')
 @Check('route_table_one_row', 'id = 1')
 export class RouteTableEntity {

@@ -71,7 +71,7 @@ const isReady = async (name: string) => (await fetch(`${t.app.endpoints.http}/v2
 test.each([
   ['trap', -6, 'the runtime trapped: memory access out of bounds'],
   ['ruin', -9, 'the runtime failed (the first of many) and does not answer its sample any more: everything is lost'],
-  ['uncaught', -10, 'an error that nobody caught: thrown into the void'],
+  ['uncaught', -10, 'an uncaught error: thrown into the void'],
 ])('the only replica is replaced after a %s', async (name, x, reason) => {
   expect(await validated(await register(name, {}))).toMatchObject({ state: 'READY' });
   await deploy(name, 1);

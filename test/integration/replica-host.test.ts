@@ -166,7 +166,7 @@ describe('a replica process', () => {
     [-7, 'the runtime trapped: the session is gone'],
     [-8, 'the runtime trapped: the kernel failed: unreachable'],
     [-9, 'the runtime failed (the first of many) and does not answer its sample any more: everything is lost'],
-    [-10, 'an error that nobody caught: thrown into the void'],
+    [-10, 'an uncaught error: thrown into the void'],
   ])('ends at once when its runtime is broken, and says why (%d)', async (what, reason) => {
     const host = startHost(scripted(), 'scripted');
     const [connection, other] = [await host.connect(), await host.connect()];
@@ -199,7 +199,7 @@ describe('a replica process', () => {
     const both = [failure(connection.infer(x(-5))), failure(connection.infer(x(-10)))];
     expect(await Promise.all(both)).toMatchObject([{ code: 'CONNECTION_LOST' }, { code: 'CONNECTION_LOST' }]);
     await host.exit;
-    expect(host.outcome().reason).toBe('an error that nobody caught: thrown into the void');
+    expect(host.outcome().reason).toBe('an uncaught error: thrown into the void');
   });
 
   it('loses what it had under way when it crashes, and says that it may have been executed', async () => {

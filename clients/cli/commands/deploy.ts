@@ -57,7 +57,7 @@ export function addDeployCommands(program: Command): void {
         .option('--no-wait', 'do not wait until it serves'),
     run: async (session, [text], { to, message, wait }) => {
       const { id, generation } = await findDeployment(session, text!);
-      // A repetition after a lost answer must not go back twice, and nobody may have changed it meanwhile.
+      // The key keeps a repetition after a lost answer from going back twice. The generation refuses a change that came in between.
       const input = { reason: message ?? '', expectedGeneration: generation, idempotencyKey: randomUUID(), ...(to !== undefined && { toRevision: to }) };
       const change = await session.client.persist(() => session.client.rollback({ id }, input));
       await finish(session, change, wait);

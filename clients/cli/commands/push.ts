@@ -99,7 +99,7 @@ async function push(session: Session, [modelText, ...paths]: readonly string[], 
     ...(runtimeOptions && { runtimeOptions }),
     ...(signature && { signature }),
   };
-  // The same files with the same words are the same version: whoever repeats an interrupted push does not get two.
+  // The same files with the same description are the same version, so repeating an interrupted push does not make two.
   const idempotencyKey = options.again ? randomUUID() : `push-${createHash('sha256').update(JSON.stringify(input)).digest('hex')}`;
   const created = await client.persist(async (signal) => {
     const { createVersion } = await client.request(operations.CreateVersionDocument, { input: { ...input, idempotencyKey } }, signal);

@@ -9,7 +9,7 @@
 #
 # A worker that keeps ending within a second is started again ever more slowly. That a signal ended it makes no difference: a crash in
 # native code (SEGV, ABRT) and the kernel's out-of-memory killer (KILL) end a worker by a signal, and these happen again. The first early
-# end costs no pause, so whoever kills a worker by hand once notices nothing.
+# end costs no pause, so a worker that is killed once by hand is replaced at once.
 #
 # A worker finds the index of its loop in PILOTHOUSE_WORKER. The one that replaces it has the same.
 [ "$2" != 0 ] || claim "$1"

@@ -65,7 +65,7 @@ export class Batch {
 
 /**
  * Cuts a batch's outputs into those of its members, in their order, without a copy of their data.
- * @returns undefined where some output does not have the batch's rows: then nobody can say whose is whose
+ * @returns undefined where some output does not have the batch's rows: then it is not known which row is whose
  */
 export function splitRows(outputs: readonly Tensor[], members: readonly { readonly rows: number }[]): Tensor[][] | undefined {
   let total = 0;

@@ -30,7 +30,7 @@ export class QueueBudget {
     return this.waiting >= this.limit;
   }
 
-  /** Why nobody else may wait; undefined while there is room. */
+  /** Why no other request may wait; undefined while there is room. */
   fullBecause(bytes: number): string | undefined {
     const { waiting, limit, held, kind } = this;
     if (this.outOfPlaces) return `queue full: ${waiting} requests are waiting (maxQueue ${limit} per gateway process); retry after ${RETRY_AFTER_SECONDS} s`;
@@ -57,7 +57,7 @@ export class DispatchQueue {
     readonly giveUp: (pending: Pending, error: Error) => void,
   ) {}
 
-  /** Why nobody else may wait; undefined while there is room. */
+  /** Why no other request may wait; undefined while there is room. */
   fullBecause(bytes: number): string | undefined {
     return this.budget.fullBecause(bytes);
   }

@@ -222,7 +222,7 @@ export class Dispatcher implements BatchOwner {
     this.measure(pending);
     const { queue } = this;
     let full = queue.fullBecause(pending.bytes);
-    // Those that are only held back for company need not be.
+    // Requests that only wait for others to join their batch can be sent now.
     if (full !== undefined && queue.room.length > 0) {
       this.pump(false);
       full = queue.fullBecause(pending.bytes);
@@ -237,7 +237,7 @@ export class Dispatcher implements BatchOwner {
     if (full !== undefined) return this.refuse(pending, new GatewayError('OVERLOADED', full, RETRY_AFTER_SECONDS));
     this.accept(pending);
     queue.join(pending);
-    // Whoever waits is looked at again when a replica is free; here only where one is, and somebody was held back for company.
+    // Waiting requests are sent when a replica is free. Here that is needed only where one is free, or where a batch is held open.
     if (lane || this.hold.active) this.pump();
     return true;
   }
@@ -257,7 +257,7 @@ export class Dispatcher implements BatchOwner {
     pending.call.onCancel(() => this.fail(pending, new GatewayError('CANCELLED', 'the client has left')));
   }
 
-  /** Suspects wait for a replica to run dry: with one replica only, nobody overtakes them. */
+  /** Suspects wait for a replica without work. Where there is only one replica, no other request overtakes them. */
   private freest(reserved?: Lane): Lane | undefined {
     const { lanes, queue } = this;
     const best = lanes.freest(reserved);

@@ -205,7 +205,7 @@ function afterMove(error: Error, from: number, to: number): Error {
   return new GatewayError('INVALID', message, undefined, { part: error.part });
 }
 
-/** An empty header names nobody. */
+/** An empty header is no key. */
 function stickyKey(value: CallContext['headers'][string]): string | undefined {
   const key = typeof value === 'string' ? value : value?.join();
   return key === '' ? undefined : key;

@@ -8,7 +8,7 @@ import type { Pending } from './pending.js';
 
 /** Rows that a caller may send before it is another's turn. */
 const QUANTUM_ROWS = 16;
-/** What the largest request is counted as, so that nobody saves for it through endless rounds. */
+/** What the largest request is counted as, so that its caller needs only a few rounds to save for it. */
 const MAX_COST_ROWS = 256;
 
 /** What one caller has waiting here. */
@@ -60,12 +60,12 @@ export class WaitingRoom {
     if (queue.order.length === 0) this.rest(queue);
   }
 
-  /** Those that have somebody waiting. */
+  /** Callers that have a request waiting. */
   get callers(): readonly CallerQueue[] {
     return this.ring;
   }
 
-  /** Whoever has waited longest. */
+  /** The request that has waited longest. */
   get oldest(): Pending | undefined {
     let oldest: Pending | undefined;
     for (const { order } of this.ring) if (!oldest || order.head!.call.arrivedAt < oldest.call.arrivedAt) oldest = order.head!;
@@ -137,7 +137,7 @@ export class WaitingRoom {
     else this.rows.delete(key);
   }
 
-  /** A caller of whom nobody waits has no turn, and saves nothing for its next one. */
+  /** A caller without waiting requests has no turn, and saves nothing for its next one. */
   private rest(queue: Queue): void {
     const index = this.ring.indexOf(queue);
     this.ring.splice(index, 1);

@@ -4,7 +4,7 @@ import { firstStatusTeller, onRefusedByServer, type GivenStatus } from './grpc-i
 
 type OnError = (code: string) => void;
 
-/** @param given of a call that its caller gave up, nobody is told */
+/** @param given the status of a call; a call that its caller gave up is not counted */
 export function countError({ code }: GivenStatus, onError: OnError): void {
   if (code !== status.OK && code !== status.CANCELLED) onError(status[code ?? status.INTERNAL]);
 }
@@ -19,7 +19,7 @@ export function errorCount(onError: OnError): ServerInterceptor {
   };
 }
 
-/** Counts calls of methods that nobody has: they come no further. @throws Error where grpc-js has changed */
+/** Counts calls of unknown methods: they come no further. @throws Error where grpc-js has changed */
 export function countUnknownMethods(server: Server, onError: OnError): void {
   onRefusedByServer(server, (given) => countError(given, onError));
 }

@@ -137,7 +137,7 @@ function readInput(reader: ProtobufReader, index: number): InputHeader {
   return header;
 }
 
-/** A field that comes twice is one message, merged; nobody writes it a hundred times. */
+/** A field that comes twice is one message, merged. No usual client sends it more often than the limit. */
 function limitedParts(parts: ProtobufReader[], index: number): ProtobufReader[] {
   if (parts.length === MAX_RANK) throw new TensorError(`inputs[${index}] has its contents in more than ${MAX_RANK} parts`);
   return parts;

@@ -20,7 +20,7 @@ export interface ReceptionOptions {
 /** A message's first bytes: whether it is compressed, and its length. */
 const PREFIX_BYTES = 5;
 
-/** @throws Error, at every call, where grpc-js has changed: better than no limit that nobody notices */
+/** @throws Error, at every call, where grpc-js has changed: otherwise the limits would be missing unnoticed */
 export function reception({ receptions, admit, maxMessage }: ReceptionOptions): ServerInterceptor {
   return ({ path, requestStream }, call) => {
     const internal = internalCall(call);

@@ -1,5 +1,5 @@
 /**
- * The access log: a line of JSON for a sample of the requests, and for every failure that is ours as long as those are few. Nobody
+ * The access log: a line of JSON for a sample of the requests, and for every failure that is ours as long as those are few. No request
  * waits for it: lines are buffered within bounds, and what does not fit is dropped and counted.
  */
 import { mkdirSync } from 'node:fs';
@@ -62,7 +62,7 @@ export class AccessLog {
     const { dropped } = this;
     if (dropped > 0) fields['dropped'] = dropped;
     this.line.info(fields);
-    // A line that is dropped itself tells nobody of those before it.
+    // A line that is dropped itself does not report those before it.
     if (this.dropped === dropped) this.dropped = 0;
   };
 

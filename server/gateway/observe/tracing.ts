@@ -34,7 +34,7 @@ export interface Tracing {
 const MAX_WAITING_SPANS = 4_096;
 const CLOSE_MS = 3_000;
 
-/** Starts tracing; loads the libraries. An unreachable collector is found out later, and only means that nobody sees the spans. */
+/** Starts tracing; loads the libraries. An unreachable collector is noticed later, and only loses the spans. */
 export async function startTracing({ sampler, ratio, serverVersion, instanceId, log }: TracingOptions): Promise<Tracing> {
   const [api, sdk, resources, otlp] = await Promise.all([
     import('@opentelemetry/api'),

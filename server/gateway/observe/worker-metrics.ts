@@ -75,7 +75,7 @@ export class WorkerMetrics {
     return exposition(reports.map(({ families }) => families));
   }
 
-  /** From now on this worker is nobody's sibling: it leaves. */
+  /** Called when this worker ends: the others no longer ask for its metrics. */
   close(): void {
     this.server?.close();
     this.server = undefined;
@@ -115,7 +115,7 @@ export class WorkerMetrics {
       });
       socket.on('end', () => give(parse(Buffer.concat(chunks).toString('utf8'))));
       socket.on('error', (error: NodeJS.ErrnoException) => {
-        // Nobody listens there any more: it was killed.
+        // No process listens there any more: it was killed.
         if (error.code === 'ECONNREFUSED') void rm(path, { force: true });
         give();
       });

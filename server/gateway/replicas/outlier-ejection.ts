@@ -92,7 +92,7 @@ export class OutlierEjection {
     for (const lane of this.lanes) {
       const since = lane.silentSince;
       if (since === undefined || now - since <= limit || !lane.link.usable) continue;
-      // Where nobody answers, it is the load or this machine, and not one replica.
+      // Where no replica answers, the cause is the load or this machine, and not one replica.
       if (!this.lanes.some((other) => other !== lane && other.answeredAt > since)) continue;
       if (lane.standing === 'TRIAL') this.out(lane);
       else this.eject(lane, `it has not answered for ${Math.round(now - since)} ms, while other replicas have`);

@@ -38,7 +38,7 @@ export interface ReplicaIdentity {
 }
 
 export interface LinkOptions {
-  /** Whether other gateways send to the replica too. Then nobody knows what else is under way there. */
+  /** Whether other gateways send to the replica too. Then it is not known what else is under way there. */
   readonly shared: boolean;
   /** It may be sent to, again or for the first time. */
   readonly onUsable: () => void;

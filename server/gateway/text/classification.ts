@@ -19,7 +19,7 @@ export function classify(tensor: Tensor, classes: number): Tensor {
   if (datatype === 'BYTES' || datatype === 'BOOL') throw new TensorError(`output "${name}" is ${datatype}; classification needs numbers`);
   const { byRow, rows, width, count } = sizesOf(tensor, classes);
   const shape = byRow ? [rows, count] : [count];
-  // As Triton does it. Rows without elements cost nobody a byte: there may be more of them than can be counted to.
+  // As Triton does it. Rows without elements take no bytes, so there may be more of them than can be counted to.
   if (count === 0) return { name, datatype: 'BYTES', shape, data: [] };
   assertBytesCount(name, rows * count);
   const written = datatype.startsWith('FP') ? (value: number | bigint) => (value as number).toFixed(6) : String;

@@ -9,7 +9,7 @@ export interface WaitingText {
 }
 
 export class TextLine<T extends WaitingText> {
-  /** In the order of their turns; nobody without a text is there. */
+  /** In the order of their turns; only callers with a waiting text. */
   private readonly callers = new Map<string, T[]>();
   private length = 0;
 

@@ -1,6 +1,6 @@
 /**
  * A process that reads and writes long texts, one at a time (`text-main.ts`): a text of the largest size takes it many seconds, and a
- * hostile one all the memory it has. It is started when there is the first, killed when one takes too long or nobody waits for it any
+ * hostile one all the memory it has. It is started when there is the first, killed when one takes too long or no caller waits for it any
  * more, and ends when idle.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -205,7 +205,7 @@ export class TextProcess {
     tell(job);
   }
 
-  /** Nobody waits for it any more. What is worked on may be done soon; where it takes long yet, the process is given up with it. */
+  /** For a job that no caller waits for any more. The current job may be done soon; if it takes longer, its process is killed. */
   private giveUp(job: Job, error: Error): void {
     if (job !== this.current) {
       if (this.line.leave(job)) this.end(job, () => job.reject(error));

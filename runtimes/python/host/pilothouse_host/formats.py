@@ -19,7 +19,7 @@ _MODULES = {
 
 
 def load(spec: dict[str, Any], log: Callable[[str], None]) -> tuple[Model, Arrays]:
-    """The model, and the request that it has answered. Without a sample and a recorded signature nobody has found one yet: then it is empty."""
+    """The model, and the request that it has answered. It is empty where there is no sample and no recorded signature."""
     sample = None if spec["sample"] is None else from_sample(spec["sample"])
     declared = spec.get("declaredSignature")
     artifact = Artifact(Path(spec["folder"]), spec["files"], spec.get("options") or {}, spec["threads"], declared, sample)

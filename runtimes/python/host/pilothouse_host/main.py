@@ -86,7 +86,7 @@ def leave(outcome: TextIO, reason: str, linger: float = FAILED_LINGER_SECONDS) -
         outcome.flush()
     except OSError as error:
         print(f"outcome.json: {error}", file=sys.stderr)
-    # Whoever has just connected hears the reason.
+    # A client that has just connected is still told the reason.
     time.sleep(linger)
     return 1
 

@@ -15,7 +15,7 @@ _MAX_NAMED = 20
 def load_checked(path: Path, joblib: bool, also_allowed: Collection[str]) -> tuple[Any, dict[str, str]]:
     """The object, and versions of libraries that are written in the file.
 
-    `also_allowed` has names such as `package.module.name` that whoever registered the version allows.
+    `also_allowed` has names such as `package.module.name` that were allowed when the version was registered.
     """
     read = _read_joblib if joblib else _read_pickle
     named: set[tuple[str, str]] = set()
