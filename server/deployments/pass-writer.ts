@@ -45,22 +45,22 @@ export class PassWriter {
     return this.work.run(RECONCILER, async (change) => {
       await fence.check(change.manager);
       await lockUnchanged(change, snapshot);
-      const scribe = new Scribe(change, snapshot);
-      for (const { row, change: update } of pass.changes) await scribe.replica(row, update, logTails.get(row.id));
+      const statements = new PassStatements(change, snapshot);
+      for (const { row, change: update } of pass.changes) await statements.replica(row, update, logTails.get(row.id));
       const launch: string[] = [...pass.restart];
       const stop: string[] = [];
       for (const step of pass.steps) {
         if (step.kind === 'CREATE') {
-          const id = await scribe.create(step);
+          const id = await statements.create(step);
           if (id) launch.push(id);
         } else if (step.kind === 'LAUNCH') {
-          await scribe.launch(step.replicaId);
+          await statements.launch(step.replicaId);
           launch.push(step.replicaId);
-        } else if (step.kind === 'ROUTE' || step.kind === 'WITHDRAW') await scribe.route(step, versions);
-        else if (await scribe.retire(step)) stop.push(step.replicaId);
+        } else if (step.kind === 'ROUTE' || step.kind === 'WITHDRAW') await statements.route(step, versions);
+        else if (await statements.retire(step)) stop.push(step.replicaId);
       }
-      await scribe.outcome(pass);
-      await scribe.status(pass);
+      await statements.outcome(pass);
+      await statements.status(pass);
       return { launch, stop };
     });
   }
@@ -77,7 +77,7 @@ async function lockUnchanged({ manager }: Change, { deployment }: Snapshot): Pro
 }
 
 /** The statements of one pass. */
-class Scribe {
+class PassStatements {
   private readonly addresses: Map<string, Pick<ReplicaEntity, 'address'>>;
   private readonly evidence: RolloutStep[] = [];
 
