@@ -19,7 +19,7 @@ import { createObservers } from './observe/observers.js';
 import type { GrpcFront } from './grpc/grpc-server.js';
 import { HttpFront, METHODS, type ListenAt } from './http/http-server.js';
 import { TextProcess } from './text/text-process.js';
-import { Texts } from './text/texts.js';
+import { BodyCodec } from './text/body-codec.js';
 import { chooseReader, type WantedReader } from './http/http-reader-choice.js';
 import { HeldBytes } from './held-bytes.js';
 import { forgetProcess, recordProcess } from './process-record.js';
@@ -152,7 +152,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await firstTable(control, tables, path, log);
   await metrics.start();
   const textProcesses = { long: new TextProcess(held), longest: new TextProcess(held) };
-  const protocols = httpProtocols(dataPlane, new TextInferences(dataPlane, new Texts(textProcesses)), options).set(
+  const protocols = httpProtocols(dataPlane, new TextInferences(dataPlane, new BodyCodec(textProcesses)), options).set(
     METRICS_ROOT,
     metricsProtocol(() => metrics.text(), options.openMetrics),
   );

@@ -3,7 +3,7 @@ import { encodeMerged, type InferResponse } from '../../../runtimes/open-inferen
 import { PackedTensor } from '../../../runtimes/open-inference/packed-tensor.js';
 import type { Tensor, TensorData } from '../../../runtimes/tensor.js';
 import type { Lane } from '../replicas/lane.js';
-import type { Pending } from './pending.js';
+import type { PendingRequest } from './pending-request.js';
 import type { Sent } from '../replicas/transport.js';
 
 /** Who is told how a batch ended: exactly one of the three, once. */
@@ -25,7 +25,7 @@ export class Batch {
   private ended = false;
 
   constructor(
-    readonly members: readonly Pending[],
+    readonly members: readonly PendingRequest[],
     readonly lane: Lane,
     readonly sentAt: number,
     private readonly owner: BatchOwner,
@@ -45,7 +45,7 @@ export class Batch {
   }
 
   /** A member is given up. The others go on, and what the model makes of it is thrown away. */
-  drop(member: Pending, late: boolean): void {
+  drop(member: PendingRequest, late: boolean): void {
     member.batch = undefined;
     if (this.ended || --this.left > 0) return;
     this.sent?.cancel();

@@ -23,8 +23,8 @@ export interface CallContext {
 
 export type Protocol = 'oip-rest' | 'oip-grpc' | 'tfs-rest' | 'kserve-v1' | 'mlflow';
 
-/** Told how an inference ended. */
-export interface Witness {
+/** Is told how an inference ended. */
+export interface CallObserver {
   /** @param error why its caller has no answer; undefined where it has one */
   ended(call: Call, model: string, error: unknown): void;
 }
@@ -45,12 +45,12 @@ export class Call {
 
   /**
    * @param arrivedAt by the gateway's clock: the deadline runs from here
-   * @param witness undefined where nobody waits for the answer, and so the replica's is the end
+   * @param observer undefined where no caller waits for the answer: then the call ends with the replica's answer
    */
   constructor(
     readonly arrivedAt: number,
     readonly context: CallContext,
-    readonly witness?: Witness,
+    readonly observer?: CallObserver,
   ) {}
 
   /** At most one room holds the call at a time. */
@@ -70,6 +70,6 @@ export class Call {
     const { model } = this;
     if (model === undefined) return;
     this.model = undefined;
-    this.witness?.ended(this, model, error);
+    this.observer?.ended(this, model, error);
   }
 }

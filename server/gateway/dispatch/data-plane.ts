@@ -9,7 +9,7 @@ import { GatewayError } from '../gateway-error.js';
 import { MAX_TIMEOUT_MS } from '../limits.js';
 import type { RequestObserver } from '../observe/observer.js';
 import type { Answer } from './answer.js';
-import { Call, type CallContext, type Witness } from './call.js';
+import { Call, type CallContext, type CallObserver } from './call.js';
 import { readFor, type Decode } from './reading.js';
 import type { TargetRoute } from '../../routing/route-document.js';
 import type { TargetStatistics } from '../metering/statistics.js';
@@ -38,7 +38,7 @@ export interface DataPlaneOptions {
   readonly extensions?: readonly string[];
 }
 
-export class DataPlane implements Witness {
+export class DataPlane implements CallObserver {
   draining = false;
 
   constructor(private readonly options: DataPlaneOptions) {}
@@ -179,7 +179,7 @@ export class DataPlane implements Witness {
     return answer;
   }
 
-  /** Why a request did not get as far as a target's line, counted at the target that would have served it. */
+  /** Why a request did not get as far as a target's queue, counted at the target that would have served it. */
   private refused({ meter }: Target, { arrivedAt }: Call, error: unknown): Error {
     if (!(error instanceof GatewayError)) return error as Error;
     const now = this.options.now();

@@ -1,8 +1,8 @@
-/** Everybody who waits at one target: in the waiting room, or as a suspect. Keeps the deployment's budget and the meter right. */
+/** All requests that wait at one target: in the waiting room, or as a suspect. Keeps the deployment's budget and the meter right. */
 import type { HeldBytes } from '../held-bytes.js';
 import type { TargetMeter } from '../metering/meter.js';
-import { Line } from './line.js';
-import type { Pending } from './pending.js';
+import { ArrivalQueue } from './arrival-queue.js';
+import type { PendingRequest } from './pending-request.js';
 import { WaitingRoom } from './waiting-room.js';
 
 /** After how long a caller may send a request again that was refused. */
@@ -46,7 +46,7 @@ export class QueueBudget {
 export class DispatchQueue {
   readonly room = new WaitingRoom();
   /** Those that were under way at a replica that crashed. One at a time, with a replica for itself: one of them may be poison. */
-  readonly suspects = new Line();
+  readonly suspects = new ArrivalQueue();
   private bytes = 0;
 
   constructor(
@@ -54,7 +54,7 @@ export class DispatchQueue {
     private readonly meter: TargetMeter,
     private readonly now: () => number,
     /** Ends a request that waits here. */
-    readonly giveUp: (pending: Pending, error: Error) => void,
+    readonly giveUp: (pending: PendingRequest, error: Error) => void,
   ) {}
 
   /** Why no other request may wait; undefined while there is room. */
@@ -62,29 +62,29 @@ export class DispatchQueue {
     return this.budget.fullBecause(bytes);
   }
 
-  join(pending: Pending): void {
+  join(pending: PendingRequest): void {
     if (pending.suspect) this.suspects.join(pending.byArrival);
     else this.room.join(pending);
     this.count(1, pending.bytes);
     this.meter.queue(1, this.now());
   }
 
-  leave(pending: Pending): void {
+  leave(pending: PendingRequest): void {
     if (!pending.waits) return;
-    if (pending.byArrival.line === this.suspects) this.suspects.remove(pending.byArrival);
+    if (pending.byArrival.queue === this.suspects) this.suspects.remove(pending.byArrival);
     else this.room.leave(pending);
     this.left(pending);
   }
 
   /** Takes the next message's worth out of the room. */
-  take(maxRows: number): Pending[] {
+  take(maxRows: number): PendingRequest[] {
     const taken = this.room.take(maxRows);
     for (const pending of taken) this.left(pending);
     return taken;
   }
 
   /** Suspects first, then the others, each in the order of arrival. */
-  get first(): Pending | undefined {
+  get first(): PendingRequest | undefined {
     return this.suspects.head ?? this.room.oldest;
   }
 
@@ -98,7 +98,7 @@ export class DispatchQueue {
     this.count(waiting, bytes);
   }
 
-  private left({ bytes }: Pending): void {
+  private left({ bytes }: PendingRequest): void {
     this.count(-1, -bytes);
     this.meter.queue(-1, this.now());
   }

@@ -1,5 +1,5 @@
 /**
- * The line before one target's replicas: who waits, who goes next, with whom, and to which replica; what happens when a replica fails
+ * The queue before one target's replicas: which request goes next, in which batch, to which replica; what happens when a replica fails
  * or dies under a request. Knows nothing of names, weights or protocols.
  */
 import type { InferRequest, InferResponse } from '../../../runtimes/open-inference/message.js';
@@ -8,14 +8,14 @@ import type { BatchRule } from './batch-rule.js';
 import { Deadlines } from './deadlines.js';
 import { DispatchQueue, type QueueBudget, RETRY_AFTER_SECONDS } from './dispatch-queue.js';
 import { GatewayError } from '../gateway-error.js';
-import { Hold } from './hold.js';
+import { BatchDelay } from './batch-delay.js';
 import { Lanes } from '../replicas/lanes.js';
 import type { Lane, Link } from '../replicas/lane.js';
 import type { ErrorKind } from '../../metering/error-kinds.js';
 import type { TargetMeter } from '../metering/meter.js';
 import type { Answer } from './answer.js';
 import type { Call } from './call.js';
-import { Pending } from './pending.js';
+import { PendingRequest } from './pending-request.js';
 import { tensorBytes } from './tensor-bytes.js';
 import { WaitingRequests } from './waiting-requests.js';
 import { NotExecutedError, ReplicaLostError } from '../replicas/transport.js';
@@ -29,7 +29,7 @@ export interface DispatcherOptions {
   readonly waiting?: WaitingRequests;
   readonly now: () => number;
   /** Takes what waits here when the target is gone. */
-  readonly reroute: (pending: Pending) => void;
+  readonly reroute: (pending: PendingRequest) => void;
   /** Told when a replica is taken out of use, with the reason, and when it is back. */
   readonly onStanding?: (lane: Lane, reason: string | undefined) => void;
   /** Told, once, when requests are merged no more because the model's outputs had not the rows of its inputs. */
@@ -52,7 +52,7 @@ export class Dispatcher implements BatchOwner {
   private batching: BatchRule | undefined;
   /** The model's outputs once did not have the rows of its inputs: whatever the route says, its requests are not merged. */
   private unmergeable = false;
-  private readonly hold: Hold;
+  private readonly batchDelay: BatchDelay;
   private readonly waiting: WaitingRequests;
   private closed = false;
 
@@ -62,7 +62,7 @@ export class Dispatcher implements BatchOwner {
     this.queue = new DispatchQueue(budget, meter, now, (pending, error) => this.fail(pending, error));
     this.waiting = waiting;
     waiting.add(this.queue);
-    this.hold = new Hold(now, () => this.pump(false));
+    this.batchDelay = new BatchDelay(now, () => this.pump(false));
     this.deadlines = new Deadlines(now, (pending) => this.expire(pending));
   }
 
@@ -96,7 +96,7 @@ export class Dispatcher implements BatchOwner {
    */
   submit(call: Call, request: InferRequest, timeoutMs: number, version?: number, onAccepted?: () => void): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      if (this.enter(new Pending(call, request, version, timeoutMs, resolve, reject)) && onAccepted) queueMicrotask(onAccepted);
+      if (this.enter(new PendingRequest(call, request, version, timeoutMs, resolve, reject)) && onAccepted) queueMicrotask(onAccepted);
     });
   }
 
@@ -104,14 +104,14 @@ export class Dispatcher implements BatchOwner {
    * Takes over a request that waited elsewhere, ahead of those that came later. Its place in the budget is not asked for again.
    * @param pending whose request was read again for this target
    */
-  adopt(pending: Pending): void {
+  adopt(pending: PendingRequest): void {
     this.measure(pending);
     this.accept(pending);
     this.queue.join(pending);
     this.pump();
   }
 
-  /** The target is gone: hands over who waits, in their order. What is under way is still answered. */
+  /** The target is gone: hands over waiting requests, in their order. Requests under way are still answered. */
   close(): void {
     this.closed = true;
     this.lanes.close();
@@ -119,8 +119,8 @@ export class Dispatcher implements BatchOwner {
     this.waiting.remove(this.queue);
   }
 
-  /** Sends whom it can. Called whenever a replica may have become free or usable. */
-  pump(hold = true): void {
+  /** Sends the requests that it can. Called whenever a replica may have become free or usable. */
+  pump(mayDelay = true): void {
     const { queue, lanes } = this;
     let reserved: Lane | undefined;
     for (let suspect = queue.suspects.head; suspect; suspect = queue.suspects.head) {
@@ -134,7 +134,7 @@ export class Dispatcher implements BatchOwner {
     while (queue.room.length > 0) {
       const lane = this.freest(reserved);
       if (!lane) return;
-      if (hold && !lane.idle && this.holds()) return;
+      if (mayDelay && !lane.idle && this.delays()) return;
       this.send(queue.take(this.maxRows), lane);
     }
   }
@@ -185,7 +185,7 @@ export class Dispatcher implements BatchOwner {
       this.finish(member);
       meter.answered(answeredAt);
       member.call.answer = answer;
-      if (!member.call.witness) settle(member.call, answer, answeredAt);
+      if (!member.call.observer) settle(member.call, answer, answeredAt);
       member.resolve(answer);
     }
   }
@@ -206,15 +206,15 @@ export class Dispatcher implements BatchOwner {
   }
 
   /** Whether to wait for more before a message that is not full goes to a replica that has work already. */
-  private holds(): boolean {
+  private delays(): boolean {
     const { queue, batching } = this;
     const next = queue.room.oldest!;
     if (next.key === undefined || !batching || queue.room.rowsBeside(next) >= this.maxRows) return false;
-    return this.hold.keeps(next, batching);
+    return this.batchDelay.applies(next, batching);
   }
 
   /** @returns whether it was accepted */
-  private enter(pending: Pending): boolean {
+  private enter(pending: PendingRequest): boolean {
     const { call, timeoutMs } = pending;
     if (call.cancelled) return this.refuse(pending, new GatewayError('CANCELLED', 'the client has left'));
     if (pending.deadline <= this.options.now())
@@ -238,12 +238,12 @@ export class Dispatcher implements BatchOwner {
     this.accept(pending);
     queue.join(pending);
     // Waiting requests are sent when a replica is free. Here that is needed only where one is free, or where a batch is held open.
-    if (lane || this.hold.active) this.pump();
+    if (lane || this.batchDelay.active) this.pump();
     return true;
   }
 
   /** What the request is for this target: how large, and whom it may be merged with. */
-  private measure(pending: Pending): void {
+  private measure(pending: PendingRequest): void {
     const { request, alone, suspect } = pending;
     const rows = this.batching?.rowsOf(request);
     pending.rows = rows ?? 1;
@@ -251,7 +251,7 @@ export class Dispatcher implements BatchOwner {
     pending.bytes = tensorBytes(request.inputs);
   }
 
-  private accept(pending: Pending): void {
+  private accept(pending: PendingRequest): void {
     this.options.meter.enter(this.options.now());
     this.deadlines.watch(pending);
     pending.call.onCancel(() => this.fail(pending, new GatewayError('CANCELLED', 'the client has left')));
@@ -264,14 +264,14 @@ export class Dispatcher implements BatchOwner {
     return best && !reserved && queue.suspects.length > 0 && best === lanes.leastBusy() ? lanes.freest(best) : best;
   }
 
-  private send(members: Pending[], lane: Lane): void {
+  private send(members: PendingRequest[], lane: Lane): void {
     const batch = new Batch(members, lane, this.options.now(), this);
     this.lanes.sent(batch);
     batch.send();
     batch.sendMs = this.options.now() - batch.sentAt;
   }
 
-  private settleFailure(pending: Pending, batch: Batch, error: Error): void {
+  private settleFailure(pending: PendingRequest, batch: Batch, error: Error): void {
     const alone = batch.members.length === 1;
     if (error instanceof NotExecutedError) return this.comeBack(pending);
     if (!(error instanceof ReplicaLostError)) {
@@ -294,20 +294,20 @@ export class Dispatcher implements BatchOwner {
     this.comeBack(pending);
   }
 
-  private tryAlone(pending: Pending, batch: Batch): void {
+  private tryAlone(pending: PendingRequest, batch: Batch): void {
     if (pending.batch !== batch) return;
     pending.alone = true;
     pending.key = undefined;
     this.comeBack(pending);
   }
 
-  private comeBack(pending: Pending): void {
+  private comeBack(pending: PendingRequest): void {
     pending.batch = undefined;
     if (this.closed) this.handOver(pending);
     else this.queue.join(pending);
   }
 
-  private handOver(pending: Pending): void {
+  private handOver(pending: PendingRequest): void {
     this.queue.leave(pending);
     this.deadlines.forget(pending);
     pending.call.onCancel(undefined);
@@ -315,7 +315,7 @@ export class Dispatcher implements BatchOwner {
     this.options.reroute(pending);
   }
 
-  private expire(pending: Pending): void {
+  private expire(pending: PendingRequest): void {
     if (pending.waits && !this.available) {
       const message = `no replica became ready within the request's deadline of ${pending.timeoutMs} ms`;
       return this.fail(pending, new GatewayError('UNAVAILABLE', message, RETRY_AFTER_SECONDS));
@@ -324,7 +324,7 @@ export class Dispatcher implements BatchOwner {
     this.fail(pending, new GatewayError('DEADLINE_EXCEEDED', `the deadline of ${pending.timeoutMs} ms passed ${where}`));
   }
 
-  private fail(pending: Pending, error: Error): void {
+  private fail(pending: PendingRequest, error: Error): void {
     if (pending.done) return;
     const kind = kindOf(error);
     const { batch } = pending;
@@ -335,7 +335,7 @@ export class Dispatcher implements BatchOwner {
     batch?.drop(pending, kind === 'DEADLINE_EXCEEDED');
   }
 
-  private refuse(pending: Pending, error: GatewayError): false {
+  private refuse(pending: PendingRequest, error: GatewayError): false {
     const now = this.options.now();
     pending.done = true;
     this.options.meter.reject(now, kindOf(error), now - pending.call.arrivedAt);
@@ -343,7 +343,7 @@ export class Dispatcher implements BatchOwner {
     return false;
   }
 
-  private finish(pending: Pending): void {
+  private finish(pending: PendingRequest): void {
     pending.done = true;
     this.deadlines.forget(pending);
     pending.call.onCancel(undefined);

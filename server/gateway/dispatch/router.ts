@@ -10,7 +10,7 @@ import type { HeldBytes } from '../held-bytes.js';
 import type { Lane, Link } from '../replicas/lane.js';
 import type { Meter, TargetMeter } from '../metering/meter.js';
 import type { CallContext } from './call.js';
-import type { Pending } from './pending.js';
+import type { PendingRequest } from './pending-request.js';
 import { readFor } from './reading.js';
 import type { ReplicaRoute, RouteDocument, TargetRoute } from '../../routing/route-document.js';
 import { WaitingRequests } from './waiting-requests.js';
@@ -164,7 +164,7 @@ export class Router {
   }
 
   /** Sends a request that waited for a target that is gone, of the version `from`, to what serves its deployment now. */
-  private reroute(deploymentId: string, pending: Pending, from: number): void {
+  private reroute(deploymentId: string, pending: PendingRequest, from: number): void {
     let target: Target;
     try {
       const deployment = this.byId.get(deploymentId);
@@ -193,7 +193,7 @@ export class Router {
   }
 }
 
-function refuse(pending: Pending, error: Error): void {
+function refuse(pending: PendingRequest, error: Error): void {
   pending.done = true;
   pending.reject(error);
 }

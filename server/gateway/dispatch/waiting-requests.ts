@@ -4,7 +4,7 @@
  */
 import { GatewayError } from '../gateway-error.js';
 import type { DispatchQueue } from './dispatch-queue.js';
-import type { Pending } from './pending.js';
+import type { PendingRequest } from './pending-request.js';
 import type { CallerQueue } from './waiting-room.js';
 
 interface Share {
@@ -26,7 +26,7 @@ export class WaitingRequests {
   }
 
   /** @returns why there is no room for a request that is about to join a queue; undefined where there is, or was made */
-  makeRoom({ budget }: DispatchQueue, { bytes, call: { context } }: Pending): string | undefined {
+  makeRoom({ budget }: DispatchQueue, { bytes, call: { context } }: PendingRequest): string | undefined {
     let full = budget.fullBecause(bytes);
     while (full !== undefined && budget.shared) {
       const { outOfPlaces } = budget;

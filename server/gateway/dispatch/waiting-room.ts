@@ -1,10 +1,10 @@
 /**
  * Requests that wait for a replica of one target. Callers take turns by deficit round-robin (Shreedhar and Varghese 1995), counted in
- * rows; within a caller the oldest decides what goes next, and those with its key go along. With one caller it is a plain line.
+ * rows; within a caller the oldest decides what goes next, and those with its key go along. With one caller it is a plain queue.
  */
 import { MAX_BATCH_BYTES } from '../limits.js';
-import { Line } from './line.js';
-import type { Pending } from './pending.js';
+import { ArrivalQueue } from './arrival-queue.js';
+import type { PendingRequest } from './pending-request.js';
 
 /** Rows that a caller may send before it is another's turn. */
 const QUANTUM_ROWS = 16;
@@ -14,13 +14,13 @@ const MAX_COST_ROWS = 256;
 /** What one caller has waiting here. */
 export interface CallerQueue {
   readonly caller: string;
-  readonly order: Line;
+  readonly order: ArrivalQueue;
   readonly bytes: number;
 }
 
 interface Queue extends CallerQueue {
   bytes: number;
-  readonly byKey: Map<string, Line>;
+  readonly byKey: Map<string, ArrivalQueue>;
   /** Rows that it may still send in this turn. */
   deficit: number;
 }
@@ -34,25 +34,25 @@ export class WaitingRoom {
   /** Rows that wait under each key, over all callers. */
   private readonly rows = new Map<string, number>();
 
-  join(pending: Pending): void {
+  join(pending: PendingRequest): void {
     const { caller } = pending.call.context;
     let queue = this.queues.get(caller);
-    if (!queue) this.queues.set(caller, (queue = { caller, order: new Line(), bytes: 0, byKey: new Map(), deficit: 0 }));
+    if (!queue) this.queues.set(caller, (queue = { caller, order: new ArrivalQueue(), bytes: 0, byKey: new Map(), deficit: 0 }));
     if (queue.order.length === 0) this.ring.push(queue);
     queue.order.join(pending.byArrival);
     queue.bytes += pending.bytes;
     this.length++;
     const { key } = pending;
     if (key === undefined) return;
-    let line = queue.byKey.get(key);
-    if (!line) queue.byKey.set(key, (line = new Line()));
-    line.join(pending.byKey);
+    let sameKey = queue.byKey.get(key);
+    if (!sameKey) queue.byKey.set(key, (sameKey = new ArrivalQueue()));
+    sameKey.join(pending.byKey);
     this.rows.set(key, (this.rows.get(key) ?? 0) + pending.rows);
   }
 
-  leave(pending: Pending): void {
+  leave(pending: PendingRequest): void {
     const queue = this.queues.get(pending.call.context.caller);
-    if (!queue || pending.byArrival.line !== queue.order) return;
+    if (!queue || pending.byArrival.queue !== queue.order) return;
     queue.order.remove(pending.byArrival);
     queue.bytes -= pending.bytes;
     this.length--;
@@ -66,19 +66,19 @@ export class WaitingRoom {
   }
 
   /** The request that has waited longest. */
-  get oldest(): Pending | undefined {
-    let oldest: Pending | undefined;
+  get oldest(): PendingRequest | undefined {
+    let oldest: PendingRequest | undefined;
     for (const { order } of this.ring) if (!oldest || order.head!.call.arrivedAt < oldest.call.arrivedAt) oldest = order.head!;
     return oldest;
   }
 
   /** Rows that could go with a request in one message. */
-  rowsBeside({ key, rows }: Pending): number {
+  rowsBeside({ key, rows }: PendingRequest): number {
     return key === undefined ? rows : this.rows.get(key)!;
   }
 
   /** Takes who goes next, and with it as many as fit into one message of `maxRows`; the room must not be empty. */
-  take(maxRows: number): Pending[] {
+  take(maxRows: number): PendingRequest[] {
     const lead = this.ring.length === 1 ? this.ring[0]! : this.next();
     const first = lead.order.head!;
     const { key } = first;
@@ -92,22 +92,22 @@ export class WaitingRoom {
   }
 
   private fill(message: Message, queue: Queue, key: string): void {
-    const line = queue.byKey.get(key);
-    for (let next = line?.head; next && message.take(next); next = line!.head) this.leave(next);
+    const sameKey = queue.byKey.get(key);
+    for (let next = sameKey?.head; next && message.take(next); next = sameKey!.head) this.leave(next);
   }
 
   private fillInTurn(message: Message, key: string): void {
     for (let passed = 0, i = this.turn; passed < this.ring.length; i++) {
       const queue = this.ring[i % this.ring.length]!;
-      const line = queue.byKey.get(key);
-      let next = line?.head;
+      const sameKey = queue.byKey.get(key);
+      let next = sameKey?.head;
       if (!next || !message.fits(next)) {
         passed++;
         continue;
       }
       passed = 0;
       if (queue.deficit < costOf(next)) queue.deficit += QUANTUM_ROWS;
-      for (; next && queue.deficit >= costOf(next) && message.take(next); next = line!.head) {
+      for (; next && queue.deficit >= costOf(next) && message.take(next); next = sameKey!.head) {
         this.charge(queue, next);
         this.leave(next);
       }
@@ -124,14 +124,14 @@ export class WaitingRoom {
     }
   }
 
-  private charge(queue: Queue, pending: Pending): void {
+  private charge(queue: Queue, pending: PendingRequest): void {
     queue.deficit = Math.max(0, queue.deficit - costOf(pending));
   }
 
-  private leaveKey(queue: Queue, pending: Pending, key: string): void {
-    const line = queue.byKey.get(key)!;
-    line.remove(pending.byKey);
-    if (line.length === 0) queue.byKey.delete(key);
+  private leaveKey(queue: Queue, pending: PendingRequest, key: string): void {
+    const sameKey = queue.byKey.get(key)!;
+    sameKey.remove(pending.byKey);
+    if (sameKey.length === 0) queue.byKey.delete(key);
     const rows = this.rows.get(key)! - pending.rows;
     if (rows > 0) this.rows.set(key, rows);
     else this.rows.delete(key);
@@ -148,21 +148,21 @@ export class WaitingRoom {
 
 /** What goes to a replica together. */
 class Message {
-  readonly members: Pending[];
+  readonly members: PendingRequest[];
   private bytes: number;
   private room: number;
 
-  constructor(first: Pending, maxRows: number) {
+  constructor(first: PendingRequest, maxRows: number) {
     this.members = [first];
     this.bytes = first.bytes;
     this.room = maxRows - first.rows;
   }
 
-  fits({ rows, bytes }: Pending): boolean {
+  fits({ rows, bytes }: PendingRequest): boolean {
     return rows <= this.room && this.bytes + bytes <= MAX_BATCH_BYTES;
   }
 
-  take(pending: Pending): boolean {
+  take(pending: PendingRequest): boolean {
     if (!this.fits(pending)) return false;
     this.members.push(pending);
     this.room -= pending.rows;
@@ -171,4 +171,4 @@ class Message {
   }
 }
 
-const costOf = ({ rows }: Pending): number => Math.min(Math.max(rows, 1), MAX_COST_ROWS);
+const costOf = ({ rows }: PendingRequest): number => Math.min(Math.max(rows, 1), MAX_COST_ROWS);

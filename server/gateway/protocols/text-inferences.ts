@@ -9,7 +9,7 @@ import type { HttpAnswer } from '../http/http-route.js';
 import type { TargetRoute } from '../../routing/route-document.js';
 import type { Reading } from '../text/text-protocol.js';
 import { textProtocol, type ContextOf, type FormOf, type TextProtocolName } from '../text/text-protocols.js';
-import type { Texts } from '../text/texts.js';
+import type { BodyCodec } from '../text/body-codec.js';
 
 export interface TextRequest {
   readonly call: Call;
@@ -35,13 +35,13 @@ interface ReadBefore<N extends TextProtocolName> {
 export class TextInferences {
   constructor(
     private readonly dataPlane: DataPlane,
-    private readonly texts: Texts,
+    private readonly codec: BodyCodec,
   ) {}
 
   /** @param context may throw what `DataPlane.infer` does. @throws GatewayError */
   infer<N extends TextProtocolName>(protocol: N, request: TextRequest, context: ContextFor<N>): Promise<HttpAnswer> {
     const { call, model, version } = request;
-    if (!this.texts.isLong(textBytesOf(request))) return this.answer(protocol, call, model, version, readingHere(protocol, request, context));
+    if (!this.codec.isLong(textBytesOf(request))) return this.answer(protocol, call, model, version, readingHere(protocol, request, context));
     // The body is let go of here: what waits for a replica are its tensors.
     return this.readLong(protocol, request, context).then(({ read, picked }) => this.answer(protocol, call, model, version, read, picked));
   }
@@ -67,7 +67,7 @@ export class TextInferences {
       picked,
     );
     const by = { model, version: answer.version };
-    const { body, binary } = await this.texts.write(protocol, answer.response.outputs, form, by, call, answer.deadline);
+    const { body, binary } = await this.codec.write(protocol, answer.response.outputs, form, by, call, answer.deadline);
     return { status: 200, body, version: answer.version, ...(binary && { binary }) };
   }
 
@@ -97,7 +97,7 @@ export class TextInferences {
       // What deadline the text itself asks for is not known before it is read.
       const deadline = this.dataPlane.deadline(call, model);
       const needed = context(route);
-      return readBefore(await this.texts.read(protocol, needed, body, textBytesOf(request), call, deadline), route, needed, context);
+      return readBefore(await this.codec.read(protocol, needed, body, textBytesOf(request), call, deadline), route, needed, context);
     } catch (error) {
       return () => {
         throw error;

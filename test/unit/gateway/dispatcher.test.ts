@@ -9,7 +9,7 @@ import { PROBE_MIN_MS } from '../../../server/gateway/limits.js';
 import { TargetMeter } from '../../../server/gateway/metering/meter.js';
 import type { Answer } from '../../../server/gateway/dispatch/answer.js';
 import type { Call } from '../../../server/gateway/dispatch/call.js';
-import type { Pending } from '../../../server/gateway/dispatch/pending.js';
+import type { PendingRequest } from '../../../server/gateway/dispatch/pending-request.js';
 import { NotExecutedError, ReplicaLostError } from '../../../server/gateway/replicas/transport.js';
 import { FakeLink } from '../../support/fake-link.js';
 import { callAt } from '../../support/routes.js';
@@ -34,7 +34,7 @@ const use = (links: readonly FakeLink[], maxConcurrency: number) => dispatcher.u
 
 let budget: QueueBudget;
 let meter: TargetMeter;
-let rerouted: Pending[];
+let rerouted: PendingRequest[];
 let dispatcher: Dispatcher;
 const now = () => Date.now();
 const settle = () => vi.advanceTimersByTimeAsync(0);

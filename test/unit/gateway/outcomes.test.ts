@@ -23,7 +23,7 @@ import { openInferenceRest } from '../../../server/gateway/protocols/open-infere
 import { tensorFlowServingRest } from '../../../server/gateway/protocols/tensorflow-serving-rest.js';
 import type { TextProcess } from '../../../server/gateway/text/text-process.js';
 import { TextInferences } from '../../../server/gateway/protocols/text-inferences.js';
-import { Texts } from '../../../server/gateway/text/texts.js';
+import { BodyCodec } from '../../../server/gateway/text/body-codec.js';
 import { Receptions } from '../../../server/gateway/receptions.js';
 import { Router } from '../../../server/gateway/dispatch/router.js';
 import { TokenGate } from '../../../server/gateway/token-gate.js';
@@ -67,7 +67,7 @@ beforeEach(async () => {
   router.apply([routeOf([targetOf([], { versionNumber: 3, signature, replicas: [{ replicaId: 'r', address: '' }] })])]);
   plane = new DataPlane({ router, now: () => now, serverVersion: '0', observe: (outcome) => outcomes.push(outcome) });
   const process = { write: (...[, , , , call]: [unknown, unknown, unknown, unknown, Call]) => write(call) } as unknown as TextProcess;
-  const inferences = new TextInferences(plane, new Texts({ long: process, longest: process }));
+  const inferences = new TextInferences(plane, new BodyCodec({ long: process, longest: process }));
   const [tensorFlow, openInference] = [tensorFlowServingRest(plane, inferences), openInferenceRest(plane, inferences)];
   const routes = {
     find: (path: string) => (path.startsWith('/v1') ? tensorFlow : openInference).route(path.slice(1).split('/')),

@@ -13,7 +13,7 @@ import { tensorFlowServingRest } from '../../../server/gateway/protocols/tensorf
 import type { TextProcess } from '../../../server/gateway/text/text-process.js';
 import { textProtocol } from '../../../server/gateway/text/text-protocols.js';
 import { TextInferences } from '../../../server/gateway/protocols/text-inferences.js';
-import { Texts } from '../../../server/gateway/text/texts.js';
+import { BodyCodec } from '../../../server/gateway/text/body-codec.js';
 import type { TargetRoute } from '../../../server/routing/route-document.js';
 import { Router } from '../../../server/gateway/dispatch/router.js';
 import type { Sent } from '../../../server/gateway/replicas/transport.js';
@@ -55,7 +55,7 @@ function world(targets: readonly TargetRoute[], reading: () => Promise<void> = (
       return textProtocol(name).read(body, context);
     },
   } as unknown as TextProcess;
-  const inferences = new TextInferences(plane, new Texts({ long: process, longest: process }));
+  const inferences = new TextInferences(plane, new BodyCodec({ long: process, longest: process }));
   const post = async (protocol: HttpProtocol, path: string, body: string, type = 'application/json'): Promise<string> => {
     const { answer, protocol: named } = protocol.route(path.split('/'))! as { answer: (...given: unknown[]) => Promise<HttpAnswer>; protocol: Protocol };
     const context: CallContext = { requestId: 'r', protocol: named, caller: '', headers: { 'content-type': type }, requestBytes: 0 };

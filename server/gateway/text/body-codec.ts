@@ -14,7 +14,7 @@ export interface TextProcesses {
   readonly longest: TextProcess;
 }
 
-export class Texts {
+export class BodyCodec {
   constructor(private readonly processes: TextProcesses) {}
 
   /** Whether a text is too long to be read between other requests. */

@@ -1,11 +1,11 @@
-/** A request between its acceptance and its answer, as the lines and the batches know it. */
+/** A request between its acceptance and its answer, as the queues and the batches know it. */
 import type { InferRequest } from '../../../runtimes/open-inference/message.js';
 import type { Answer } from './answer.js';
 import type { Call } from './call.js';
-import { Place } from './line.js';
+import { QueueNode } from './arrival-queue.js';
 
 /** A request that is accepted and not yet answered. */
-export class Pending {
+export class PendingRequest {
   /** Answered, failed, or given up. */
   done = false;
   /** It was under way when a replica crashed: it is tried again once, alone, with a replica for itself. */
@@ -21,13 +21,13 @@ export class Pending {
   /** When it was last sent to a replica. */
   sentAt = 0;
   /** The message to a replica that it is part of. */
-  batch: { drop(pending: Pending, late: boolean): void } | undefined;
+  batch: { drop(pending: PendingRequest, late: boolean): void } | undefined;
   /** By the gateway's clock. */
   readonly deadline: number;
-  /** Its places in the lines that it stands in. */
-  readonly byArrival = new Place(this);
-  readonly byKey = new Place(this);
-  readonly byDeadline = new Place(this);
+  /** Its nodes in the queues that it is in. */
+  readonly byArrival = new QueueNode(this);
+  readonly byKey = new QueueNode(this);
+  readonly byDeadline = new QueueNode(this);
 
   /**
    * @param request as the version reads it that it waits for
@@ -46,6 +46,6 @@ export class Pending {
 
   /** Waits for a replica. */
   get waits(): boolean {
-    return this.byArrival.line !== undefined;
+    return this.byArrival.queue !== undefined;
   }
 }

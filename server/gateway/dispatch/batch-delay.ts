@@ -1,14 +1,14 @@
 /**
- * Holds a message that is not full back from a replica that has work already, so that others may join it: to the end of this turn of
- * the event loop at least, because requests that came together are read in the same turn.
+ * Delays a batch that is not full while the replica has other work, so that more requests can join it: at least to the end of this turn
+ * of the event loop, because requests that arrived together are read in the same turn.
  */
 import type { BatchRule } from './batch-rule.js';
-import type { Pending } from './pending.js';
+import type { PendingRequest } from './pending-request.js';
 
-export class Hold {
+export class BatchDelay {
   private timer: NodeJS.Immediate | NodeJS.Timeout | undefined;
 
-  /** @param release called when the time of those that are held is over */
+  /** @param release called when the delay is over */
   constructor(
     private readonly now: () => number,
     private readonly release: () => void,
@@ -18,8 +18,8 @@ export class Hold {
     return this.timer !== undefined;
   }
 
-  /** @param next who would go. @returns whether it is held */
-  keeps(next: Pending, { maxDelayMs }: BatchRule): boolean {
+  /** @param next the first request of the batch. @returns whether the batch is delayed */
+  applies(next: PendingRequest, { maxDelayMs }: BatchRule): boolean {
     if (this.timer) return true;
     const leftMs = next.call.arrivedAt + maxDelayMs - this.now();
     if (maxDelayMs > 0 && leftMs <= 0) return false;
