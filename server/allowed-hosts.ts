@@ -22,7 +22,7 @@ export class AllowedHosts {
   private readonly names: ReadonlySet<string>;
   private readonly origins: ReadonlySet<string>;
   private readonly active: boolean;
-  private readonly passed = new Set<string>();
+  private readonly passed = new Set<string | undefined>();
 
   constructor({ bound, names, origins }: AllowedHostsOptions) {
     this.active = isLoopback(bound);
@@ -36,7 +36,8 @@ export class AllowedHosts {
    */
   refusal(host: string | undefined, origin: string | undefined): string | undefined {
     if (!this.active) return undefined;
-    const both = `${host}\n${origin}`;
+    // Only browsers send an origin; a header has no line break.
+    const both = origin === undefined ? host : `${host}\n${origin}`;
     if (this.passed.has(both)) return undefined;
     if (host !== undefined && !this.isOurs(host)) {
       return `the header Host is ${shown(host)}; without a token only localhost, 127.0.0.1, [::1] and the names in PILOTHOUSE_ALLOWED_HOSTS are answered`;

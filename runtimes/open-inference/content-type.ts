@@ -32,9 +32,10 @@ export function isBase64(parameters: Parameters | undefined, where: string): boo
   return type === BASE64;
 }
 
-/** Whether null in a floating tensor's data stands for NaN. @param all of the parameters that hold for the tensor */
-export const hasNullForNaN = (...all: (Parameters | undefined)[]): boolean =>
-  all.some((parameters) => parameters?.['content_type'] === 'np' || parameters?.['content_type'] === 'pd');
+/** Whether null in a floating tensor's data stands for NaN. @param common parameters of the request */
+export const hasNullForNaN = (own: Parameters | undefined, common: Parameters | undefined): boolean => isNumPy(own) || isNumPy(common);
+
+const isNumPy = (parameters: Parameters | undefined): boolean => parameters?.['content_type'] === 'np' || parameters?.['content_type'] === 'pd';
 
 /** A tensor's data from JSON with NaN, as the tensor takes it, for each null. */
 export function nanForNull(data: unknown, depth = 0): unknown {

@@ -29,7 +29,14 @@ export interface RestRequest extends InferRequest {
   readonly binaryOutputs: boolean;
 }
 
-const NO_PARAMETERS: Parameters = {};
+const NO_PARAMETERS: RequestParameters = { own: undefined, binaryOutputs: false, parameters: {} };
+
+interface RequestParameters {
+  readonly own: Parameters | undefined;
+  readonly binaryOutputs: boolean;
+  /** Without those that are not the model's. */
+  readonly parameters: Parameters;
+}
 
 /** Cuts the bytes after the JSON into tensors, in the order in which they are listed. */
 class BinarySection {
@@ -86,9 +93,10 @@ function listOfInputs(inputs: unknown): unknown[] {
   throw new TensorError(inputs == null ? '"inputs" is missing' : `"inputs" must be an array of tensors, not ${describe(inputs)}`);
 }
 
-function requestParameters(given: unknown): { own: Parameters | undefined; binaryOutputs: boolean; parameters: Parameters } {
+function requestParameters(given: unknown): RequestParameters {
   const own = parametersFrom(given, 'parameters');
-  const { binary_data_output: binaryOutputs = false, ...parameters } = own ? withoutContentType(own) : NO_PARAMETERS;
+  if (!own) return NO_PARAMETERS;
+  const { binary_data_output: binaryOutputs = false, ...parameters } = withoutContentType(own);
   if (typeof binaryOutputs !== 'boolean') throw new TensorError(`parameter "binary_data_output" must be true or false, not ${describe(binaryOutputs)}`);
   return { own, binaryOutputs, parameters };
 }

@@ -2,15 +2,15 @@
  * What the gateway does, free of any transport: protocols decode, call one function here, and encode. Checks, deadlines, timing
  * and failure counts live here and below, in one place for all of them.
  */
-import type { InferRequest, Parameters } from '../../../runtimes/open-inference/message.js';
+import type { InferRequest } from '../../../runtimes/open-inference/message.js';
 import type { TensorSpec } from '../../../runtimes/tensor.js';
 import { kindOf, settle } from './dispatcher.js';
-import { GatewayError } from '../gateway-error.js';
+import { asRefusal, GatewayError } from '../gateway-error.js';
 import { MAX_TIMEOUT_MS } from '../limits.js';
 import type { RequestObserver } from '../observe/observer.js';
 import type { Answer } from './answer.js';
 import { Call, type CallContext, type CallObserver } from './call.js';
-import { readFor, type Decode } from './reading.js';
+import { fitted, type Decode } from './reading.js';
 import type { TargetRoute } from '../../routing/route-document.js';
 import type { TargetStatistics } from '../metering/statistics.js';
 import type { Router, Target } from './router.js';
@@ -163,15 +163,11 @@ export class DataPlane implements CallObserver {
     let request: InferRequest;
     let timeoutMs: number;
     try {
-      let parameters: Parameters | undefined;
-      request = readFor(target.route, (route) => {
-        const decoded = decode(route);
-        ({ parameters } = decoded);
-        return decoded;
-      });
-      timeoutMs = timeoutOf(parameters?.['timeout'], deployment.route.timeoutMs, call.context.timeoutMs);
+      const decoded = decode(target.route);
+      request = fitted(target.route, decoded);
+      timeoutMs = timeoutOf(decoded.parameters?.['timeout'], deployment.route.timeoutMs, call.context.timeoutMs);
     } catch (error) {
-      throw this.refused(target, call, error);
+      throw this.refused(target, call, asRefusal(error));
     }
     call.decode = decode;
     if (deployment.shadows.length === 0) return target.dispatcher.submit(call, request, timeoutMs, version);

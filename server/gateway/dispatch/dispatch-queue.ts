@@ -73,13 +73,15 @@ export class DispatchQueue {
     if (!pending.waits) return;
     if (pending.byArrival.queue === this.suspects) this.suspects.remove(pending.byArrival);
     else this.room.leave(pending);
-    this.left(pending);
+    this.left(1, pending.bytes);
   }
 
   /** Takes the next message's worth out of the room. */
   take(maxRows: number): PendingRequest[] {
     const taken = this.room.take(maxRows);
-    for (const pending of taken) this.left(pending);
+    let bytes = 0;
+    for (const pending of taken) bytes += pending.bytes;
+    this.left(taken.length, bytes);
     return taken;
   }
 
@@ -98,9 +100,9 @@ export class DispatchQueue {
     this.count(waiting, bytes);
   }
 
-  private left({ bytes }: PendingRequest): void {
-    this.count(-1, -bytes);
-    this.meter.queue(-1, this.now());
+  private left(requests: number, bytes: number): void {
+    this.count(-requests, -bytes);
+    this.meter.queue(-requests, this.now());
   }
 
   private count(requests: number, bytes: number): void {

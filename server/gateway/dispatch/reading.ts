@@ -14,13 +14,19 @@ export type Decode = (route: TargetRoute) => InferRequest;
 /** @throws GatewayError INVALID when the request does not fit the version */
 export function readFor(route: TargetRoute, decode: Decode): InferRequest {
   try {
-    const request = fitShapes(withoutOwn(decode(route)), route.signature);
-    assertInputs(route.signature, request.inputs);
-    if (request.outputs) assertOutputs(route.signature, request.outputs);
-    return inOrder(route, request);
+    return fitted(route, decode(route));
   } catch (error) {
     throw asRefusal(error);
   }
+}
+
+/** The same, of a request that was decoded for the version. @throws TensorError when it does not fit the version */
+export function fitted(route: TargetRoute, decoded: InferRequest): InferRequest {
+  const { signature } = route;
+  const request = fitShapes(withoutOwn(decoded), signature);
+  assertInputs(signature, request.inputs);
+  if (request.outputs) assertOutputs(signature, request.outputs);
+  return inOrder(route, request);
 }
 
 /** Whether what was read for one version is read alike for another. */

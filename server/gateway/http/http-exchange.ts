@@ -97,8 +97,8 @@ export class Exchange {
   send(answer: HttpAnswer): void {
     if (this.gone) return;
     const { body, binary } = answer;
-    const long = typeof body !== 'string';
-    const [text, parts] = long ? ['', [body, ...(binary ?? [])]] : [body, binary];
+    const text = typeof body === 'string' ? body : '';
+    const parts = typeof body === 'string' ? binary : [body, ...(binary ?? [])];
     const bodyBytes = Buffer.byteLength(body);
     let size = bodyBytes;
     if (binary) for (const part of binary) size += part.byteLength;
@@ -159,9 +159,11 @@ export class Exchange {
     this.write(status, ['Content-Type', 'application/json', ...fields], body, undefined, Buffer.byteLength(body));
   }
 
-  /** @param size of text and binary together */
-  private write(status: number, fields: readonly string[], text: string, binary: readonly Uint8Array[] | undefined, size: number): void {
-    this.writeLines(status, [...fields, ...this.fields, 'Content-Length', String(size)], text, binary, size);
+  /** @param fields its own, to be added to; `size` is of text and binary together */
+  private write(status: number, fields: string[], text: string, binary: readonly Uint8Array[] | undefined, size: number): void {
+    if (this.fields.length > 0) fields.push(...this.fields);
+    fields.push('Content-Length', String(size));
+    this.writeLines(status, fields, text, binary, size);
   }
 
   /** @param fields its own, to be added to */
@@ -177,7 +179,7 @@ export class Exchange {
     else if (!this.keepAlive) this.lingering = setTimeout(() => this.connection.leave(), LINGER_MS);
   }
 
-  private sendCompressed(status: number, fields: readonly string[], body: Buffer, coding: ContentCoding): void {
+  private sendCompressed(status: number, fields: string[], body: Buffer, coding: ContentCoding): void {
     // Held while it waits for the thread pool too.
     const release = this.options.unread.hold(this.caller, body.length, () => this.socket.destroy());
     compress(coding, body).then(

@@ -92,7 +92,7 @@ export class TargetMeter {
   }
 
   /** A request began (+1) or ceased (-1) to wait for a replica. */
-  queue(change: 1 | -1, now: number): void {
+  queue(change: number, now: number): void {
     this.advance(now);
     this.queued += change;
     if (this.queued > this.window.queueMax) this.window.queueMax = this.queued;
