@@ -31,7 +31,7 @@ export function readContexts(env: Environment): Contexts {
   }
   try {
     const { current, contexts } = JSON.parse(text) as Contexts;
-    if (!Array.isArray(contexts)) throw new Error('it has no list of contexts');
+    if (!Array.isArray(contexts)) throw new Error('it must have a list of contexts');
     return { current, contexts };
   } catch (error) {
     throw new CommandError(EXIT.failed, `${path} cannot be read: ${(error as Error).message}; remove it and run "pilothouse login" again`);

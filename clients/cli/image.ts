@@ -67,7 +67,7 @@ export function imageTensor(
   const fits = height === picture.height && width === picture.width;
   if (!fits && resize === undefined)
     throw wrongUse(
-      `${path} has ${picture.width}x${picture.height} pixels, and the input "${input.name}" takes ${width}x${height}; say how to resize it with --image-resize nearest or bilinear`,
+      `${path} has ${picture.width}x${picture.height} pixels, and the input "${input.name}" takes ${width}x${height}; resize it with --image-resize nearest or bilinear`,
     );
   const sample = fits || resize === 'NEAREST' ? nearest : bilinear;
   const { channels, channelsLast } = layout;
@@ -97,7 +97,7 @@ function layoutOf({ name, shape }: { readonly name: string; readonly shape: read
     if (CHANNELS.includes(a)) return { height: b, width: c, channels: a, channelsLast: false };
   }
   throw wrongUse(
-    `the input "${name}" has the shape ${shape ? `[${shape.join(', ')}]` : 'unknown'}, which takes no picture; [rows, height, width, channels] and [rows, channels, height, width] do, with 1, 3 or 4 channels`,
+    `the input "${name}" has the shape ${shape ? `[${shape.join(', ')}]` : 'unknown'}, which is not the shape of an image; an image needs [rows, height, width, channels] or [rows, channels, height, width], with 1, 3 or 4 channels`,
   );
 }
 

@@ -38,7 +38,7 @@ export async function findVersion(session: Session, text: string): Promise<Versi
   if (alias !== undefined) {
     const { version } = await session.client.request(operations.VersionByAliasDocument, { model: name, project, alias });
     if (version) return version;
-    throw notFound(`there is no alias ${described(reference)}; "pilothouse alias list ${described({ project, name })}" lists those that there are`);
+    throw notFound(`there is no alias ${described(reference)}; "pilothouse alias list ${described({ project, name })}" lists them`);
   }
   const number = reference.number ?? (await newestReady(session, reference));
   const { version } = await session.client.request(operations.VersionDocument, { model: name, project, number });
@@ -54,7 +54,7 @@ async function newestReady(session: Session, { project, name }: Name): Promise<n
 }
 
 export const noDeployment = ({ project, name }: Name): Error =>
-  notFound(`there is no deployment "${name}" in the project "${project}"; "pilothouse deployments" lists those that there are`);
+  notFound(`there is no deployment "${name}" in the project "${project}"; "pilothouse deployments" lists them`);
 
 /** @throws CommandError not found */
 export async function findDeployment(session: Session, text: string): Promise<DeploymentDetailFragment> {

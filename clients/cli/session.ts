@@ -81,7 +81,7 @@ export class Session {
   private async timeoutError(timeoutMs: number): Promise<CommandError> {
     const seconds = `${Math.round(timeoutMs / 100) / 10} s`;
     const known = this.confirmed && `; ${this.confirmed}`;
-    if (await this.client.answers()) return new CommandError(EXIT.timeout, `not finished after ${seconds} (--timeout)${known}; the server goes on with it`);
+    if (await this.client.answers()) return new CommandError(EXIT.timeout, `not finished after ${seconds} (--timeout)${known}; the server continues it`);
     return new CommandError(
       EXIT.unreachable,
       `${this.client.url} could not be reached within ${seconds}${known || '; the command may have taken effect'}; repeat the command once the server is back`,

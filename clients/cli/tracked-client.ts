@@ -68,7 +68,7 @@ export class TrackedClient extends PilothouseClient {
   /** For subscriptions, which go on by themselves. */
   readonly onBreak = (reason: string): void => {
     this.told = true;
-    this.patience.note(`${this.url} is away (${reason}); waiting until it is back`);
+    this.patience.note(`${this.url} cannot be reached (${reason}); waiting until it is back`);
   };
 
   /** Says, once until it is back, that the server is away. @throws the error, where another attempt would not help */

@@ -46,7 +46,7 @@ async function killedDuring(request: string, words: readonly string[]): Promise<
 
 const versions = async (): Promise<number[]> => (await json<{ number: number }[]>('versions', 'reader')).map(({ number }) => number);
 const revisions = async (): Promise<number> => (await json<object[]>('history', 'reader')).length;
-const AWAY = / is away \(.+\); waiting until it is back\n/;
+const AWAY = / cannot be reached \(.+\); waiting until it is back\n/;
 
 describe('a command whose server is killed after its request, before the answer', () => {
   it('push: while a file is sent; it goes on behind the last byte that arrived', async () => {

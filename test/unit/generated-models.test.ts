@@ -22,7 +22,7 @@ test.each([
   ['another datatype', { ...churn, inputs: [{ ...age, datatype: 'FP64' }, plan] }, ['churn: input "age" was FP32 [any, 1] and is FP64 [any, 1]']],
   ['another shape', { ...churn, outputs: [{ ...churn.outputs[0]!, shape: null }] }, ['churn: output "label" was INT64 [any] and is INT64 of any shape']],
   ['another name', { ...churn, inputs: [age, { ...plan, name: 'tariff' }] }, ['churn: input "tariff" BYTES [any, 1] is new', 'churn: input "plan" is gone']],
-  ['another model', { ...churn, endpoint: 'risk' }, ['risk is new', 'churn is not asked for any more']],
+  ['another model', { ...churn, endpoint: 'risk' }, ['risk is new', 'churn was removed']],
 ])('%s changed', (_what, now, expected) => {
   for (const write of [typescriptModule, pythonModule]) expect(differences(readSignatures(write([churn]))!, [now])).toEqual(expected);
 });

@@ -17,13 +17,13 @@ interface Limited {
 export function addAccessCommands(program: Command): void {
   const group = addGroup(program, 'token', 'tokens that callers of this server have');
   addCommand(group, 'create <name>', {
-    does: 'make a token and print its secret, this once',
+    does: 'make a token and print its secret; it cannot be shown again',
     examples: ['token create deploy-bot', 'token create deploy-bot --json'],
     run: async (session, [name]) => {
       const { createToken } = await session.client.request(operations.CreateTokenDocument, { input: { name: name!, idempotencyKey: randomUUID() } });
       if (createToken.userErrors.length > 0) throw fromUserErrors(createToken.userErrors);
       session.output.result({ ...createToken.token, secret: createToken.secret }, () => {
-        session.output.note(`made the token ${name}; its secret is shown this once:`);
+        session.output.note(`made the token ${name}; its secret is shown only this time:`);
         session.output.line(createToken.secret ?? '');
       });
     },
@@ -44,7 +44,7 @@ export function addAccessCommands(program: Command): void {
     },
   });
   addCommand(group, 'revoke <name>', {
-    does: 'make a token invalid, for good',
+    does: 'revoke a token for good',
     examples: ['token revoke deploy-bot', 'token revoke deploy-bot --json'],
     run: async (session, [name]) => {
       const found = (await listTokens(session, 100_000)).find((each) => each.name === name);
@@ -57,7 +57,7 @@ export function addAccessCommands(program: Command): void {
   addCommand<Limited & { actor?: string }>(program, 'audit', {
     does: 'list who did what, newest first',
     examples: ['audit --limit 20', 'audit --actor token:deploy-bot --json'],
-    options: (command) => limitOption(100)(command).option('--actor <name>', 'only what this caller did'),
+    options: (command) => limitOption(100)(command).option('--actor <name>', 'only entries of this caller'),
     run: async (session, _, { limit, actor }) => {
       const variables = { actor: actor ?? null, project: session.options.project ?? null };
       const entries = await readPages(
@@ -68,7 +68,7 @@ export function addAccessCommands(program: Command): void {
         session.output.table(
           ['AT', 'BY', 'ACTION', 'OBJECT', 'DETAIL'],
           entries.map((each) => [time(each.at), each.actor, each.action, each.objectType, namedValues(each.detail)]),
-          'nothing was done',
+          'there are no audit entries',
         ),
       );
     },

@@ -15,13 +15,13 @@ import { limitOption } from './look.js';
 type Alias = operations.AliasFieldsFragment;
 
 export function addAliasCommands(program: Command): void {
-  const group = addGroup(program, 'alias', 'names of versions that can be moved, such as champion');
+  const group = addGroup(program, 'alias', 'names that point to versions and can be moved, such as champion');
   addCommand<{ if?: string; message?: string }>(group, 'set <model> <alias> <number>', {
-    does: 'make an alias name this version; deployments keep the version that they were deployed with',
+    does: 'point an alias to this version; deployments keep the version that they were deployed with',
     examples: ['alias set reader champion 3 -m "better on new scans"', 'alias set reader champion 4 --if 3'],
     options: (command) =>
       command
-        .option('--if <number>', 'only where it names this version now; "none" where there is no such alias yet')
+        .option('--if <number>', 'only if the alias names this version now; "none" if it must not exist yet')
         .option('-m, --message <text>', 'why, for its history'),
     run: async (session, [model, alias, number], { if: expected, message }) => {
       const expectedVersion = expected === undefined ? null : expected === 'none' ? 0 : integer(expected, '--if', 1);
@@ -56,7 +56,7 @@ export function addAliasCommands(program: Command): void {
       const moves = await readPages(limit, async (page) => {
         const variables = { model: model.name, project: model.project, name: name!, ...page };
         const { alias } = await session.client.request(operations.AliasMovesDocument, variables);
-        if (!alias) throw notFound(`the model "${text}" has no alias "${name}"; "pilothouse alias list ${text}" lists those that there are`);
+        if (!alias) throw notFound(`the model "${text}" has no alias "${name}"; "pilothouse alias list ${text}" lists them`);
         return alias.moves;
       });
       session.output.result(moves, () =>
@@ -95,6 +95,6 @@ async function ofProject(session: Session, limit: number): Promise<Alias[]> {
 
 async function ofModel(session: Session, name: Name): Promise<readonly Alias[]> {
   const { model } = await session.client.request(operations.AliasesOfModelDocument, name);
-  if (!model) throw notFound(`there is no model "${name.name}" in the project "${name.project}"; "pilothouse models" lists those that there are`);
+  if (!model) throw notFound(`there is no model "${name.name}" in the project "${name.project}"; "pilothouse models" lists them`);
   return model.aliases;
 }

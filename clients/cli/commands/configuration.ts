@@ -21,7 +21,7 @@ interface ApplyOptions {
 
 export function addConfigurationCommands(program: Command): void {
   addCommand<ApplyOptions>(program, 'apply', {
-    does: 'make projects, models, deployments, scaling policies, monitors and alert rules what files say: all of it, or nothing',
+    does: 'create, change and delete projects, models, deployments, scaling policies, monitors and alert rules as files say, in one transaction',
     examples: ['apply -f pilothouse.yaml --dry-run', 'apply -f ./production --prune -m "release 12"'],
     options: (command) =>
       command
@@ -32,7 +32,7 @@ export function addConfigurationCommands(program: Command): void {
     run: apply,
   });
   addCommand<{ out?: string }>(program, 'export-config', {
-    does: 'write what is configured as documents; applying them changes nothing',
+    does: 'write the current configuration as documents; applying them changes nothing',
     examples: ['export-config > pilothouse.yaml', 'export-config --project vision -o vision.yaml'],
     options: (command) => command.option('-o, --out <file>', 'file to write; standard output by default'),
     run: async (session, _, { out }) => {
@@ -57,7 +57,7 @@ async function apply(session: Session, _: readonly string[], { file, dryRun = fa
   });
   if (applyConfig.userErrors.length > 0) throw refusal(applyConfig.userErrors, documents);
   const changes = applyConfig.changes ?? [];
-  if (attempts > 1 && !dryRun) output.note('the server went away after the files were sent; what it had changed by then is not listed');
+  if (attempts > 1 && !dryRun) output.note('the connection broke after the files were sent; changes that were made before are not listed');
   output.result(changes, () => printChanges(output, changes, dryRun));
 }
 

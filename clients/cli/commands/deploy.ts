@@ -25,7 +25,7 @@ interface DeployOptions {
 const settings = (command: Command): Command =>
   command
     .option('--replicas <n>', 'number of replicas', (text) => integer(text, '--replicas'))
-    .option('--request-timeout <time>', 'how long a request may take', (text) => duration(text, '--request-timeout'))
+    .option('--request-timeout <time>', 'time that a request may take', (text) => duration(text, '--request-timeout'))
     .option('--max-concurrency <n>', 'inferences that one replica works on at a time', (text) => integer(text, '--max-concurrency', 1))
     .option('--max-queue <n>', 'requests that may wait', (text) => integer(text, '--max-queue'))
     .option('--shadow <version=percent>', 'version that gets a copy of this percentage of the requests');

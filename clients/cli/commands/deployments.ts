@@ -23,7 +23,7 @@ export function addDeploymentCommands(program: Command): void {
     examples: ['deployments --phase failed', 'deployments --project vision --name camera- --json'],
     options: (command) =>
       limitOption(1000)(command)
-        .option('--name <prefix>', 'only those whose name begins with it')
+        .option('--name <prefix>', 'only those whose name begins with this')
         .option('--phase <phase>', `only those in this phase: ${PHASES.join(', ').toLowerCase()}`),
     run: async (session, _, { limit, name, phase }) => {
       const filter = {
@@ -39,7 +39,7 @@ export function addDeploymentCommands(program: Command): void {
         session.output.table(
           ['DEPLOYMENT', 'STATE', 'SERVES', 'REPLICAS', 'CHANGED'],
           deployments.map((each) => [each.endpoint, each.phase, targetsText(each.targets), each.scaledReplicas ?? each.spec.replicas, time(each.updatedAt)]),
-          name === undefined && phase === undefined ? 'nothing is deployed; "pilothouse deploy NAME MODEL" deploys a model' : 'no deployment is so',
+          name === undefined && phase === undefined ? 'nothing is deployed; "pilothouse deploy NAME MODEL" deploys a model' : 'no deployment matches',
         ),
       );
     },
@@ -48,15 +48,13 @@ export function addDeploymentCommands(program: Command): void {
     does: 'list the steps of a deployment, oldest first, or follow them',
     examples: ['events digits', 'events digits --follow --json'],
     options: (command) =>
-      limitOption(1000)(command)
-        .option('-f, --follow', 'go on with what happens from now on')
-        .option('--after <cursor>', 'begin behind the event with this cursor'),
+      limitOption(1000)(command).option('-f, --follow', 'print new events as they happen').option('--after <cursor>', 'start after the event with this cursor'),
     run: events,
   });
   addCommand<Limited & { at?: string }>(program, 'history <deployment>', {
     does: 'list the revisions of a deployment, newest first, or show the one that was wanted at a time',
     examples: ['history digits', 'history digits --at 2026-11-29T08:00:00Z --json'],
-    options: (command) => limitOption(100)(command).option('--at <time>', 'only the revision that was wanted then, whatever --limit says'),
+    options: (command) => limitOption(100)(command).option('--at <time>', 'only the revision that was wanted at this time; --limit has no effect'),
     run: async (session, [text], { limit: most, at }) => {
       const then = at === undefined ? undefined : moment(at, '--at');
       const limit = then === undefined ? most : Infinity;
@@ -79,7 +77,7 @@ export function addDeploymentCommands(program: Command): void {
   addCommand<{ range: number }>(program, 'metrics <deployment>', {
     does: 'show requests, errors and latencies of a deployment',
     examples: ['metrics digits', 'metrics digits --range 1h --json'],
-    options: (command) => command.option('--range <time>', 'how far back from now, 1m by default', (text) => duration(text, '--range'), 60_000),
+    options: (command) => command.option('--range <time>', 'time before now, 1m by default', (text) => duration(text, '--range'), 60_000),
     run: async (session, [text], { range }) => {
       const name = parseName(text!, session.project);
       const { deployment } = await session.client.request(operations.DeploymentMetricsDocument, { ...name, windowMs: range });

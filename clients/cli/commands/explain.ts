@@ -16,7 +16,7 @@ interface LogsOptions {
 
 export function addExplainCommands(program: Command): void {
   addCommand(program, 'why <deployment>', {
-    does: 'say what serves, why so many replicas, and what is wrong',
+    does: 'explain a deployment: what serves, why it has this number of replicas, and what is wrong',
     examples: ['why digits', 'why digits --json'],
     run: async (session, [text]) => {
       const { why } = await session.client.request(operations.WhyDocument, { deployment: parseName(text!, session.project) });
@@ -24,13 +24,13 @@ export function addExplainCommands(program: Command): void {
     },
   });
   addCommand<LogsOptions>(program, 'logs <name>', {
-    does: 'show the last lines that the replicas of a deployment logged, or the replica with this id; or follow them',
+    does: 'show or follow the log of the replicas of a deployment, or of the replica with this id',
     examples: ['logs digits --limit 20', 'logs digits --follow --filter error --json'],
     options: (command) =>
       limitOption(200)(command)
-        .option('-f, --follow', 'go on with the lines that are written from now on')
-        .option('--filter <text>', 'only lines that contain it, whatever the case')
-        .option('--after <cursor>', 'begin behind the line with this cursor'),
+        .option('-f, --follow', 'print new lines as they are written')
+        .option('--filter <text>', 'only lines that contain this text; upper and lower case are the same')
+        .option('--after <cursor>', 'start after the line with this cursor'),
     run: logs,
   });
 }

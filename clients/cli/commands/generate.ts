@@ -28,7 +28,7 @@ export function addGenerateCommands(program: Command): void {
       options: (command) =>
         command
           .option('-o, --out <file>', 'file to write; standard output by default')
-          .option('--check', 'write nothing; exit 1 where the file is not up to date, and name the fields that differ'),
+          .option('--check', 'write nothing; exit 1 and name the fields that differ if the file is not up to date'),
       run: (session, names, options) => generate(session, names, options, write),
     });
 }

@@ -37,8 +37,8 @@ export function addInferCommand(program: Command): void {
       command
         .option('--input <name=value>', 'JSON, or @file with .json, .csv, .npy or .npz; without a name for a model of one input; may be repeated', repeated)
         .option('--image <name=file>', 'PNG or JPEG file; without a name for a model of one input; may be repeated', repeated)
-        .option('--image-resize <how>', 'bring images to the size that the input takes: nearest or bilinear')
-        .option('--image-divide <n>', 'divide the values of images, such as by 255', (text) => decimal(text, '--image-divide'))
+        .option('--image-resize <how>', 'resize images to the size of the input: nearest or bilinear')
+        .option('--image-divide <n>', 'divide the values of images by this number, such as 255', (text) => decimal(text, '--image-divide'))
         .option('--sample', "send the version's own sample")
         .option('--output <name>', 'only this output; may be repeated', repeated),
     run: infer,

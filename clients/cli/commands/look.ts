@@ -13,7 +13,7 @@ import { integer, oneOf } from '../values.js';
 import { showDeployment } from './show-deployment.js';
 
 export const limitOption = (fallback: number) => (command: Command) =>
-  command.option('--limit <n>', `list at most so many, ${fallback} by default`, (text) => integer(text, '--limit', 1), fallback);
+  command.option('--limit <n>', `list at most this many, ${fallback} by default`, (text) => integer(text, '--limit', 1), fallback);
 
 const STATES = ['VALIDATING', 'READY', 'REJECTED'] as const;
 
@@ -50,13 +50,13 @@ export function addLookCommands(program: Command): void {
         session.output.table(
           ['VERSION', 'STATE', 'FORMAT', 'CREATED', 'BY', 'DESCRIPTION'],
           versions.map((each) => [versionName(each), each.state, each.format, time(each.createdAt), each.createdBy, each.description]),
-          state === undefined ? `the model "${model}" has no versions; "pilothouse push ${model} FILE" makes one` : `no version of "${model}" is so`,
+          state === undefined ? `the model "${model}" has no versions; "pilothouse push ${model} FILE" makes one` : `no version of "${model}" matches`,
         ),
       );
     },
   });
   addCommand<Limited>(program, 'log <model>', {
-    does: 'show how the versions of a model came about, newest first',
+    does: 'show the lineage of the versions of a model, newest first',
     examples: ['log reader', 'log reader --limit 3'],
     options: limitOption(100),
     run: async (session, [model], { limit }) => {
@@ -132,7 +132,7 @@ async function show(session: Session, [text]: readonly string[], { model }: { mo
 async function showModel(session: Session, text: string): Promise<void> {
   const name = parseName(text, session.project, 'model');
   const { model } = await session.client.request(operations.ModelDocument, name);
-  if (!model) throw notFound(`there is no model "${name.name}" in the project "${name.project}"; "pilothouse models" lists those that there are`);
+  if (!model) throw notFound(`there is no model "${name.name}" in the project "${name.project}"; "pilothouse models" lists them`);
   session.output.result(model, () =>
     session.output.facts([
       ['model', model.name],

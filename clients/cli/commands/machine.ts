@@ -28,7 +28,7 @@ export function addMachineCommands(program: Command, machine: Machine): void {
     run: () => machine.up(),
   });
   addCommand(program, 'stop', {
-    does: 'stop everything that runs for PILOTHOUSE_HOME, also what a killed server left',
+    does: 'stop everything that runs for PILOTHOUSE_HOME, including processes that a killed server left',
     examples: ['stop', 'stop   # with PILOTHOUSE_HOME=/srv/pilothouse'],
     run: () => machine.stop(),
   });
@@ -38,7 +38,7 @@ export function addMachineCommands(program: Command, machine: Machine): void {
     run: () => machine.build(),
   });
   addCommand(program, 'doctor', {
-    does: 'check what Pilothouse needs of this machine, and say what to do',
+    does: 'check this machine for what Pilothouse needs, and print what to do',
     examples: ['doctor', 'doctor --json'],
     run: async ({ output }) => {
       const findings = await machine.doctor();

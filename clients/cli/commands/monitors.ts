@@ -63,12 +63,12 @@ export function addMonitorCommands(program: Command): void {
       command
         .requiredOption('--kind <metric>', 'error_rate or latency')
         .requiredOption('--cron <expression>', 'when it runs, in UTC')
-        .option('--window <time>', 'how far back a run looks, 5m by default', (text) => duration(text, '--window'))
-        .option('--minimum-requests <n>', 'a run over fewer requests has no data', (text) => integer(text, '--minimum-requests', 1))
-        .option('--quantile <q>', 'of latency: which quantile', (text) => decimal(text, '--quantile'))
+        .option('--window <time>', 'time before a run that it evaluates, 5m by default', (text) => duration(text, '--window'))
+        .option('--minimum-requests <n>', 'fewest requests that a run needs to have data', (text) => integer(text, '--minimum-requests', 1))
+        .option('--quantile <q>', 'quantile of the latency', (text) => decimal(text, '--quantile'))
         .option('--above <n>', 'alert above this value', (text) => decimal(text, '--above'))
         .option('--below <n>', 'alert below this value', (text) => decimal(text, '--below'))
-        .option('--runs <n>', 'runs in a row that must agree', (text) => integer(text, '--runs', 1))
+        .option('--runs <n>', 'runs in a row that must be above or below', (text) => integer(text, '--runs', 1))
         .option('--alert <severity>', 'info, warning or critical'),
     run: createMonitor,
   });
@@ -98,7 +98,7 @@ export function addMonitorCommands(program: Command): void {
     does: 'list the alerts, newest first, or watch them',
     examples: ['alerts --state firing', 'alerts digits --watch'],
     options: (command) =>
-      limitOption(100)(command).option('--state <state>', 'firing or resolved').option('--watch', 'print each alert as it fires or is resolved'),
+      limitOption(100)(command).option('--state <state>', 'firing or resolved').option('--watch', 'print each alert when it fires or is resolved'),
     run: alerts,
   });
 }

@@ -46,18 +46,18 @@ export function addPushCommand(program: Command): void {
     ],
     options: (command) =>
       command
-        .option('--format <name>', 'kind of files; told from the files by default')
+        .option('--format <name>', 'format of the files; detected by default')
         .option('--param <key=value>', 'hyperparameter; may be repeated', repeated)
         .option('--metric <key=value>', 'metric of the training; may be repeated', repeated)
         .option('--dataset <fields>', 'data set, as name=…,uri=…,digest=…')
-        .option('--source <uri@revision>', 'where the training code is')
+        .option('--source <uri@revision>', 'repository and revision of the training code')
         .option('--lineage <file>', 'JSON file with dataset, hyperparameters, metrics and source')
         .option('--sample <file>', 'JSON file with a request that the model can answer')
         .option('--option <key=value>', 'option for the runtime; may be repeated', repeated)
-        .option('--allow-globals <name>', 'a name that a pickle may reach for, as package.module.name; may be repeated', repeated)
-        .option('--allow-code', 'let a model.py run')
-        .option('--signature <file>', 'JSON file with inputs and outputs, for files that do not say them')
-        .option('--parent <number>', 'version that it was made from', (text) => integer(text, '--parent', 1))
+        .option('--allow-globals <name>', 'name that a pickle may load, as package.module.name; may be repeated', repeated)
+        .option('--allow-code', 'allow the model to run its model.py')
+        .option('--signature <file>', 'JSON file with inputs and outputs, for files that do not contain them')
+        .option('--parent <number>', 'version that this one was made from', (text) => integer(text, '--parent', 1))
         .option('-m, --message <text>', 'description')
         .option('--alias <name>', 'alias that names the version once it is READY')
         .option('--again', 'make another version of the same files with the same description')
@@ -85,7 +85,7 @@ async function push(session: Session, [modelText, ...paths]: readonly string[], 
       client.uploadArtifact(source, { signal, seen: (sent, total) => output.progress(`${path}: ${bytes(sent)} of ${bytes(total)}`) }),
     );
     files.push({ path, digest });
-    session.confirmed = `${files.length} of ${sources.length} files were sent`;
+    session.confirmed = `${files.length} of ${sources.length} files were uploaded`;
   }
   const input = {
     project,

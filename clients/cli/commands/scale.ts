@@ -31,7 +31,7 @@ export function addScaleCommands(program: Command): void {
     },
   });
   addPolicyCommands(addGroup(program, 'policy', 'scaling policies: replicas that follow the load'));
-  const scaling = addGroup(program, 'scaling', 'what scaling policies have decided');
+  const scaling = addGroup(program, 'scaling', 'decisions of scaling policies');
   addCommand<{ limit: number }>(scaling, 'log <deployment>', {
     does: 'list the decisions of the scaling policy, newest first',
     examples: ['scaling log digits', 'scaling log digits --limit 10 --json'],
@@ -47,7 +47,7 @@ export function addScaleCommands(program: Command): void {
         session.output.table(
           ['AT', 'ACTION', 'FROM', 'TO', 'REASON'],
           decisions.map((each) => [time(each.at), each.action, each.fromReplicas, each.toReplicas, each.reason]),
-          `no scaling policy has decided anything for ${name.name}`,
+          `there are no decisions of a scaling policy for ${name.name}`,
         ),
       );
     },
@@ -68,11 +68,11 @@ function addPolicyCommands(group: Command): void {
     examples: ['policy set digits --max 4 --in-flight 2', 'policy set digits --min 2 --max 8 --in-flight 1.5 --window 1m'],
     options: (command) =>
       command
-        .option('--min <n>', 'fewest replicas, 1 by default', (text) => integer(text, '--min'), 1)
+        .option('--min <n>', 'lowest number of replicas, 1 by default', (text) => integer(text, '--min'), 1)
         .requiredOption('--max <n>', 'most replicas', (text) => integer(text, '--max', 1))
         .requiredOption('--in-flight <n>', 'requests in flight that one replica should have', (text) => decimal(text, '--in-flight'))
-        .option('--window <time>', 'over how much time the load is averaged', (text) => duration(text, '--window'))
-        .option('--scale-down-window <time>', 'how long the load must be low before replicas stop', (text) => duration(text, '--scale-down-window')),
+        .option('--window <time>', 'time over which the load is averaged', (text) => duration(text, '--window'))
+        .option('--scale-down-window <time>', 'time for which the load must be low before replicas stop', (text) => duration(text, '--scale-down-window')),
     run: async (session, [text], options) => {
       const { id } = await findDeployment(session, text!);
       const input = {

@@ -19,7 +19,7 @@ export function addServerCommands(program: Command): void {
     run: login,
   });
   addCommand(program, 'logout [context]', {
-    does: 'forget a saved server; the one in use by default',
+    does: 'remove a saved server; the one in use by default',
     examples: ['logout', 'logout production'],
     run: (session, [name]) => {
       const known = readContexts(session.env);
@@ -27,11 +27,11 @@ export function addServerCommands(program: Command): void {
       if (!context) throw notFound(name === undefined ? 'no context is in use; "pilothouse context list" lists the saved ones' : noContext(name));
       const contexts = known.contexts.filter((each) => each !== context);
       writeContexts(session.env, { current: known.current === context.name ? null : known.current, contexts });
-      session.output.result({ name: context.name }, () => session.output.line(`forgot ${context.name} (${context.url})`));
+      session.output.result({ name: context.name }, () => session.output.line(`removed ${context.name} (${context.url})`));
     },
   });
   addCommand(program, 'whoami', {
-    does: 'show the server and the token in use',
+    does: 'show the server and the token that are in use',
     examples: ['whoami', 'whoami --json'],
     run: async (session) => {
       const { viewer } = await session.client.request(operations.ViewerDocument, {});

@@ -75,7 +75,7 @@ export function differences(before: Signatures, models: readonly GeneratedModel[
       if (!old) return [`${model.endpoint} is new`];
       return (['inputs', 'outputs'] as const).flatMap((side) => fieldDifferences(`${model.endpoint}: ${side.slice(0, -1)}`, old[side], model[side]));
     }),
-    ...gone.map((endpoint) => `${endpoint} is not asked for any more`),
+    ...gone.map((endpoint) => `${endpoint} was removed`),
   ];
 }
 
