@@ -84,7 +84,7 @@ test('a lone caller is refused, and what waits for it stays', async () => {
   for (const name of ['a1', 'a2', 'a3', 'a4']) send(one, name, 1);
   await settled();
   expect(refused).toEqual(['a4 OVERLOADED']);
-  expect(messages.get('a4')).toBe('3 requests wait already in this gateway process; the deployment has a limit of 3 for each');
+  expect(messages.get('a4')).toBe('queue full: 3 requests are waiting (maxQueue 3 per gateway process); retry after 1 s');
 });
 
 test('copies for shadows take no place of a request, and give none up', async () => {
