@@ -72,6 +72,26 @@ describe('the Python host', () => {
     await expect(hostedPython(interpreter).load(modelFolder(format, { [name]: content }), options, never)).rejects.toThrow(message);
   });
 
+  it('answers on after a model has ended its thread', async () => {
+    const model = `
+import sys
+class Model:
+    def predict(self, inputs):
+        if inputs["x"][0, 0] < 0:
+            sys.exit("no negative numbers")
+        return {"y": inputs["x"]}
+`;
+    const loaded = await hostedPython(interpreter).load(
+      modelFolder('python', { 'model.py': model, 'signature.json': signature(['x'], ['y'], 1) }),
+      { ...options, scratch: modelFolder('scratch', {}).folder },
+      never,
+    );
+    const infer = (value: number) => loaded.infer([{ name: 'x', datatype: 'FP32', shape: [1, 1], data: Float32Array.of(value) }], undefined, never);
+    await expect(infer(-1)).rejects.toThrow('no negative numbers');
+    expect(await infer(2)).toMatchObject([{ name: 'y' }]);
+    await loaded.dispose();
+  });
+
   it('imports nothing from among the files of a version', async () => {
     const artifact = modelFolder('sklearn-pickle', { 'model.pkl': 'no pickle', 'numpy.py': 'raise SystemExit("imported")' });
     await expect(hostedPython(interpreter).load(artifact, options, never)).rejects.toThrow(/is no pickle/);

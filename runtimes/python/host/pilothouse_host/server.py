@@ -207,7 +207,7 @@ class Server:
             headers, binary = encode(outputs)
         except TensorError as error:
             return None if job.cancelled else _fail(job, "INVALID", str(error), False)
-        except Exception as error:  # noqa: BLE001 - whatever a model raises
+        except BaseException as error:  # noqa: BLE001 - whatever a model raises: SystemExit would end this thread alone
             return self._judge(job, error)
         if job.cancelled:
             return None
@@ -219,14 +219,14 @@ class Server:
             return _fail(job, "INVALID", f"the outputs take {size} bytes; {limit}", True)
         job.peer.write(job.id, frames.INFER_ANSWER, answer, binary)
 
-    def _judge(self, job: Job, error: Exception) -> None:
+    def _judge(self, job: Job, error: BaseException) -> None:
         """The request's fault, where the model still answers its sample."""
         assert self._model
         self._log("".join(traceback.format_exception(error)).rstrip())
         if self._sample:
             try:
                 self._model.infer(self._sample, job.wanted)
-            except Exception as other:  # noqa: BLE001
+            except BaseException as other:  # noqa: BLE001
                 reason = f"the runtime failed ({message_of(error)}) and does not answer its sample any more: {message_of(other)}"
                 return self._break(reason, job)
         if not job.cancelled:
