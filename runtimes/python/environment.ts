@@ -5,7 +5,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ModelLoadError, type HostRequest } from '../contract.js';
 import { readRequirements, REQUIREMENTS } from './requirements.js';
@@ -16,6 +16,10 @@ const INSTALL_MS = 20 * 60_000;
 /** uv's exit code where the requirements cannot be met; others are its own failures. */
 const UNSATISFIABLE = 1;
 const MAX_MESSAGE = 4_000;
+/** What is installed lies in a folder of this name until it is whole. */
+const ASIDE = '.aside-';
+/** Longer than all steps of an installation may take: whoever made such a folder was killed. */
+const ABANDONED_MS = 6 * INSTALL_MS;
 
 type Request = Pick<HostRequest, 'artifact' | 'python' | 'cache' | 'signal' | 'progress'>;
 
@@ -43,8 +47,9 @@ export async function interpreterFor(request: Request): Promise<string> {
 async function install(request: Request, requirements: readonly string[], folder: string): Promise<string> {
   const { python, cache, signal, progress } = request;
   await mkdir(cache, { recursive: true });
+  await removeAbandoned(cache, new Date());
   const uv = await installer(request);
-  const aside = await mkdtemp(join(cache, '.aside-'));
+  const aside = await mkdtemp(join(cache, ASIDE));
   try {
     progress(`installing ${requirements.join(', ')}`);
     await run(uv, ['venv', '--quiet', '--no-config', '--relocatable', '--allow-existing', '--python', python, aside], signal);
@@ -66,6 +71,16 @@ async function install(request: Request, requirements: readonly string[], folder
   }
 }
 
+/** Removes what installations of killed servers left; it may be gigabytes. */
+export async function removeAbandoned(cache: string, now: Date): Promise<void> {
+  for (const name of await readdir(cache)) {
+    if (!name.startsWith(ASIDE)) continue;
+    const path = join(cache, name);
+    const made = await stat(path).catch(() => undefined);
+    if (made && now.getTime() - made.mtimeMs > ABANDONED_MS) await rm(path, { recursive: true, force: true });
+  }
+}
+
 /** The machine's own uv, or one that is installed as every other package. */
 async function installer({ python, cache, signal, progress }: Request): Promise<string> {
   const own = await run('uv', ['--version'], signal).then(
@@ -77,7 +92,7 @@ async function installer({ python, cache, signal, progress }: Request): Promise<
   const uv = join(folder, 'bin', 'uv');
   if (existsSync(uv)) return uv;
   progress(`installing ${UV}`);
-  const aside = await mkdtemp(join(cache, '.aside-'));
+  const aside = await mkdtemp(join(cache, ASIDE));
   try {
     const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--only-binary', ':all:', '--target', aside, UV];
     await run(python, pip, signal).catch(async () => {
