@@ -72,6 +72,12 @@ describe('the Python host', () => {
     await expect(hostedPython(interpreter).load(modelFolder(format, { [name]: content }), options, never)).rejects.toThrow(message);
   });
 
+  it('refuses a pickle that reaches for a module which is there only once another name was loaded', async () => {
+    const pickle = 'clightgbm.sklearn\nLGBMClassifier\n0csklearn.utils\nmetaestimators\n.';
+    const loading = hostedPython(interpreter).load(modelFolder('sklearn-pickle', { 'model.pkl': pickle }), options, never);
+    await expect(loading).rejects.toThrow('model.pkl reaches for sklearn.utils.metaestimators, which is no class that a model is made of');
+  });
+
   it('answers on after a model has ended its thread', async () => {
     const model = `
 import sys

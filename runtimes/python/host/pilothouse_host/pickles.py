@@ -41,11 +41,13 @@ def load_checked(path: Path, joblib: bool, also_allowed: Collection[str]) -> tup
             f"{path.name} reaches for {', '.join(refused[:_MAX_NAMED])}{more}, which could run any code when it is loaded; save the model as .skops, "
             'or allow exactly these names with the option "allowGlobals", if you trust where the file comes from'
         )
-    allowed = {f"{module}.{name}" for module, name in named}
 
     def checked(module: str, name: str) -> Any:
-        if f"{module}.{name}" not in allowed:
+        if (module, name) not in named:
             raise LoadError(f"{path.name} reaches for {module}.{name}, which it did not do when it was looked through")
+        # Again: a name that was in no module then may be in one now, because loading has imported more.
+        if f"{module}.{name}" not in also_allowed and not is_allowed(module, name):
+            raise LoadError(f"{path.name} reaches for {module}.{name}, which is no class that a model is made of")
         return _resolve(module, name)
 
     return read(path, checked), versions
