@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { modelFolder, removeModelFolders } from '../support/models/folder.js';
 import { loadHosted } from '../../runtimes/host/hosted-model.js';
 import python from '../../runtimes/python/plugin.js';
-import { hostedPython, REQUIREMENTS, testPython } from '../support/python.js';
+import type { Tensor } from '../../runtimes/tensor.js';
+import { hostedPython, REQUIREMENTS, runPython, testPython } from '../support/python.js';
 import { never, options, runtimeContract } from './runtimes.suite.js';
 
 // The first run installs the libraries.
@@ -76,6 +77,18 @@ describe('the Python host', () => {
     const pickle = 'clightgbm.sklearn\nLGBMClassifier\n0csklearn.utils\nmetaestimators\n.';
     const loading = hostedPython(interpreter).load(modelFolder('sklearn-pickle', { 'model.pkl': pickle }), options, never);
     await expect(loading).rejects.toThrow('model.pkl reaches for sklearn.utils.metaestimators, which is no class that a model is made of');
+  });
+
+  it('loads a pickle whose compiled losses name a module that is not theirs', async () => {
+    const artifact = modelFolder('sklearn-pickle', { 'model.pkl': '' });
+    const script = `import pickle; from sklearn.ensemble import HistGradientBoostingClassifier
+model = HistGradientBoostingClassifier(max_iter=2).fit([[i] for i in range(60)], [i // 30 for i in range(60)])
+pickle.dump(model, open("model.pkl", "wb")); print(model.predict([[7], [50]]).tolist())`;
+    expect(runPython(interpreter, script, artifact.folder)).toEqual([0, 1]);
+    const loaded = await hostedPython(interpreter).load(artifact, { ...options, scratch: modelFolder('scratch', {}).folder }, never);
+    const inputs: Tensor[] = [{ name: 'X', datatype: 'FP64', shape: [2, 1], data: Float64Array.of(7, 50) }];
+    expect(await loaded.infer(inputs, ['predict'], never)).toMatchObject([{ name: 'predict', data: BigInt64Array.of(0n, 1n) }]);
+    await loaded.dispose();
   });
 
   it('answers on after a model has ended its thread', async () => {

@@ -30,10 +30,18 @@ for _core in ("numpy.core", "numpy._core"):
     _EXACT[f"{_core}.multiarray"] = {"_reconstruct", "scalar"}
     _EXACT[f"{_core}.numeric"] = {"_frombuffer"}
 
+_HOMES = {"_loss": "sklearn._loss._loss"}
+"""Compiled modules that give their classes another module than their own."""
+
 _CLASSES_OF = ("sklearn.", "scipy.sparse.")
 _NEVER = ("sklearn.datasets.", "sklearn.externals.", "sklearn.utils.parallel.", "sklearn.utils._testing.", "sklearn.conftest.")
 """Functions of scikit-learn by which its compiled classes are made again."""
 _MAKERS = ("newObj", "__pyx_unpickle_", "_identity")
+
+
+def home_of(module: str) -> str:
+    """Where a module that a pickle names really is."""
+    return _HOMES.get(module, module)
 
 
 def is_allowed(module: str, name: str) -> bool:
@@ -43,6 +51,7 @@ def is_allowed(module: str, name: str) -> bool:
         return False
     if name in _EXACT.get(module, ()):
         return True
+    module = home_of(module)
     inside = f"{module}."
     if not inside.startswith(_CLASSES_OF) or inside.startswith(_NEVER) or ".tests." in inside:
         return module == "numpy" and _is_ufunc(name)
@@ -51,7 +60,7 @@ def is_allowed(module: str, name: str) -> bool:
     except (ImportError, AttributeError):
         # It cannot be loaded either, and loading says why.
         return True
-    if not str(getattr(found, "__module__", "")).startswith(("sklearn", "scipy.sparse")) and not name.startswith(_MAKERS):
+    if not home_of(str(getattr(found, "__module__", ""))).startswith(("sklearn", "scipy.sparse")) and not name.startswith(_MAKERS):
         return False
     return inspect.isclass(found) or (module.startswith("sklearn.") and name.startswith(_MAKERS))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from .allowed_globals import is_allowed
+from .allowed_globals import home_of, is_allowed
 from .model import LoadError
 
 FindClass = Callable[[str, str], Any]
@@ -82,6 +82,7 @@ _ARRAY_PARTS = {("joblib.numpy_pickle", "NumpyArrayWrapper"), ("numpy", "ndarray
 
 def _resolve(module: str, name: str) -> Any:
     """As the pickle module itself resolves names, old names of Python 2 left aside."""
+    module = home_of(module)
     __import__(module)
     found = __import__("sys").modules[module]
     for part in name.split("."):
