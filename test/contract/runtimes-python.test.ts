@@ -79,10 +79,16 @@ describe('the Python host', () => {
     await expect(loading).rejects.toThrow('model.pkl reaches for sklearn.utils.metaestimators, which is no class that a model is made of');
   });
 
-  it('loads a pickle whose compiled losses name a module that is not theirs', async () => {
+  it.each([
+    ['whose compiled losses name a module that is not theirs', 'HistGradientBoostingClassifier(max_iter=2)'],
+    ['of a search, whose results are masked arrays', 'GridSearchCV(DecisionTreeClassifier(), {"max_depth": [1, 2]}, cv=2)'],
+  ])('loads a pickle %s', async (_what, estimator) => {
     const artifact = modelFolder('sklearn-pickle', { 'model.pkl': '' });
-    const script = `import pickle; from sklearn.ensemble import HistGradientBoostingClassifier
-model = HistGradientBoostingClassifier(max_iter=2).fit([[i] for i in range(60)], [i // 30 for i in range(60)])
+    const script = `import pickle
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.model_selection import GridSearchCV
+from sklearn.tree import DecisionTreeClassifier
+model = ${estimator}.fit([[i] for i in range(60)], [i // 30 for i in range(60)])
 pickle.dump(model, open("model.pkl", "wb")); print(model.predict([[7], [50]]).tolist())`;
     expect(runPython(interpreter, script, artifact.folder)).toEqual([0, 1]);
     const loaded = await hostedPython(interpreter).load(artifact, { ...options, scratch: modelFolder('scratch', {}).folder }, never);

@@ -19,6 +19,8 @@ _EXACT: dict[str, set[str]] = {
     "lightgbm.basic": {"Booster"},
     "lightgbm.sklearn": {"LGBMClassifier", "LGBMRegressor", "LGBMRanker"},
     "numpy": {"ndarray", "dtype"} | _NUMPY_SCALARS,
+    "numpy.ma": {"MaskedArray"},
+    "numpy.ma.core": {"MaskedArray", "_mareconstruct"},
     "numpy.random._mt19937": {"MT19937"},
     "numpy.random._pcg64": {"PCG64"},
     "numpy.random.bit_generator": {"SeedSequence", "__pyx_unpickle_SeedSequence"},
