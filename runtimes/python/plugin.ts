@@ -1,10 +1,8 @@
 /** Models of Python: scikit-learn, XGBoost, LightGBM, and a model.py of the author's own. A Python process of `host/` loads them. */
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { CONTRACT_VERSION, type HostedPlugin } from '../contract.js';
 import { interpreterFor } from './environment.js';
+import { startScript } from './interpreter.js';
 
 const optionsSchema = z.strictObject({
   /** Names that a pickle or a skops file may reach for, beside the known classes. */
@@ -61,7 +59,7 @@ const plugin: HostedPlugin = {
     // Packages that a version asks for may run code when Python starts. With -S it waits until the host has restricted itself.
     const flags = interpreter === request.python ? [] : ['-S'];
     return {
-      command: [interpreter, ...flags, join(hostFolder(), 'start.py')],
+      command: [interpreter, ...flags, startScript()],
       environment: {
         PYTHONDONTWRITEBYTECODE: '1',
         PYTHONUNBUFFERED: '1',
@@ -73,9 +71,3 @@ const plugin: HostedPlugin = {
 };
 
 export default plugin;
-
-/** Beside the sources, whether this runs from them, from `dist/` or from a bundle. */
-function hostFolder(from = dirname(fileURLToPath(import.meta.url))): string {
-  const folder = join(from, 'runtimes', 'python', 'host');
-  return existsSync(join(folder, 'start.py')) || dirname(from) === from ? folder : hostFolder(dirname(from));
-}

@@ -12,6 +12,7 @@ import { livingServers } from '../lifecycle/server-records.js';
 import { explain } from '../lifecycle/terminal.js';
 import { openFilesLimit } from '../open-files.js';
 import { failed, ok, warning, type Result } from './finding.js';
+import { checkPython } from './python.js';
 import { checkRuntimes } from './runtimes.js';
 
 const MIB = 1024 ** 2;
@@ -126,6 +127,7 @@ export const CHECKS: Readonly<Record<string, (config: Config) => Result | Promis
   'open files': checkOpenFiles,
   database: checkDatabaseUsable,
   runtimes: checkRuntimes,
+  python: checkPython,
   clock: checkClock,
   permissions: checkPermissions,
   orphans: checkOrphans,

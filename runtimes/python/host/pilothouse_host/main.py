@@ -2,7 +2,7 @@
 
 It listens before it loads, and is READY when the model has answered its sample. It ends with 0 when it has drained, with 1 when the model could not
 be loaded, and by a SIGKILL of its own when the model broke later; the reason is then in outcome.json beside the spec.
-`--idle` loads the usual libraries, prints the memory that this takes, and ends.
+`--idle` loads the usual libraries, prints the memory that this takes, and ends. `--check` prints what this interpreter has, and ends.
 """
 
 import json
@@ -18,9 +18,18 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from . import sandbox
+from .check import check
 
 FAILED_LINGER_SECONDS = 0.25
 HOST_FOLDER = str(Path(__file__).parent.parent)
+"""What a requirements.txt names for a format; NumPy comes with each of them."""
+_PACKAGES = {
+    "sklearn-skops": "scikit-learn and skops",
+    "sklearn-joblib": "scikit-learn",
+    "sklearn-pickle": "scikit-learn",
+    "xgboost": "xgboost",
+    "lightgbm": "lightgbm",
+}
 
 
 def log(line: str) -> None:
@@ -39,7 +48,9 @@ def main(path: str) -> int:
     try:
         import numpy  # noqa: F401 - every model needs it, and the reason is then plain
     except ImportError as error:
-        return leave(outcome, f"{sys.executable} has no NumPy ({error}); add a requirements.txt with numpy beside the model, or set PILOTHOUSE_PYTHON")
+        needed = _PACKAGES.get(spec["format"], "numpy")
+        reason = f"{sys.executable} has no NumPy ({error}); add a requirements.txt with {needed} beside the model, in the version that you use"
+        return leave(outcome, f"{reason}, or set PILOTHOUSE_PYTHON to an interpreter that has it")
     from .server import Server
 
     server = Server(spec, log)
@@ -105,6 +116,6 @@ def idle() -> int:
 
 
 def run() -> None:
-    code = idle() if sys.argv[1] == "--idle" else main(sys.argv[1])
+    code = {"--idle": idle, "--check": check}.get(sys.argv[1], lambda: main(sys.argv[1]))()
     # A library may leave threads that never end.
     os._exit(code)

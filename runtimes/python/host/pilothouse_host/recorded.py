@@ -1,8 +1,8 @@
 """Versions of libraries that are written in a model's file, compared with those that are installed."""
 
 import sys
-from importlib import metadata
 
+from .check import installed
 from .model import Artifact, LoadError
 
 
@@ -11,7 +11,7 @@ def check_versions(artifact: Artifact, recorded: dict[str, str]) -> None:
     if "requirements.txt" in artifact.files:
         return
     for package, written in sorted(recorded.items()):
-        have = _installed(package)
+        have = installed(package)
         if have is None or have.split(".")[:2] != written.split(".")[:2]:
             there = "it is not installed" if have is None else f"{have} is installed"
             raise LoadError(
@@ -29,10 +29,3 @@ def needs(package: str, module: str) -> None:
             f'{package} cannot be imported by {sys.executable} ({error}); add a requirements.txt with "{package}" beside the model, '
             "or set PILOTHOUSE_PYTHON to an interpreter that has it"
         ) from error
-
-
-def _installed(package: str) -> "str | None":
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
