@@ -42,8 +42,10 @@ export async function findVersion(session: Session, text: string): Promise<Versi
   }
   const number = reference.number ?? (await newestReady(session, reference));
   const { version } = await session.client.request(operations.VersionDocument, { model: name, project, number });
-  if (!version) throw notFound(`there is no version ${described({ project, name, number })}; "pilothouse versions ${described({ project, name })}" lists them`);
-  return version;
+  if (version) return version;
+  const { model } = await session.client.request(operations.ModelDocument, { project, name });
+  if (!model) throw noModel(reference);
+  throw notFound(`there is no version ${described({ project, name, number })}; "pilothouse versions ${described({ project, name })}" lists them`);
 }
 
 async function newestReady(session: Session, { project, name }: Name): Promise<number> {
@@ -52,6 +54,9 @@ async function newestReady(session: Session, { project, name }: Name): Promise<n
   if (!ready) throw notFound(`the model "${described({ project, name })}" has no READY version; "pilothouse push ${name} FILE" makes one`);
   return ready.number;
 }
+
+export const noModel = ({ project, name }: Name): Error =>
+  notFound(`there is no model "${name}" in the project "${project}"; "pilothouse models" lists them`);
 
 export const noDeployment = ({ project, name }: Name): Error =>
   notFound(`there is no deployment "${name}" in the project "${project}"; "pilothouse deployments" lists them`);

@@ -24,6 +24,11 @@ it('every command has help with two examples', () => {
   expect(few.map((command) => command.name())).toEqual([]);
 });
 
+it('help says a default once, and no number of milliseconds', () => {
+  const wrong = leaves(program).filter((command) => /by default \(default|\(default: \d{5,}\)/.test(helpOf(command).replace(/\s+/g, ' ')));
+  expect(wrong.map((command) => command.name())).toEqual([]);
+});
+
 it('"pilothouse help" names every command', () => {
   expect(program.commands.map((command) => command.name()).filter((name) => !new RegExp(`\\b${name}\\b`).test(HELP))).toEqual([]);
 });

@@ -7,7 +7,7 @@ import { addCommand, addGroup } from '../command.js';
 import { notFound } from '../exit-codes.js';
 import { time } from '../output.js';
 import { readPages } from '../pages.js';
-import { parseName, type Name } from '../references.js';
+import { noModel, parseName, type Name } from '../references.js';
 import type { Session } from '../session.js';
 import { integer } from '../values.js';
 import { limitOption } from './look.js';
@@ -95,6 +95,6 @@ async function ofProject(session: Session, limit: number): Promise<Alias[]> {
 
 async function ofModel(session: Session, name: Name): Promise<readonly Alias[]> {
   const { model } = await session.client.request(operations.AliasesOfModelDocument, name);
-  if (!model) throw notFound(`there is no model "${name.name}" in the project "${name.project}"; "pilothouse models" lists them`);
+  if (!model) throw noModel(name);
   return model.aliases;
 }

@@ -74,11 +74,11 @@ export function addDeploymentCommands(program: Command): void {
       );
     },
   });
-  addCommand<{ range: number }>(program, 'metrics <deployment>', {
+  addCommand<{ range?: number }>(program, 'metrics <deployment>', {
     does: 'show requests, errors and latencies of a deployment',
     examples: ['metrics digits', 'metrics digits --range 1h --json'],
-    options: (command) => command.option('--range <time>', 'time before now, 1m by default', (text) => duration(text, '--range'), 60_000),
-    run: async (session, [text], { range }) => {
+    options: (command) => command.option('--range <time>', 'time before now, 1m by default', (text) => duration(text, '--range')),
+    run: async (session, [text], { range = 60_000 }) => {
       const name = parseName(text!, session.project);
       const { deployment } = await session.client.request(operations.DeploymentMetricsDocument, { ...name, windowMs: range });
       if (!deployment) throw noDeployment(name);

@@ -49,6 +49,8 @@ async function infer(session: Session, [text]: readonly string[], options: Infer
   const { input, image, sample, output } = options;
   if (sample === true && (input ?? image)) throw wrongUse(`give --sample or --${input ? 'input' : 'image'}, not both`);
   if (!sample && !input && !image) throw wrongUse('no input was given; give --input NAME=JSON, --input NAME=@FILE, --image NAME=FILE or --sample');
+  if (!image && (options.imageResize ?? options.imageDivide) !== undefined)
+    throw wrongUse(`--image-${options.imageResize === undefined ? 'divide' : 'resize'} needs an --image`);
   const deployment = await findDeployment(session, text!);
   const first = deployment.targets.find(({ weight }) => weight > 0) ?? deployment.targets[0]!;
   const version = await findVersion(session, `${deployment.project.name}/${versionName(first.version)}`);

@@ -7,13 +7,13 @@ import { addCommand, addGroup } from '../command.js';
 import { notFound } from '../exit-codes.js';
 import { bytes, milliseconds, time, type Cell } from '../output.js';
 import { readPages } from '../pages.js';
-import { findVersion, parseName, versionName } from '../references.js';
+import { findVersion, noModel, parseName, versionName } from '../references.js';
 import type { Session } from '../session.js';
 import { integer, oneOf } from '../values.js';
 import { showDeployment } from './show-deployment.js';
 
 export const limitOption = (fallback: number) => (command: Command) =>
-  command.option('--limit <n>', `list at most this many, ${fallback} by default`, (text) => integer(text, '--limit', 1), fallback);
+  command.option('--limit <n>', 'list at most this many', (text) => integer(text, '--limit', 1), fallback);
 
 const STATES = ['VALIDATING', 'READY', 'REJECTED'] as const;
 
@@ -132,7 +132,7 @@ async function show(session: Session, [text]: readonly string[], { model }: { mo
 async function showModel(session: Session, text: string): Promise<void> {
   const name = parseName(text, session.project, 'model');
   const { model } = await session.client.request(operations.ModelDocument, name);
-  if (!model) throw notFound(`there is no model "${name.name}" in the project "${name.project}"; "pilothouse models" lists them`);
+  if (!model) throw noModel(name);
   session.output.result(model, () =>
     session.output.facts([
       ['model', model.name],

@@ -68,7 +68,7 @@ function addPolicyCommands(group: Command): void {
     examples: ['policy set digits --max 4 --in-flight 2', 'policy set digits --min 2 --max 8 --in-flight 1.5 --window 1m'],
     options: (command) =>
       command
-        .option('--min <n>', 'lowest number of replicas, 1 by default', (text) => integer(text, '--min'), 1)
+        .option('--min <n>', 'lowest number of replicas', (text) => integer(text, '--min'), 1)
         .requiredOption('--max <n>', 'most replicas', (text) => integer(text, '--max', 1))
         .requiredOption('--in-flight <n>', 'requests in flight that one replica should have', (text) => decimal(text, '--in-flight'))
         .option('--window <time>', 'time over which the load is averaged', (text) => duration(text, '--window'))
