@@ -64,16 +64,16 @@ test('a campaign without a fault breaks nothing, and gives times by kind', () =>
 test.each([
   ['acknowledged changes lost', { lost: ['deploy chaos-1'] }],
   ['changes made twice', { doubled: ['deploy chaos-1: 2 rows'] }],
-  ['changes that no event tells of', { untold: ['revision 2'] }],
-  ['untrue answers to mutations', { maker: { ...nothingWrong.maker, untrue: ['deploy chaos-1: UNAVAILABLE, yet it was made'] } }],
-  ['changes whose outcome never became known', { maker: { ...nothingWrong.maker, records: [{ ...nothingWrong.maker.records[0]!, givenUp: true }] } }],
+  ['changes without an event', { untold: ['revision 2'] }],
+  ['wrong answers to mutations', { maker: { ...nothingWrong.maker, untrue: ['deploy chaos-1: UNAVAILABLE, yet it was made'] } }],
+  ['changes with an unknown outcome', { maker: { ...nothingWrong.maker, records: [{ ...nothingWrong.maker.records[0]!, givenUp: true }] } }],
   ['wrong answers', { load: { ...nothingWrong.load, wrong: ['HTTP pair'] } }],
   ['events missing from the feed', { feed: { ...nothingWrong.feed, gaps: 1 } }],
   ['events missing from the feed', { position: { last: 9, without: 1 } }],
-  ['events told twice', { feed: { ...nothingWrong.feed, repeated: 1 } }],
+  ['events sent twice', { feed: { ...nothingWrong.feed, repeated: 1 } }],
   ['ends of the feed', { feed: { ...nothingWrong.feed, failure: 'CURSOR_EXPIRED' } }],
   ['orphans', { orphans: ['42 pilothouse-replica'] }],
-  ['ends of a server that nobody killed', { ended: ['it ended with 1'] }],
+  ['ends of a server without a kill', { ended: ['it ended with 1'] }],
   ['rounds that never became READY', { told: { ...nothingWrong.told, neverReady: ['round 3'] } }],
 ])('%s break it', (what, fault) => {
   const { broken, counts } = summaryOf({ ...nothingWrong, ...fault });

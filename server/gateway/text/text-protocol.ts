@@ -1,6 +1,6 @@
 /**
  * A protocol whose tensors are text, JSON or CSV: how a body becomes a request, and outputs an answer. Pure, because it takes up to a
- * second a megabyte: what is long is done in another process (`body-codec.ts`), because every caller of this process would have to wait for it.
+ * second a megabyte: what is long is done in another process (`body-codec.ts`), so that the callers of this process do not wait for it.
  */
 import type { InferRequest } from '../../../runtimes/open-inference/message.js';
 import type { Tensor } from '../../../runtimes/tensor.js';

@@ -9,15 +9,15 @@ export function summaryOf({ seed, gateways, seconds, told, load, feed, maker, lo
   const counts = {
     'acknowledged changes lost': lost,
     'changes made twice': doubled,
-    'changes that no event tells of': untold,
-    'untrue answers to mutations': maker.untrue,
-    'changes whose outcome never became known': maker.records.filter(({ givenUp }) => givenUp).map(({ kind, mark }) => `${kind} ${mark}`),
+    'changes without an event': untold,
+    'wrong answers to mutations': maker.untrue,
+    'changes with an unknown outcome': maker.records.filter(({ givenUp }) => givenUp).map(({ kind, mark }) => `${kind} ${mark}`),
     'wrong answers': load.wrong,
     'events missing from the feed': Array.from({ length: feed.gaps + position.without }, () => 'one event'),
-    'events told twice': Array.from({ length: feed.repeated }, () => 'one event'),
+    'events sent twice': Array.from({ length: feed.repeated }, () => 'one event'),
     'ends of the feed': feed.failure === undefined ? [] : [feed.failure],
     orphans,
-    'ends of a server that nobody killed': ended,
+    'ends of a server without a kill': ended,
     'rounds that never became READY': told.neverReady,
   };
   return {
@@ -70,7 +70,7 @@ const pair = ({ p50, p90 }) => (p50 === null ? '–' : `${p50}, ${p90}`);
 export function tables({ kinds, counts, inferences }) {
   const failures = Object.entries(inferences.failures).toSorted((a, b) => b[1] - a[1]);
   return [
-    row(['killed', 'times', 'answers again ms p50, p90', 'READY ms p50, p90', 'of these without a change under way', 'READY ms p50, p90']),
+    row(['killed', 'times', 'answers again ms p50, p90', 'READY ms p50, p90', 'rounds without a change', 'their READY ms p50, p90']),
     row(Array(6).fill('---')),
     ...kinds.map((each) => row([each.kind, each.kills, pair(each.answers), pair(each.ready), each.quietKills, pair(each.quietReady)])),
     '',
