@@ -8,7 +8,7 @@ _MAX_WIDTH = 100
 
 
 class ProgressLine:
-    """Shows the newest text only. Prints nothing outside a terminal, unless it was asked for."""
+    """Shows the newest text only. Prints nothing outside a terminal or notebook, unless it was asked for."""
 
     def __init__(self, shown: Optional[bool]) -> None:
         self._live = sys.stderr.isatty() or "ipykernel" in sys.modules
