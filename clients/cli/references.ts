@@ -55,8 +55,7 @@ async function newestReady(session: Session, { project, name }: Name): Promise<n
   return ready.number;
 }
 
-export const noModel = ({ project, name }: Name): Error =>
-  notFound(`there is no model "${name}" in the project "${project}"; "pilothouse models" lists them`);
+export const noModel = ({ project, name }: Name): Error => notFound(`there is no model "${name}" in the project "${project}"; "pilothouse models" lists them`);
 
 export const noDeployment = ({ project, name }: Name): Error =>
   notFound(`there is no deployment "${name}" in the project "${project}"; "pilothouse deployments" lists them`);
