@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,10 +37,12 @@ def cli(root: Path, tmp_path: Path) -> Any:
 
 
 def _mypy(folder: Path, caller: str) -> str:
-    (folder / "caller.py").write_text(caller)
+    # mypy does not see a change of a file within a second that leaves its size: each text has a file of its own.
+    name = f"caller_{zlib.crc32(caller.encode())}.py"
+    (folder / name).write_text(caller)
     path = os.pathsep.join([str(folder), *[each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]])
     result = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir=mypy", "caller.py"],
+        [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir=mypy", name],
         cwd=folder,
         env={**os.environ, "MYPYPATH": path},
         capture_output=True,
