@@ -60,15 +60,19 @@ async function install(request: Request, requirements: readonly string[], folder
     });
     // Not by uv, whose compiler starts a Python that runs what packages have put into .pth files. A file that is not compiled is imported all the same.
     await run(join(aside, 'bin', 'python'), ['-I', '-S', '-m', 'compileall', '-q', '-j', '0', join(aside, 'lib')], signal).catch(() => signal.throwIfAborted());
-    await rename(aside, folder).catch((error: NodeJS.ErrnoException) => {
-      // Another server of this home was faster.
-      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-    });
+    await putInPlace(aside, folder);
     progress('installed');
     return folder;
   } finally {
     await rm(aside, { recursive: true, force: true });
   }
+}
+
+async function putInPlace(aside: string, folder: string): Promise<void> {
+  await rename(aside, folder).catch((error: NodeJS.ErrnoException) => {
+    // Another server of this home was faster.
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+  });
 }
 
 /** Removes what installations of killed servers left; it may be gigabytes. */
@@ -100,9 +104,7 @@ async function installer({ python, cache, signal, progress }: Request): Promise<
       const base = await run(python, ['-c', 'import sys; print(getattr(sys, "_base_executable", sys.executable))'], signal);
       await run(base.trim(), pip, signal);
     });
-    await rename(aside, folder).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-    });
+    await putInPlace(aside, folder);
     return uv;
   } finally {
     await rm(aside, { recursive: true, force: true });

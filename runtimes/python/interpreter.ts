@@ -22,11 +22,19 @@ export type InterpreterFacts = z.infer<typeof factsSchema>;
 export function checkInterpreter(python: string): Promise<InterpreterFacts> {
   return new Promise((resolve, reject) => {
     execFile(python, ['-B', startScript(), '--check'], { timeout: CHECK_MS }, (error, stdout, stderr) => {
-      const found = error ? undefined : factsSchema.safeParse(JSON.parse(stdout)).data;
-      if (found) resolve(found);
-      else reject(new Error(stderr.trim().split('\n').at(-1) || error?.message, { cause: error }));
+      const facts = error ? undefined : readFacts(stdout);
+      if (facts) resolve(facts);
+      else reject(new Error(stderr.trim().split('\n').at(-1) || error?.message || 'it does not behave like Python', { cause: error }));
     });
   });
+}
+
+function readFacts(text: string): InterpreterFacts | undefined {
+  try {
+    return factsSchema.parse(JSON.parse(text));
+  } catch {
+    return undefined; // another program than Python
+  }
 }
 
 /** Beside the sources, whether this runs from them, from `dist/` or from a bundle. */

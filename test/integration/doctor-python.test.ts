@@ -44,6 +44,10 @@ it('says what to do where the interpreter cannot be run', async () => {
   });
 });
 
+it('says so where the program is no Python', async () => {
+  expect(await checkPython({ python: 'true' })).toMatchObject({ state: 'WARNING', message: 'true cannot host models: it does not behave like Python' });
+});
+
 it.each([
   ['sklearn-pickle', 'model.pkl', 'scikit-learn'],
   ['sklearn-skops', 'model.skops', 'scikit-learn and skops'],
